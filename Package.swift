@@ -1,0 +1,26 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+    name: "kokanee",
+    products: [
+        .library(name: "RdKafka", targets: ["RdKafka"]),
+        .library(name: "Kokanee", targets: ["Kokanee"]),
+        .executable(name: "kokanee", targets: ["kokanee"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
+        .target(name: "Kokanee", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
+        .executableTarget(name: "kokanee", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
+        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
+        .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
+    ]
+)
