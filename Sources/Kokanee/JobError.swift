@@ -1,7 +1,9 @@
 /// Thrown by a handler to say what happens to the job, instead of the queue's retry policy.
 public struct JobError: Error, Sendable, CustomStringConvertible {
     enum Verdict: Sendable {
-        case deadLetter, discard, retry(after: Duration?)
+        case deadLetter
+        case discard
+        case retry(after: Duration?)
     }
 
     let verdict: Verdict
