@@ -20,7 +20,13 @@ let package = Package(
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
         .target(name: "Kokanee", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
         .executableTarget(name: "kokanee", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
-        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
-        .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["RdKafka"],
+            path: "Tests/TestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka", "TestSupport"], swiftSettings: swiftSettings),
     ]
 )
