@@ -1,4 +1,4 @@
-public import RdKafka
+import RdKafka
 
 /// What a job's record says beside its payload: CloudEvents attributes and retry state.
 ///

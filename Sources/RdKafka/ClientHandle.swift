@@ -1,0 +1,109 @@
+internal import CRdKafka
+
+/// Owns one instance of librdkafka.
+///
+/// `@unchecked Sendable`: librdkafka's handle is thread-safe, and the pointer never changes; it is destroyed when the
+/// last owner lets go, after which nobody can have it.
+final class ClientHandle: @unchecked Sendable {
+    enum Kind {
+        case producer, consumer
+    }
+
+    let pointer: OpaquePointer
+    private let callbacks: Unmanaged<Callbacks>
+
+    /// - Parameters:
+    ///   - prepare: sets what properties can't, such as the enabled events, before the instance starts.
+    ///   - onError: librdkafka's word on connections and other things that no call asked for, on any thread that polls.
+    init(
+        _ kind: Kind,
+        _ configuration: ClientConfiguration,
+        prepare: (OpaquePointer) -> Void = { _ in },
+        onError: (@Sendable (KafkaError) -> Void)? = nil
+    ) throws(KafkaError) {
+        let conf = rd_kafka_conf_new()!
+        callbacks = Unmanaged.passRetained(Callbacks(log: configuration.log, error: onError))
+        var message = [CChar](repeating: 0, count: 512)
+        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
+            guard rd_kafka_conf_set(conf, name, value, &message, message.count) != RD_KAFKA_CONF_OK else { continue }
+            rd_kafka_conf_destroy(conf)
+            callbacks.release()
+            throw KafkaError(
+                code: .localInvalidArgument,
+                operation: "setting librdkafka's property \(name)",
+                message: Self.text(message)
+            )
+        }
+        rd_kafka_conf_set_opaque(conf, callbacks.toOpaque())
+        rd_kafka_conf_set_log_cb(conf) { handle, level, facility, text in
+            guard let handle, let opaque = rd_kafka_opaque(handle), let facility, let text else { return }
+            let severity = ClientConfiguration.LogSeverity(rawValue: level) ?? .debug
+            Unmanaged<Callbacks>.fromOpaque(opaque).takeUnretainedValue()
+                .log(severity, String(cString: facility), String(cString: text))
+        }
+        if onError != nil {
+            rd_kafka_conf_set_error_cb(conf) { _, code, reason, opaque in
+                guard let opaque else { return }
+                Unmanaged<Callbacks>.fromOpaque(opaque).takeUnretainedValue()
+                    .report(rd_kafka_resp_err_t(code), reason.map { String(cString: $0) })
+            }
+        }
+        prepare(conf)
+        let type = kind == .producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER
+        guard let pointer = rd_kafka_new(type, conf, &message, message.count) else {
+            rd_kafka_conf_destroy(conf)
+            callbacks.release()
+            throw KafkaError(
+                code: .localInvalidArgument,
+                operation: "starting a Kafka \(kind)",
+                message: Self.text(message)
+            )
+        }
+        self.pointer = pointer
+    }
+
+    deinit {
+        // It joins librdkafka's threads, and the last owner may be on the Swift pool. What closes a consumer in
+        // good order has been called by then; left to itself rd_kafka_destroy would wait for a rebalance.
+        let handle = pointer
+        let callbacks = callbacks
+        OSThread.start(name: "rdk:destroy") { [handle = UInt(bitPattern: handle)] in
+            rd_kafka_destroy_flags(OpaquePointer(bitPattern: handle), Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
+            callbacks.release()
+        }
+    }
+
+    /// The error that made the instance unusable, if one has.
+    var fatalError: KafkaError? {
+        var message = [CChar](repeating: 0, count: 512)
+        let code = rd_kafka_fatal_error(pointer, &message, message.count)
+        guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+        return KafkaError(
+            code: .init(code),
+            operation: "running client \(String(cString: rd_kafka_name(pointer)))",
+            message: Self.text(message),
+            isFatal: true
+        )
+    }
+
+    private static func text(_ message: [CChar]) -> String {
+        String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    private final class Callbacks: Sendable {
+        let log: @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void
+        let error: (@Sendable (KafkaError) -> Void)?
+
+        init(
+            log: @escaping @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void,
+            error: (@Sendable (KafkaError) -> Void)?
+        ) {
+            self.log = log
+            self.error = error
+        }
+
+        func report(_ code: rd_kafka_resp_err_t, _ reason: String?) {
+            error?(KafkaError(code, operation: "talking to the brokers", message: reason))
+        }
+    }
+}

@@ -1,0 +1,108 @@
+internal import CRdKafka
+internal import Synchronization
+
+/// An idempotent producer: every record handed to it is acknowledged by all in-sync replicas, or fails with an error.
+///
+/// Records of one partition keep the order in which they were handed over. Where librdkafka's queue is full they wait
+/// here, in order, for room; nothing is dropped, and nothing waits longer than `delivery.timeout.ms` (5 minutes
+/// unless configured) once librdkafka has it. After a fatal error the client is made anew and what was not
+/// acknowledged is produced again, so that a record may then stand twice in the log.
+///
+/// Unless the configuration says otherwise: `linger.ms` 5, `partitioner` `murmur2_random` (Java's, so that a key has
+/// the same partition whoever writes it), at most 128 MiB buffered. `enable.idempotence` and `acks=all` always hold.
+public final class Producer: Sendable {
+    public typealias Completion = @Sendable (Result<Delivery, KafkaError>) -> Void
+
+    private let core: ProducerCore
+
+    /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
+    public init(_ configuration: ClientConfiguration) throws(KafkaError) {
+        core = try ProducerCore(
+            configuration.with(
+                defaults: [
+                    "linger.ms": "5",
+                    "partitioner": "murmur2_random",
+                    "queue.buffering.max.kbytes": "131072",
+                ],
+                required: ["enable.idempotence": "true", "acks": "all"]
+            )
+        )
+        core.startPolling()
+    }
+
+    deinit {
+        core.stop()
+    }
+
+    /// Produces a record and awaits its acknowledgement.
+    public func send(_ record: ProducerRecord) async throws(KafkaError) -> Delivery {
+        let result = await withCheckedContinuation { continuation in
+            core.produce([record]) { _ in .single { continuation.resume(returning: $0) } }
+        }
+        return try result.get()
+    }
+
+    /// Produces records and awaits all their acknowledgements; the results are in the records' order.
+    public func send(_ records: [ProducerRecord]) async -> [Result<Delivery, KafkaError>] {
+        guard !records.isEmpty else { return [] }
+        return await withCheckedContinuation { continuation in
+            let batch = DeliveryBatch(count: records.count) { continuation.resume(returning: $0) }
+            core.produce(records) { .batched(batch, $0) }
+        }
+    }
+
+    /// Produces a record and returns at once; `completion` is called once, on the producer's thread, and must not block.
+    ///
+    /// Who calls this without waiting for completions bounds by himself what is in flight; ``unacknowledged`` tells.
+    public func produce(_ record: ProducerRecord, _ completion: @escaping Completion) {
+        core.produce([record]) { _ in .single(completion) }
+    }
+
+    /// Records handed over and neither acknowledged nor failed.
+    public var unacknowledged: Int { core.unacknowledged }
+
+    /// Waits until all is acknowledged, `limit` at most, and ends; what is left then fails with `localDestroyed`.
+    ///
+    /// Later records fail at once. Calling it again is harmless.
+    public func close(within limit: Duration = .seconds(30)) async {
+        await core.close(within: limit)
+    }
+}
+
+/// Collects the results of records that were sent together.
+final class DeliveryBatch: Sendable {
+    private struct State {
+        var results: [Result<Delivery, KafkaError>?]
+        var missing: Int
+    }
+
+    private let state: Mutex<State>
+    private let whenAllAreIn: @Sendable ([Result<Delivery, KafkaError>]) -> Void
+
+    init(count: Int, whenAllAreIn: @escaping @Sendable ([Result<Delivery, KafkaError>]) -> Void) {
+        state = Mutex(State(results: Array(repeating: nil, count: count), missing: count))
+        self.whenAllAreIn = whenAllAreIn
+    }
+
+    func set(_ result: Result<Delivery, KafkaError>, at index: Int) {
+        let all = state.withLock { state -> [Result<Delivery, KafkaError>]? in
+            state.results[index] = result
+            state.missing -= 1
+            return state.missing == 0 ? state.results.compactMap(\.self) : nil
+        }
+        if let all { whenAllAreIn(all) }
+    }
+}
+
+/// Who is told of a record's fate.
+enum DeliveryObserver: Sendable {
+    case single(Producer.Completion)
+    case batched(DeliveryBatch, Int)
+
+    func tell(_ result: Result<Delivery, KafkaError>) {
+        switch self {
+        case .single(let completion): completion(result)
+        case .batched(let batch, let index): batch.set(result, at: index)
+        }
+    }
+}
