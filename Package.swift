@@ -22,5 +22,6 @@ let package = Package(
         .executableTarget(name: "kokanee", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
         .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
+        .testTarget(name: "KokaneeCLITests", dependencies: ["kokanee", "Kokanee"], swiftSettings: swiftSettings),
     ]
 )

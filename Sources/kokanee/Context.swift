@@ -1,0 +1,26 @@
+internal import Kokanee
+internal import RdKafka
+
+/// What a command runs with.
+struct Context: Sendable {
+    let values: OptionValues
+    let console: Console
+    let interruption: Interruption
+    let environment: [String: String]
+
+    var arguments: [String] { values.positionals }
+
+    /// For the message of an error; empty where the settings themselves are wrong.
+    var bootstrapServers: String {
+        (try? Connection(values: values, environment: environment))?.bootstrapServers ?? ""
+    }
+
+    /// The connection that flags, file and environment describe; it tells of what it ignores.
+    ///
+    /// - Throws: ``UsageError`` or ``Failure`` where one of them is wrong.
+    func connection() throws -> Connection {
+        let connection = try Connection(values: values, environment: environment, logger: console.logger())
+        connection.warnings.forEach { console.say("\(Program.name): \($0)") }
+        return connection
+    }
+}
