@@ -24,7 +24,7 @@ final class ProducerCore: Sendable {
                 if let failure = state.accept(record, observer(index)) { failed.append(failure) }
             }
         }
-        failed.forEach { $0.observer.tell($0.result) }
+        tell(failed)
     }
 
     func stop() {
@@ -75,7 +75,7 @@ final class ProducerCore: Sendable {
             }
             outcomes += state.drainOverflow()
         }
-        outcomes.forEach { $0.observer.tell($0.result) }
+        tell(outcomes)
     }
 
     private func replace(_ old: ProducerInstance, after fatal: KafkaError) {
@@ -87,10 +87,10 @@ final class ProducerCore: Sendable {
         configuration.log(.warning, "FATAL", "\(fatal): the producer is made anew")
         guard let new = try? ProducerInstance(configuration) else {
             // The same configuration made one before: the process is out of memory or threads. Try at the next poll.
-            state.withLock { $0.failAll(fatal) }.forEach { $0.observer.tell($0.result) }
+            tell(state.withLock { $0.failAll(fatal) })
             return
         }
-        state.withLock { $0.restart(on: new, after: fatal) }.forEach { $0.observer.tell($0.result) }
+        tell(state.withLock { $0.restart(on: new, after: fatal) })
     }
 
     private func endIfDue() -> Bool {
@@ -106,8 +106,12 @@ final class ProducerCore: Sendable {
             (waiters, state.whenEnded) = (state.whenEnded, [])
             return true
         }
-        outcomes.forEach { $0.observer.tell($0.result) }
-        waiters.forEach { $0() }
+        tell(outcomes)
+        for waiter in waiters { waiter() }
         return hasEnded
+    }
+
+    private func tell(_ outcomes: [Outcome]) {
+        for outcome in outcomes { outcome.observer.tell(outcome.result) }
     }
 }

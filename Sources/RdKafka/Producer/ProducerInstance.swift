@@ -19,7 +19,7 @@ final class ProducerInstance: @unchecked Sendable {
 
     deinit {
         rd_kafka_queue_destroy(mainQueue)
-        topics.values.forEach { rd_kafka_topic_destroy($0) }
+        for topic in topics.values { rd_kafka_topic_destroy(topic) }
     }
 
     /// Hands a record to librdkafka, which copies it. `token` comes back with its delivery report.
@@ -29,8 +29,16 @@ final class ProducerInstance: @unchecked Sendable {
         let code = record.key.withUnsafeBytesOrEmpty { key in
             record.value.withUnsafeBytesOrEmpty { value in
                 crdkafka_produce(
-                    handle.pointer, topic(record.topic), partition, key.baseAddress, key.count, value.baseAddress,
-                    value.count, headers, record.timestamp ?? 0, UnsafeMutableRawPointer(bitPattern: token)
+                    handle.pointer,
+                    topic(record.topic),
+                    partition,
+                    key.baseAddress,
+                    key.count,
+                    value.baseAddress,
+                    value.count,
+                    headers,
+                    record.timestamp ?? 0,
+                    UnsafeMutableRawPointer(bitPattern: token)
                 )
             }
         }
@@ -68,7 +76,7 @@ final class ProducerInstance: @unchecked Sendable {
     }
 }
 
-extension Optional<Bytes> {
+extension Bytes? {
     /// The bytes; nil has no address, empty bytes have one, because Kafka tells null from empty.
     fileprivate func withUnsafeBytesOrEmpty<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
         guard let self else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
