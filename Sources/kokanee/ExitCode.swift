@@ -36,6 +36,8 @@ extension ExitCode {
             (.usage, "\(error.message)\nSee `\(error.command) --help`.")
         case let error as Failure:
             (error.code, error.message)
+        case let error as InputError:
+            (.input, error.message)
         case is TextSink.ReaderGone:
             (.success, nil)
         case is CancellationError:

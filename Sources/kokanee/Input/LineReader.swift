@@ -53,7 +53,9 @@ final class LineReader: Sendable {
         let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         size = isFile ? status.st_size : nil
         var ends: [Int32] = [-1, -1]
-        let error = pipe2(&ends, O_CLOEXEC) == 0 ? 0 : errno
+        let error = pipe(&ends) == 0 ? 0 : errno
+        // The Glibc module has no pipe2.
+        ends.forEach { _ = fcntl($0, F_SETFD, FD_CLOEXEC) }
         stopPipe = (ends[0], ends[1])
         state = Mutex(State(splitter: LineSplitter(maximumLength: maximumLineLength)))
         guard error == 0 else { throw Failure("can't make a pipe: \(String(cString: strerror(error)))") }

@@ -20,7 +20,7 @@ struct CommandLineParser {
         var words = words
         while true {
             let command = path[path.count - 1]
-            do {
+            do throws(UsageError) {
                 if command.subcommands.isEmpty {
                     try scan(words, of: command, into: &values)
                     break
@@ -41,7 +41,7 @@ struct CommandLineParser {
         let outcome = Outcome(path: path, values: values)
         // Who asks for help or the version is not told off for what is missing.
         guard !values.isSet("help"), !values.isSet("version") else { return outcome }
-        do {
+        do throws(UsageError) {
             try check(outcome)
         } catch {
             throw located(error, path)

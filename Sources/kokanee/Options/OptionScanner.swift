@@ -1,5 +1,5 @@
-// getopt's state is C globals; every use of them is under OptionScanner.lock.
-@preconcurrency internal import Glibc
+internal import CGetopt
+internal import Glibc
 internal import Synchronization
 
 /// One run of `getopt_long` over a list of words.
@@ -15,6 +15,7 @@ enum OptionScanner {
         var rest: [String] = []
     }
 
+    // getopt's state is C globals.
     private static let lock = Mutex(())
 
     /// - Parameter stopsAtPositional: leave the first positional and all after it in ``Scan/rest``.
@@ -40,30 +41,29 @@ enum OptionScanner {
         // "-": positionals come in their place, as code 1, without argv being permuted, so that argv[optind] is always
         // the word that comes next. ":": a missing value is told from an unknown flag, and getopt prints nothing.
         var shorts = "-:"
-        var longs: [Glibc.option] = []
+        var longs: [CGetopt.option] = []
         for (index, option) in options.enumerated() {
             let wantsValue: Int32 = option.valueName == nil ? 0 : 1
-            longs.append(Glibc.option(name: names[index], has_arg: wantsValue, flag: nil, val: Int32(256 + index)))
+            longs.append(CGetopt.option(name: names[index], has_arg: wantsValue, flag: nil, val: Int32(256 + index)))
             if let short = option.short {
                 shorts += option.valueName == nil ? "\(short)" : "\(short):"
             }
         }
-        longs.append(Glibc.option())
+        longs.append(CGetopt.option())
 
         var scan = Scan()
         let count = Int32(words.count + 1)
-        // 0, not 1: GNU getopt then forgets the cluster of short flags that an earlier, failed scan stopped in.
-        optind = 0
-        opterr = 0
+        cgetopt_reset()
         var word = words.first ?? ""
         while true {
-            let next = max(1, Int(optind))
-            if next <= words.count { word = words[next - 1] }
-            let code = getopt_long(count, &strings, shorts, longs, nil)
-            switch code {
+            let index = Int(cgetopt_index())
+            if index <= words.count { word = words[index - 1] }
+            let result = cgetopt_next(count, &strings, shorts, longs)
+            let value = result.value.map { String(cString: $0) }
+            switch result.code {
             case -1:
                 // What follows a `--`.
-                let remaining = words.dropFirst(Int(optind) - 1)
+                let remaining = words.dropFirst(Int(cgetopt_index()) - 1)
                 if stopsAtPositional {
                     scan.rest = Array(remaining)
                 } else {
@@ -71,17 +71,16 @@ enum OptionScanner {
                 }
                 return scan
             case 1:
-                let value = optarg.map { String(cString: $0) } ?? ""
+                let value = value ?? ""
                 if stopsAtPositional {
-                    scan.rest = [value] + words.dropFirst(Int(optind) - 1)
+                    scan.rest = [value] + words.dropFirst(Int(cgetopt_index()) - 1)
                     return scan
                 }
                 scan.tokens.append(.positional(value))
             case Int32(UInt8(ascii: "?")), Int32(UInt8(ascii: ":")):
-                throw error(code: code, word: word, options: options)
+                throw error(result, word: word, options: options)
             default:
-                let option = try option(code: code, word: word, options: options)
-                let value = optarg.map { String(cString: $0) }
+                let option = try option(code: result.code, word: word, options: options)
                 try checkValue(value, of: option, word: word, options: options)
                 scan.tokens.append(.option(long: option.long, value: option.valueName == nil ? nil : value ?? ""))
             }
@@ -114,15 +113,15 @@ enum OptionScanner {
         throw UsageError("--\(option.long) wants a value, not the flag \(value) (if meant: --\(option.long)=\(value))")
     }
 
-    private static func error(code: Int32, word: String, options: [Option]) -> UsageError {
+    private static func error(_ result: cgetopt_result, word: String, options: [Option]) -> UsageError {
         if word.hasPrefix("--") {
             let name = longName(word)
             guard let option = options.first(where: { $0.long == name }) else { return unknown(word, options) }
             return option.valueName.map { UsageError("--\(name) wants a value: --\(name) \($0)") }
                 ?? UsageError("--\(name) takes no value")
         }
-        let letter = UnicodeScalar(UInt8(truncatingIfNeeded: optopt))
-        if code == Int32(UInt8(ascii: ":")), let option = options.first(where: { $0.short == Character(letter) }) {
+        let letter = UnicodeScalar(UInt8(truncatingIfNeeded: result.offender))
+        if result.code == Int32(UInt8(ascii: ":")), let option = options.first(where: { $0.short == Character(letter) }) {
             return UsageError("-\(letter) wants a value: -\(letter) \(option.valueName ?? "VALUE")")
         }
         // A byte of a longer character says nothing; the word it stands in does.

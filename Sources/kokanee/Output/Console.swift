@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Kokanee
 internal import Synchronization
 
@@ -99,7 +98,7 @@ final class Console: Sendable {
     }
 
     /// The log: `time level message key=value` on stderr; from info on, with `-v` all, with `-q` errors only.
-    func logger(now: @escaping @Sendable () -> timespec = Console.now) -> Logger {
+    func logger(now: @escaping @Sendable () -> Int64 = { Timestamp.now }) -> Logger {
         let minimum: Logger.Level =
             switch verbosity {
             case .quiet: .error
@@ -109,11 +108,5 @@ final class Console: Sendable {
         return Logger(minimumLevel: minimum) { [self] entry in
             complain(LogLine.text(entry, at: now()))
         }
-    }
-
-    static func now() -> timespec {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return time
     }
 }

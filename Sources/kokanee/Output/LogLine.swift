@@ -1,10 +1,10 @@
-internal import Glibc
 internal import Kokanee
 
 /// A log entry as one line of text.
 enum LogLine {
-    static func text(_ entry: Logger.Entry, at time: timespec) -> String {
-        var line = "\(timestamp(time)) \(label(entry.level)) \(entry.message.onOneLine)"
+    /// - Parameter milliseconds: since the epoch.
+    static func text(_ entry: Logger.Entry, at milliseconds: Int64) -> String {
+        var line = "\(Timestamp.text(milliseconds)) \(label(entry.level)) \(entry.message.onOneLine)"
         for (key, value) in entry.fields {
             line += " \(key)=\(quoted(value))"
         }
@@ -27,26 +27,16 @@ enum LogLine {
         guard !isPlain || value.unicodeScalars.contains(where: \.isTerminalControl) else { return value }
         return "\"\(value.onOneLine.replacing("\"", with: "\\\""))\""
     }
-
-    /// RFC 3339 in UTC, to the millisecond.
-    private static func timestamp(_ time: timespec) -> String {
-        var seconds = time.tv_sec
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        let date = "\(parts.tm_year + 1900)-\(padded(parts.tm_mon + 1, 2))-\(padded(parts.tm_mday, 2))"
-        let clock = "\(padded(parts.tm_hour, 2)):\(padded(parts.tm_min, 2)):\(padded(parts.tm_sec, 2))"
-        return "\(date)T\(clock).\(padded(Int32(time.tv_nsec / 1_000_000), 3))Z"
-    }
-
-    private static func padded(_ value: Int32, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
 }
 
 extension Unicode.Scalar {
-    /// C0, DEL and C1: what moves a terminal's cursor or worse.
-    var isTerminalControl: Bool { value < 0x20 || 0x7F...0x9F ~= value }
+    /// C0, DEL and C1, which move a terminal's cursor or worse, line separators, and what turns the reading direction.
+    var isTerminalControl: Bool {
+        switch value {
+        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
 }
 
 extension String {
