@@ -1,4 +1,5 @@
 internal import CRdKafka
+internal import Glibc
 
 extension ClientConfiguration {
     /// Why librdkafka would refuse a property, or nil where it takes it.
@@ -20,14 +21,20 @@ extension ClientConfiguration {
         }
     }
 
-    /// Names of properties that librdkafka knows: those that have a default, which is most; for suggestions.
+    /// The names of all properties that librdkafka knows, for suggestions.
     public static var knownProperties: [String] {
-        let conf = rd_kafka_conf_new()
-        defer { rd_kafka_conf_destroy(conf) }
-        var count = 0
-        // Names and values by turns.
-        guard let dump = rd_kafka_conf_dump(conf, &count) else { return [] }
-        defer { rd_kafka_conf_dump_free(dump, count) }
-        return stride(from: 0, to: count, by: 2).compactMap { dump[$0].map { String(cString: $0) } }
+        var text: UnsafeMutablePointer<CChar>?
+        var size = 0
+        // The only list that has aliases and properties without a default is the table printed for its manual.
+        guard let stream = open_memstream(&text, &size) else { return [] }
+        rd_kafka_conf_properties_show(stream)
+        fclose(stream)
+        guard let text else { return [] }
+        defer { free(text) }
+        return String(cString: text).split(separator: "\n").compactMap { line in
+            let columns = line.split(separator: "|", maxSplits: 2)
+            guard columns.count == 3, let name = columns[0].split(separator: " ").first else { return nil }
+            return name.contains(".") ? String(name) : nil
+        }
     }
 }

@@ -2,17 +2,16 @@
 enum Suggestion {
     /// The candidate most likely meant by `word`, or nil where none is near.
     ///
-    /// Near is an edit distance of at most a third of the word's length, and at least 1; a word that is the beginning
-    /// of only one candidate is near too.
+    /// A word that is the beginning of only one candidate means that one; else near is an edit distance of at most a
+    /// third of the word's length, and at least 1.
     static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
         let candidates = Array(candidates)
+        let completed = word.count >= 2 ? candidates.filter { $0.hasPrefix(word) } : []
+        if completed.count == 1 { return completed[0] }
         let limit = max(1, word.count / 3)
         let ranked = candidates.map { (distance: distance(word, $0, limit: limit), candidate: $0) }
-        if let best = ranked.min(by: { $0 < $1 }), best.distance <= limit {
-            return best.candidate
-        }
-        let completed = word.count >= 2 ? candidates.filter { $0.hasPrefix(word) } : []
-        return completed.count == 1 ? completed[0] : nil
+        guard let best = ranked.min(by: { $0 < $1 }), best.distance <= limit else { return nil }
+        return best.candidate
     }
 
     /// The sentence to append to an error: ` (did you mean --partitions?)`, or nothing.
