@@ -72,7 +72,9 @@ public struct Queue: Sendable, Hashable {
         let quoted = SafeText.quoted(name)
         guard !name.isEmpty else { throw InputError("a queue's name is missing") }
         guard name.utf8.allSatisfy(isAllowed) else {
-            throw InputError("the queue name \(quoted) may only have letters, digits, '.', '_' and '-', as Kafka's topics")
+            throw InputError(
+                "the queue name \(quoted) may only have letters, digits, '.', '_' and '-', as Kafka's topics"
+            )
         }
         guard name != ".", name != ".." else { throw InputError("\(quoted) is not a name that Kafka allows a topic") }
         guard name != controlTopic else { throw InputError("\(quoted) is the topic of Kokanee's own schedules") }
@@ -80,7 +82,8 @@ public struct Queue: Sendable, Hashable {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         let isDerived =
             parts.count > 1 && (parts.last == "dlq" || parts.last == "state")
-            || parts.count > 2 && parts[parts.count - 2] == "retry" && (try? Duration(text: String(parts.last ?? ""))) != nil
+            || parts.count > 2 && parts[parts.count - 2] == "retry"
+                && (try? Duration(text: String(parts.last ?? ""))) != nil
         guard !isDerived else {
             throw InputError("\(quoted) is the name of a topic that belongs to another queue; name that queue")
         }

@@ -13,7 +13,7 @@ import Testing
         "a ladder that doesn't rise, is empty, endless or not made of durations is refused",
         arguments: [
             "", ",", "1m,", "1m,1m", "60s,1m", "5m,1m", "0s", "-1s", "0s,1s", "1m;5m", "366d", "1.5ms", "1m,,5m",
-            (1...33).map { "\($0)s" }.joined(separator: ","), String(repeating: ",", count: 1_000_000),
+            (1...33).map { "\($0)s" }.joined(separator: ","),
         ]
     )
     func refusing(text: String) {

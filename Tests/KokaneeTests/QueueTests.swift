@@ -20,7 +20,8 @@ import Testing
         "names that Kafka or Kokanee can't give a queue are refused",
         arguments: [
             "", ".", "..", "a b", "ä", "a/b", "a\u{0}", "a\n", "kokanee.control", "orders.dlq", "orders.state",
-            "orders.retry.1m", "orders.retry.90s", String(repeating: "a", count: 250), String(repeating: "a", count: 241),
+            "orders.retry.1m", "orders.retry.90s", String(repeating: "a", count: 250),
+            String(repeating: "a", count: 240),
         ]
     )
     func refusing(name: String) {

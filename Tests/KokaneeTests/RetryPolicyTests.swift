@@ -31,7 +31,11 @@ import Testing
     @Test("an exponential policy grows up to its maximum")
     func exponential() {
         let policy = ExponentialRetry.exponential(
-            base: .seconds(1), factor: 3, maximum: .seconds(60), jitter: 0, attempts: 7
+            base: .seconds(1),
+            factor: 3,
+            maximum: .seconds(60),
+            jitter: 0,
+            attempts: 7
         )
         #expect(delays(policy) == ["1s", "3s", "9s", "27s", "1m", "1m"])
     }
