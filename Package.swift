@@ -20,7 +20,11 @@ let package = Package(
         .systemLibrary(name: "CGetopt"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
         .target(name: "Kokanee", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
-        .executableTarget(name: "kokanee", dependencies: ["CGetopt", "Kokanee", "RdKafka"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "kokanee",
+            dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
         .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
         .testTarget(name: "KokaneeCLITests", dependencies: ["kokanee", "Kokanee"], swiftSettings: swiftSettings),

@@ -20,7 +20,16 @@ struct Context: Sendable {
     /// - Throws: ``UsageError`` or ``Failure`` where one of them is wrong.
     func connection() throws -> Connection {
         let connection = try Connection(values: values, environment: environment, logger: console.logger())
-        connection.warnings.forEach { console.say("\(Program.name): \($0)") }
+        for warning in connection.warnings { console.say("\(Program.name): \(warning)") }
         return connection
+    }
+
+    /// The same, once a broker has answered.
+    ///
+    /// - Throws: ``Failure`` with exit code 69 where none does.
+    func connect() async throws -> Cluster {
+        let cluster = try Cluster(connection: connection())
+        try await cluster.requireBroker()
+        return cluster
     }
 }

@@ -47,7 +47,7 @@ final class Interruption: Sendable {
             }
             return (!state.isRequested, Array(state.waiters.values))
         }
-        waiters.forEach { $0.resume() }
+        for waiter in waiters { waiter.resume() }
         return isFirst
     }
 

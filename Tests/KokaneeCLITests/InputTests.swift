@@ -20,7 +20,8 @@ import Testing
         "lines are the same whatever the chunks are",
         arguments: [
             ("", []), ("a", ["1:a"]), ("a\n", ["1:a"]), ("a\nb", ["1:a", "2:b"]), ("a\r\nb\r\n", ["1:a", "2:b"]),
-            ("\n\na\n \t\r\nb\n\n", ["3:a", "5:b"]), ("\u{FEFF}a\nb", ["1:a", "2:b"]), ("a\n\u{FEFF}b", ["1:a", "2:\u{FEFF}b"]),
+            ("\n\na\n \t\r\nb\n\n", ["3:a", "5:b"]), ("\u{FEFF}a\nb", ["1:a", "2:b"]),
+            ("a\n\u{FEFF}b", ["1:a", "2:\u{FEFF}b"]),
             ("a\rb\n", ["1:a\rb"]), ("é€😀\nß", ["1:é€😀", "2:ß"]),
         ] as [(String, [String])]
     )

@@ -153,7 +153,10 @@ import Testing
         }
     }
 
-    @Test("whole numbers are checked against their bounds", arguments: ["x", "0", "-1", "101", "1.5", "", "9999999999999999999"])
+    @Test(
+        "whole numbers are checked against their bounds",
+        arguments: ["x", "0", "-1", "101", "1.5", "", "9999999999999999999"]
+    )
     func integers(text: String) throws {
         let values = try Self.parse("topics create q --partitions=\(text)").values
         #expect(throws: UsageError.self) { try values.integer("partitions", in: 1...100) }

@@ -42,16 +42,17 @@ struct Connection: Sendable {
         warnings = properties.warnings
     }
 
-    /// librdkafka tells of every failed attempt to connect, which debugging may want to see and nobody else: what
-    /// matters of it comes as an error of what was being done.
-    private static func log(
+    /// librdkafka tells of every failed attempt to connect, and of every property that the one or the other kind of
+    /// client has no use for. Debugging may want to see that and nobody else: what matters comes as an error of what
+    /// was being done.
+    static func log(
         to logger: Logger
     ) -> @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void {
         { severity, facility, message in
-            let isConnecting = ["FAIL", "ERROR", "GETPID", "REQTMOUT"].contains(facility)
+            let isNoise = ["FAIL", "ERROR", "REQTMOUT", "CONFWARN"].contains(facility)
             let level: Logger.Level =
                 switch severity {
-                case _ where isConnecting: .debug
+                case _ where isNoise: .debug
                 case .emergency, .alert, .critical, .error: .error
                 case .warning: .warning
                 case .notice, .info, .debug: .debug

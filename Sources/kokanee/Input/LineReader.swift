@@ -55,7 +55,7 @@ final class LineReader: Sendable {
         var ends: [Int32] = [-1, -1]
         let error = pipe(&ends) == 0 ? 0 : errno
         // The Glibc module has no pipe2.
-        ends.forEach { _ = fcntl($0, F_SETFD, FD_CLOEXEC) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         stopPipe = (ends[0], ends[1])
         state = Mutex(State(splitter: LineSplitter(maximumLength: maximumLineLength)))
         guard error == 0 else { throw Failure("can't make a pipe: \(String(cString: strerror(error)))") }

@@ -36,7 +36,7 @@ enum OptionScanner {
     ) throws(UsageError) -> Scan {
         var strings: [UnsafeMutablePointer<CChar>?] = (["kokanee"] + words).map { strdup($0) } + [nil]
         let names: [UnsafeMutablePointer<CChar>?] = options.map { strdup($0.long) }
-        defer { (strings + names).forEach { free($0) } }
+        defer { for pointer in strings + names { free(pointer) } }
 
         // "-": positionals come in their place, as code 1, without argv being permuted, so that argv[optind] is always
         // the word that comes next. ":": a missing value is told from an unknown flag, and getopt prints nothing.
@@ -121,7 +121,8 @@ enum OptionScanner {
                 ?? UsageError("--\(name) takes no value")
         }
         let letter = UnicodeScalar(UInt8(truncatingIfNeeded: result.offender))
-        if result.code == Int32(UInt8(ascii: ":")), let option = options.first(where: { $0.short == Character(letter) }) {
+        if result.code == Int32(UInt8(ascii: ":")), let option = options.first(where: { $0.short == Character(letter) })
+        {
             return UsageError("-\(letter) wants a value: -\(letter) \(option.valueName ?? "VALUE")")
         }
         // A byte of a longer character says nothing; the word it stands in does.
