@@ -32,4 +32,11 @@ struct Context: Sendable {
         try await cluster.requireBroker()
         return cluster
     }
+
+    /// What `body` returns, or, without waiting for it, `CancellationError` where an interruption comes first.
+    ///
+    /// For the parts of a command that handles interruptions itself in which there is nothing to bring to an end.
+    func untilInterrupted<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+        try await interruption.cutting(body)
+    }
 }

@@ -51,6 +51,28 @@ final class Interruption: Sendable {
         return isFirst
     }
 
+    /// What `body` returns, or `CancellationError` as soon as an end is asked for, without waiting for `body`.
+    func cutting<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: R.self)
+        let work = Task {
+            do {
+                continuation.yield(try await body())
+            } catch {
+                continuation.finish(throwing: error)
+            }
+        }
+        let watch = Task {
+            await wait()
+            continuation.finish(throwing: CancellationError())
+        }
+        defer {
+            work.cancel()
+            watch.cancel()
+        }
+        for try await result in stream { return result }
+        throw CancellationError()
+    }
+
     private static var signals: sigset_t {
         var set = sigset_t()
         sigemptyset(&set)

@@ -73,28 +73,12 @@ struct Program: Sendable {
             interruption: interruption,
             environment: environment
         )
-        switch outcome.command.interruption {
-        case .isHandled:
-            return await execute(console, context) { try await run(context) }
-        case .abandons:
-            return await untilInterrupted { await execute(console, context) { try await run(context) } }
+        return await execute(console, context) {
+            switch outcome.command.interruption {
+            case .isHandled: try await run(context)
+            case .abandons: try await interruption.cutting { try await run(context) }
+            }
         }
-    }
-
-    /// The code of `body`, or 130 without waiting for it where an interruption comes first.
-    private func untilInterrupted(_ body: @escaping @Sendable () async -> ExitCode) async -> ExitCode {
-        let (stream, continuation) = AsyncStream.makeStream(of: ExitCode.self)
-        let work = Task { continuation.yield(await body()) }
-        let watch = Task {
-            await interruption.wait()
-            if !Task.isCancelled { continuation.yield(.interrupted) }
-        }
-        defer {
-            work.cancel()
-            watch.cancel()
-        }
-        for await code in stream { return code }
-        return .interrupted
     }
 
     private func execute(

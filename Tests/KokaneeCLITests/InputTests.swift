@@ -123,14 +123,14 @@ import Testing
         #expect(String(decoding: line.data, as: UTF8.self) == #"{"b": 1.00, "a":12345678901234567890}"#)
         #expect(line.key == "k")
         #expect(line.id == "i")
-        #expect(line.dueAt == 1_005_000)
+        #expect(line.delay == .seconds(5))
         #expect(line.idempotencyKey == "x")
     }
 
     @Test("a time stands for itself, and a type may come from the command line")
     func timeAndDefaultType() throws {
         let line = try Self.parse(#"{"data":null,"at":"1970-01-02T00:00:00Z"}"#, defaultType: "t")
-        #expect(line.dueAt == 86_400_000)
+        #expect(line.at == 86_400_000)
         #expect(line.type == "t")
         #expect(line.data == Array("null".utf8))
     }

@@ -23,11 +23,7 @@ public struct TopicAdministrator: Sendable {
         let names = TopicLayout(queue: queue).topics.map(\.name)
         var counts: [String: Int] = [:]
         for (name, result) in try await admin.metadata(topics: names).topics {
-            do {
-                counts[name] = try result.get()
-            } catch  where error.code == .unknownTopicOrPartition {
-                // On its way to being deleted: as good as gone.
-            }
+            counts[name] = try Self.count(result)
         }
         let settings = includingSettings ? try await self.settings(of: counts.keys.sorted()) : [:]
         let observed = counts.map { name, count in
@@ -143,13 +139,24 @@ public struct TopicAdministrator: Sendable {
         }
     }
 
+    /// The topic's partitions; nil where it is on its way to being deleted, which is as good as gone.
+    private static func count(_ result: Result<Int, KafkaError>) throws -> Int? {
+        do {
+            return try result.get()
+        } catch {
+            guard error.code == .unknownTopicOrPartition else { throw error }
+            return nil
+        }
+    }
+
     /// Settings by topic; empty where the broker does not tell them, or not to us.
     private func settings(of topics: [String]) async throws -> [String: [String: String]] {
         var settings: [String: [String: String]] = [:]
         for topic in topics {
             do {
                 settings[topic] = try await admin.describeConfigs(topic: topic).compactMapValues(\.value)
-            } catch let error where error.isUnsupported || error.code == .topicAuthorizationFailed {
+            } catch {
+                guard error.isUnsupported || error.code == .topicAuthorizationFailed else { throw error }
                 return settings
             }
         }

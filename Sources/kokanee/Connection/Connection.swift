@@ -49,7 +49,7 @@ struct Connection: Sendable {
         to logger: Logger
     ) -> @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void {
         { severity, facility, message in
-            let isNoise = ["FAIL", "ERROR", "REQTMOUT", "CONFWARN"].contains(facility)
+            let isNoise = ["FAIL", "ERROR", "REQTMOUT", "CONFWARN", "AUTOCREATE"].contains(facility)
             let level: Logger.Level =
                 switch severity {
                 case _ where isNoise: .debug

@@ -1,4 +1,5 @@
 internal import Kokanee
+internal import RdKafka
 
 /// A job as a line of newline-delimited JSON says it.
 struct JobLine: Sendable, Equatable {
@@ -7,8 +8,9 @@ struct JobLine: Sendable, Equatable {
     var data: [UInt8]
     var key: String?
     var id: String?
-    /// Not to be started before: milliseconds since the epoch, from `delay` or `at`.
-    var dueAt: Int64?
+    var delay: Duration?
+    /// Milliseconds since the epoch.
+    var at: Int64?
     var idempotencyKey: String?
 
     /// What is wrong with a line.
@@ -23,7 +25,7 @@ struct JobLine: Sendable, Equatable {
 
     /// - Parameters:
     ///   - defaultType: the type of lines that name none; nil makes that a problem.
-    ///   - now: milliseconds since the epoch, for `delay`.
+    ///   - now: milliseconds since the epoch, for times such as `+10m`.
     /// - Throws: ``Problem``.
     init(_ line: LineSplitter.Line, defaultType: String? = nil, now: Int64) throws(Problem) {
         func problem(_ message: String) -> Problem { Problem(line: line.number, message: message) }
@@ -65,15 +67,21 @@ struct JobLine: Sendable, Equatable {
         id = strings["id"]
         idempotencyKey = strings["idempotencyKey"]
         do {
-            dueAt = try Self.dueAt(delay: strings["delay"], at: strings["at"], now: now)
+            delay = try strings["delay"].map { try Duration(text: $0) }
+            at = try strings["at"].map { try Timestamp.parse($0, now: now) }
         } catch {
             throw problem("\(error)")
         }
     }
 
-    /// When a job of this delay or time is due; nil where neither is given.
-    static func dueAt(delay: String?, at time: String?, now: Int64) throws -> Int64? {
-        if let delay { return now + (try Duration(text: delay)).milliseconds }
-        return try time.map { try Timestamp.parse($0, now: now) }
+    /// The job to enqueue.
+    var job: NewJob {
+        var job = NewJob(type: type, payload: Bytes(data), contentType: "application/json")
+        job.key = key.map { Bytes($0) }
+        job.id = id
+        job.delay = delay
+        job.at = at
+        job.idempotencyKey = idempotencyKey
+        return job
     }
 }
