@@ -17,8 +17,9 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
-        .target(name: "Kokanee", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
+        .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
         .executableTarget(name: "kokanee", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
         .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
