@@ -25,8 +25,22 @@ let package = Package(
             dependencies: ["CGetopt", "Kokanee", "RdKafka"],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
-        .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
-        .testTarget(name: "KokaneeCLITests", dependencies: ["kokanee", "Kokanee"], swiftSettings: swiftSettings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["RdKafka"],
+            path: "Tests/TestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "KokaneeTests",
+            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "KokaneeCLITests",
+            dependencies: ["kokanee", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

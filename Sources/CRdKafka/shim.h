@@ -32,4 +32,11 @@ static inline void crdkafka_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
+/* One error and delay of the embedded broker: the original takes any number of them. */
+static inline rd_kafka_resp_err_t crdkafka_mock_push_broker_error(rd_kafka_mock_cluster_t *cluster, int32_t broker,
+                                                                  int16_t api_key, rd_kafka_resp_err_t error,
+                                                                  int delay_ms) {
+    return rd_kafka_mock_broker_push_request_error_rtts(cluster, broker, api_key, 1, error, delay_ms);
+}
+
 #endif

@@ -92,6 +92,11 @@ extension Envelope {
         return result
     }
 
+    /// The headers of a hop that the broker refused as too large, without the errors' texts: these it can do without.
+    static func withoutErrors(_ headers: [Header]) -> [Header] {
+        headers.filter { $0.name != HeaderName.error.rawValue && $0.name != HeaderName.firstError.rawValue }
+    }
+
     /// What every hop writes anew, or takes away.
     private static let hopState: Set<HeaderName> = [
         .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt,

@@ -212,6 +212,8 @@ extension Scheduler {
             partitions[id]?.epoch = nextEpoch
             partitions[id]?.isAssigned = false
             partitions[id]?.isDirty = false
+            partitions[id]?.inFlight = 0
+            partitions[id]?.active = 0
             assignedCount -= 1
         }
         return running
@@ -355,6 +357,13 @@ extension Scheduler {
             finish(ticket.place, now)
         }
         return .accepted
+    }
+
+    /// An attempt has ended that leaves its job as if it had not run: its offset stays unfinished in this epoch.
+    mutating func abandon(_ ticket: Ticket) {
+        guard let job = self[ticket], job.phase == .running else { return }
+        passLane(of: ticket.place)
+        remove(ticket.place)
     }
 
     /// A hop has been acknowledged. False if the epoch is over: then the job runs again elsewhere, too.

@@ -89,13 +89,27 @@ public final class Consumer {
         return nil
     }
 
-    /// Takes the partitions over, each from an offset, or from the group's committed one where that is nil.
-    public func assign(_ offsets: [TopicPartition: Int64?]) throws(KafkaError) -> [PartitionQueue] {
-        let list = TopicPartitionList(capacity: offsets.count)
+    /// Where to begin in a partition.
+    public enum Start: Sendable, Hashable {
+        case offset(Int64)
+        case beginning
+        /// At the group's committed offset; without one as `auto.offset.reset` says.
+        case committed
+    }
+
+    /// Takes the partitions over. The queues are in the partitions' order.
+    public func assign(_ starts: [TopicPartition: Start]) throws(KafkaError) -> [PartitionQueue] {
+        let list = TopicPartitionList(capacity: starts.count)
         var queues: [PartitionQueue] = []
-        for (partition, offset) in offsets.sorted(by: { $0.key < $1.key }) {
+        for (partition, start) in starts.sorted(by: { $0.key < $1.key }) {
             queues.append(PartitionQueue(partition, of: handle, wakeup: wakeup))
-            list.add(partition, offset: offset ?? Int64(RD_KAFKA_OFFSET_STORED))
+            let offset =
+                switch start {
+                case .offset(let offset): offset
+                case .beginning: Int64(RD_KAFKA_OFFSET_BEGINNING)
+                case .committed: Int64(RD_KAFKA_OFFSET_STORED)
+                }
+            list.add(partition, offset: offset)
         }
         try KafkaError.check(rd_kafka_assign(handle.pointer, list.pointer), "taking over partitions of group \(group)")
         return queues
@@ -142,6 +156,33 @@ public final class Consumer {
         }
         if let failure { throw failure }
         return result
+    }
+
+    /// The partitions' first offsets, or the ones behind their last records; one request to each leader.
+    ///
+    /// Blocks for a round trip, `timeout` at most.
+    public func edges(
+        _ edge: Edge,
+        of partitions: [TopicPartition],
+        timeout: Duration = .seconds(10)
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        guard !partitions.isEmpty else { return [:] }
+        let operation = "listing the \(edge) offsets of group \(group)'s partitions"
+        let list = TopicPartitionList(capacity: partitions.count)
+        for partition in partitions { list.add(partition, offset: edge.rawValue) }
+        let code = rd_kafka_offsets_for_times(handle.pointer, list.pointer, timeout.wholeMilliseconds)
+        try KafkaError.check(code, operation)
+        let elements = list.elements
+        if let failed = elements.first(where: { $0.error != RD_KAFKA_RESP_ERR_NO_ERROR }) {
+            throw KafkaError(failed.error, operation: "\(operation), \(failed.partition)")
+        }
+        return Dictionary(elements.map { ($0.partition, $0.offset) }) { first, _ in first }
+    }
+
+    /// An end of a partition; the raw value is the time by which Kafka's ListOffsets asks for it.
+    public enum Edge: Int64, Sendable {
+        case latest = -1
+        case earliest = -2
     }
 
     /// The lowest and the highest offset of a partition as of the last fetch; nil before the first one.

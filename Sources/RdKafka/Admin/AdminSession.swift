@@ -1,0 +1,159 @@
+internal import CRdKafka
+internal import Glibc
+internal import Synchronization
+
+/// What ``AdminClient``'s calls share: librdkafka's clients, and the last trouble with a connection.
+///
+/// Everything here blocks; ``run(_:)`` keeps it off the Swift pool.
+final class AdminSession: Sendable {
+    private struct State {
+        var main: ClientHandle
+        var group: (id: String, handle: ClientHandle)?
+    }
+
+    private let configuration: ClientConfiguration
+    private let trouble = ConnectionTrouble()
+    private let state: Mutex<State>
+
+    init(_ configuration: ClientConfiguration) throws(KafkaError) {
+        var configuration = configuration.with(
+            // Naming a topic must not create it. A broker too old to be told so logs that, which helps nobody.
+            required: ["allow.auto.create.topics": "false", "enable.auto.commit": "false"]
+        )
+        // With a group of its own each client would go looking for that group's coordinator.
+        configuration.properties["group.id"] = nil
+        self.configuration = configuration
+        state = Mutex(State(main: try trouble.client(configuration)))
+    }
+
+    var bootstrapServers: String { configuration.bootstrapServers }
+
+    /// The client for everything that is not tied to one group.
+    var main: ClientHandle { state.withLock(\.main) }
+
+    /// Runs `body` on a thread of its own; a connection's trouble joins the error of a call that waited in vain.
+    func run<R: Sendable>(
+        _ body: @escaping @Sendable (AdminSession) throws(KafkaError) -> R
+    ) async throws(KafkaError) -> R {
+        let result = await withCheckedContinuation { continuation in
+            OSThread.start(name: "rdk:admin") {
+                self.serveCallbacks()
+                let result = Result { () throws(KafkaError) -> R in try body(self) }
+                self.serveCallbacks()
+                if case .success = result { self.trouble.forget() }
+                continuation.resume(returning: result.mapError(self.trouble.explain))
+            }
+        }
+        return try result.get()
+    }
+
+    /// librdkafka queues errors of connections until somebody polls.
+    func serveCallbacks() {
+        let handles = state.withLock { [$0.main, $0.group?.handle].compactMap(\.self) }
+        for handle in handles { rd_kafka_poll(handle.pointer, 0) }
+    }
+
+    var lastTrouble: KafkaError? { trouble.last }
+
+    /// Repeats `body` while it fails in a way that passes by itself. It must be harmless to repeat.
+    func retrying<R>(
+        until deadline: Deadline,
+        _ body: (AdminSession) throws(KafkaError) -> R
+    ) throws(KafkaError) -> R {
+        while true {
+            do throws(KafkaError) {
+                return try body(self)
+            } catch {
+                let pause = Duration.milliseconds(100)
+                let passes = error.isRetriable && error.code != .unknownTopicOrPartition
+                guard passes, deadline.remaining > pause else { throw error }
+                // librdkafka keeps who a group's coordinator was for minutes, whatever the broker says.
+                if error.code == .notCoordinator { try renewMain() }
+                usleep(UInt32(pause.wholeMilliseconds) * 1000)
+            }
+        }
+    }
+
+    /// A client that is a consumer of `group` without ever joining it; the last one is kept.
+    func client(ofGroup group: String) throws(KafkaError) -> ClientHandle {
+        if let known = state.withLock({ $0.group?.id == group ? $0.group?.handle : nil }) { return known }
+        let new = try trouble.client(configuration.with(required: ["group.id": group]))
+        state.withLock { $0.group = (group, new) }
+        return new
+    }
+
+    /// A client that lets the broker create the topics that it names, for one call: it would go on naming them.
+    func creatingClient() throws(KafkaError) -> ClientHandle {
+        try trouble.client(configuration.with(required: ["allow.auto.create.topics": "true"]))
+    }
+
+    private func renewMain() throws(KafkaError) {
+        let new = try trouble.client(configuration)
+        state.withLock { $0.main = new }
+    }
+}
+
+extension AdminSession {
+    /// Sends one request of librdkafka's admin API and reads its result from the event that answers.
+    func request<R>(
+        _ api: rd_kafka_admin_op_t,
+        _ operation: String,
+        _ deadline: Deadline,
+        send: (_ client: OpaquePointer, _ options: OpaquePointer, _ queue: OpaquePointer) -> Void,
+        read: (_ event: OpaquePointer) throws(KafkaError) -> R
+    ) throws(KafkaError) -> R {
+        let client = main
+        let queue = rd_kafka_queue_new(client.pointer)!
+        defer { rd_kafka_queue_destroy(queue) }
+        let options = rd_kafka_AdminOptions_new(client.pointer, api)!
+        defer { rd_kafka_AdminOptions_destroy(options) }
+        let limit = min(max(deadline.remaining.wholeMilliseconds, 1), 3_600_000)
+        rd_kafka_AdminOptions_set_request_timeout(options, limit, nil, 0)
+        // How long the broker may take; only some requests have it, and the others refuse it without harm.
+        rd_kafka_AdminOptions_set_operation_timeout(options, limit, nil, 0)
+        send(client.pointer, options, queue)
+        // The request's own timeout answers first; the second is for that answer to get here.
+        guard let event = rd_kafka_queue_poll(queue, limit + 1000) else {
+            throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT, operation: operation)
+        }
+        defer { rd_kafka_event_destroy(event) }
+        let code = rd_kafka_event_error(event)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            throw KafkaError(code, operation: operation, message: String(cString: rd_kafka_event_error_string(event)))
+        }
+        return try read(event)
+    }
+}
+
+/// Remembers why a connection last failed, for those who wait for it in vain.
+private final class ConnectionTrouble: Sendable {
+    private let state = Mutex<KafkaError?>(nil)
+
+    var last: KafkaError? { state.withLock(\.self) }
+
+    func client(_ configuration: ClientConfiguration) throws(KafkaError) -> ClientHandle {
+        try ClientHandle(.consumer, configuration, onError: { error in
+            // It comes after the errors that tell why.
+            guard error.code != .localAllBrokersDown else { return }
+            self.state.withLock { $0 = error }
+        })
+    }
+
+    func forget() {
+        state.withLock { $0 = nil }
+    }
+
+    func explain(_ error: KafkaError) -> KafkaError {
+        guard [.localTimedOut, .localTransport, .localAllBrokersDown].contains(error.code), let last else {
+            return error
+        }
+        guard !error.message.contains(last.message) else { return error }
+        return KafkaError(
+            code: error.code,
+            operation: error.operation,
+            message: "\(error.message); the last connection failed with: \(last.message)",
+            isFatal: error.isFatal,
+            isRetriable: error.isRetriable
+        )
+    }
+}

@@ -1,0 +1,127 @@
+import RdKafka
+import TestSupport
+import Testing
+
+@Suite("AdminClient: offsets", .timeLimit(.minutes(2)))
+struct AdminOffsetsTests {
+    @Test("altered offsets are read back with their metadata", arguments: TestCluster.Kind.allCases)
+    func alterAndRead(kind: TestCluster.Kind) async throws {
+        let cluster = try await TestCluster.shared(kind)
+        let topic = try await cluster.makeTopic(partitions: 3)
+        let partitions = (0..<3).map { TopicPartition(topic: topic, partition: Int32($0)) }
+        let group = TestCluster.uniqueName("group")
+        try await cluster.produce((0..<10).map(String.init), to: partitions[0])
+        let offsets = [
+            partitions[0]: CommittedOffset(offset: 7, metadata: "k1:AAEC/w=="),
+            partitions[1]: CommittedOffset(offset: 0),
+        ]
+        #expect(try await cluster.admin.alterOffsets(group: group, offsets).isEmpty)
+        let committed = try await cluster.admin.committedOffsets(group: group, partitions)
+        #expect(committed == [partitions[0]: offsets[partitions[0]], partitions[1]: offsets[partitions[1]], partitions[2]: nil])
+    }
+
+    @Test("what another client committed is read, and what we commit another client reads")
+    func agreesWithOracle() async throws {
+        let cluster = try await TestCluster.shared(.server)
+        let topic = try await cluster.makeTopic(partitions: 2)
+        let (zero, one) = (TopicPartition(topic: topic, partition: 0), TopicPartition(topic: topic, partition: 1))
+        let group = TestCluster.uniqueName("group")
+        let script = """
+            import sys
+            from confluent_kafka import Consumer, TopicPartition
+            servers, group, topic = sys.argv[1:]
+            consumer = Consumer({'bootstrap.servers': servers, 'group.id': group})
+            before = consumer.committed([TopicPartition(topic, 1)], timeout=10)
+            consumer.commit(offsets=[TopicPartition(topic, 0, 42, metadata='theirs')], asynchronous=False)
+            print(before[0].offset, before[0].metadata)
+            """
+        let ours = [one: CommittedOffset(offset: 5, metadata: "ours")]
+        #expect(try await cluster.admin.alterOffsets(group: group, ours).isEmpty)
+        let output = try await Oracle.python(script, [cluster.bootstrapServers, group, topic])
+        #expect(output == "5 ours\n")
+        let committed = try await cluster.admin.committedOffsets(group: group, [zero, one])
+        #expect(committed == [zero: CommittedOffset(offset: 42, metadata: "theirs"), one: ours[one]])
+    }
+
+    @Test("partitions that can't be committed are named, the others are committed", arguments: TestCluster.Kind.allCases)
+    func partialFailure(kind: TestCluster.Kind) async throws {
+        let cluster = try await TestCluster.shared(kind)
+        let good = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
+        let bad = TopicPartition(topic: good.topic, partition: 9)
+        let group = TestCluster.uniqueName("group")
+        let offset = CommittedOffset(offset: 1)
+        let failures = try await cluster.admin.alterOffsets(group: group, [good: offset, bad: offset])
+        #expect(failures.keys.sorted() == [bad])
+        #expect(failures[bad]?.code == .unknownTopicOrPartition)
+        let committed = try await cluster.admin.committedOffsets(group: group, [good, bad])
+        #expect(committed == [good: offset, bad: nil])
+    }
+
+    @Test("an offset below 0 is refused, not left out in silence")
+    func negativeOffset() async throws {
+        let cluster = try await TestCluster.shared(.embedded)
+        let partition = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
+        let error = try await kafkaError {
+            _ = try await cluster.admin.alterOffsets(group: "g", [partition: CommittedOffset(offset: -1)])
+        }
+        #expect(error?.code == .localInvalidArgument)
+    }
+
+    @Test("deleted offsets are gone, the others stay")
+    func deleteOffsets() async throws {
+        let cluster = try await TestCluster.shared(.server)
+        let topic = try await cluster.makeTopic(partitions: 2)
+        let (zero, one) = (TopicPartition(topic: topic, partition: 0), TopicPartition(topic: topic, partition: 1))
+        let group = TestCluster.uniqueName("group")
+        let offset = CommittedOffset(offset: 3)
+        _ = try await cluster.admin.alterOffsets(group: group, [zero: offset, one: offset])
+        #expect(try await cluster.admin.deleteOffsets(group: group, [zero]).isEmpty)
+        #expect(try await cluster.admin.committedOffsets(group: group, [zero, one]) == [zero: nil, one: offset])
+    }
+
+    @Test("the first and the end offset of many partitions are told at once", arguments: TestCluster.Kind.allCases)
+    func earliestAndLatest(kind: TestCluster.Kind) async throws {
+        let cluster = try await TestCluster.shared(kind)
+        let topic = try await cluster.makeTopic(partitions: 5)
+        let partitions = (0..<5).map { TopicPartition(topic: topic, partition: Int32($0)) }
+        for (count, partition) in partitions.enumerated() {
+            try await cluster.produce((0..<count).map(String.init), to: partition)
+        }
+        let ends = Dictionary(uniqueKeysWithValues: zip(partitions, Int64(0)...))
+        #expect(try await cluster.admin.listOffsets(partitions, .latest) == ends)
+        #expect(try await cluster.admin.listOffsets(partitions, .earliest) == ends.mapValues { _ in 0 })
+    }
+
+    @Test("offsets for a time: the first record at or after it, or the end where there is none")
+    func byTimestamp() async throws {
+        let cluster = try await TestCluster.shared(.server)
+        let partition = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
+        for (value, time) in [("a", 1_700_000_001_000), ("b", 1_700_000_002_000), ("c", 1_700_000_003_000)] {
+            try await cluster.produce([value], to: partition, timestamp: Int64(time))
+        }
+        let wanted: [Int64: Int64] = [
+            0: 0, 1_700_000_001_000: 0, 1_700_000_001_001: 1, 1_700_000_003_000: 2, 1_700_000_003_001: 3,
+        ]
+        for (time, offset) in wanted {
+            #expect(try await cluster.admin.listOffsets([partition], .timestamp(time)) == [partition: offset])
+        }
+    }
+
+    @Test("the embedded broker, which knows no offsets by time, says so instead of telling the end")
+    func byTimestampEmbedded() async throws {
+        let cluster = try await TestCluster.shared(.embedded)
+        let partition = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
+        let error = try await kafkaError { _ = try await cluster.admin.listOffsets([partition], .timestamp(1)) }
+        #expect(error?.isUnsupported == true)
+    }
+
+    @Test("a partition that does not exist is an error, soon", arguments: TestCluster.Kind.allCases)
+    func unknownPartition(kind: TestCluster.Kind) async throws {
+        let cluster = try await TestCluster.shared(kind)
+        let missing = TopicPartition(topic: try await cluster.makeTopic(), partition: 7)
+        let start = ContinuousClock.now
+        let error = try await kafkaError { _ = try await cluster.admin.listOffsets([missing], .latest) }
+        #expect(error != nil)
+        #expect(start.duration(to: .now) < .seconds(8), "\(String(describing: error))")
+    }
+}
