@@ -72,7 +72,9 @@ public final class Worker: Sendable {
     }
 
     private func validate() throws {
-        guard runs.add(1, ordering: .relaxed).oldValue == 0 else { throw InputError("a worker runs once; make another") }
+        guard runs.add(1, ordering: .relaxed).oldValue == 0 else {
+            throw InputError("a worker runs once; make another")
+        }
         guard !queues.isEmpty else { throw InputError("a worker needs at least one queue") }
         guard Set(queues.map(\.name)).count == queues.count else { throw InputError("a queue is named twice") }
         guard queues.count == 1 || Set(queues.map(\.group)).count == queues.count else {
@@ -81,7 +83,10 @@ public final class Worker: Sendable {
         guard (1...100_000).contains(configuration.concurrency) else {
             throw InputError("a worker's concurrency is from 1 to 100000, not \(configuration.concurrency)")
         }
-        guard configuration.maximumInFlight > 0, configuration.maximumInFlightBytes > 0, configuration.maximumGap > 0 else {
+        let bounds = [
+            Int64(configuration.maximumInFlight), Int64(configuration.maximumInFlightBytes), configuration.maximumGap,
+        ]
+        guard bounds.allSatisfy({ $0 > 0 }) else {
             throw InputError("a worker's bounds on what is in flight are at least 1")
         }
     }
