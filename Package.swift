@@ -17,9 +17,15 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CGetopt"),
+        .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
-        .target(name: "Kokanee", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
-        .executableTarget(name: "kokanee", dependencies: ["Kokanee", "RdKafka"], swiftSettings: swiftSettings),
+        .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "kokanee",
+            dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["RdKafka"],
@@ -27,6 +33,15 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
-        .testTarget(name: "KokaneeTests", dependencies: ["Kokanee", "RdKafka", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "KokaneeTests",
+            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "KokaneeCLITests",
+            dependencies: ["kokanee", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

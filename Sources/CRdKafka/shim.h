@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 /* Swift can't call variadic C. On success librdkafka owns `headers`; on failure the caller still does. */
@@ -19,6 +20,11 @@ static inline rd_kafka_resp_err_t crdkafka_produce(rd_kafka_t *rk, rd_kafka_topi
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, key_length),
                              RD_KAFKA_V_VALUE((void *)value, value_length), RD_KAFKA_V_TIMESTAMP(timestamp_ms),
                              RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
+}
+
+/* sys/eventfd.h is in no module of Swift's. */
+static inline int crdkafka_eventfd(void) {
+    return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
 /* prctl is variadic too. Linux keeps the first 15 bytes. */

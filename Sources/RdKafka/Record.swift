@@ -95,13 +95,13 @@ final class RecordStorage: @unchecked Sendable {
     let message: UnsafePointer<rd_kafka_message_t>
     /// The event that the message lives in, where it came by one; else the message is destroyed by itself.
     private let event: OpaquePointer?
-    /// Destroying a message touches its topic and client: librdkafka wants them to outlive it.
-    private let client: ClientHandle?
+    /// The message points into its client's structures: the client ends after its last record.
+    private let owner: ClientHandle
 
-    init(message: UnsafePointer<rd_kafka_message_t>, event: OpaquePointer? = nil, client: ClientHandle? = nil) {
+    init(message: UnsafePointer<rd_kafka_message_t>, event: OpaquePointer? = nil, owner: ClientHandle) {
         self.message = message
         self.event = event
-        self.client = client
+        self.owner = owner
         var headers: OpaquePointer?
         _ = rd_kafka_message_headers(message, &headers)
     }

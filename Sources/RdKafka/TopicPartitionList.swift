@@ -37,20 +37,13 @@ struct TopicPartitionList: ~Copyable {
         element.pointee.metadata_size = utf8.count
     }
 
-    /// Calls `body` with each element in the list's order.
-    func forEach(_ body: (TopicPartitionElement) throws -> Void) rethrows {
-        try Self.forEach(in: pointer, body)
-    }
+    /// The elements in the list's order, read out.
+    var elements: [TopicPartitionElement] { Self.elements(of: pointer) }
 
-    /// The same for a list that somebody else owns.
-    static func forEach(
-        in list: UnsafePointer<rd_kafka_topic_partition_list_t>?,
-        _ body: (TopicPartitionElement) throws -> Void
-    ) rethrows {
-        guard let list else { return }
-        for index in 0..<Int(list.pointee.cnt) {
-            try body(TopicPartitionElement(list.pointee.elems + index))
-        }
+    /// The same of a list that somebody else owns.
+    static func elements(of list: UnsafePointer<rd_kafka_topic_partition_list_t>?) -> [TopicPartitionElement] {
+        guard let list else { return [] }
+        return (0..<Int(list.pointee.cnt)).map { TopicPartitionElement(list.pointee.elems + $0) }
     }
 }
 

@@ -163,7 +163,7 @@ private final class TopicReaderRun {
         while goesOn, taken < count, let message = batch[taken] {
             taken += 1
             // It owns the message from here on, whatever comes.
-            let storage = RecordStorage(message: message, client: client)
+            let storage = RecordStorage(message: message, owner: client)
             let partition = partition(of: message)
             guard let range = reading[partition] else { continue }
             let offset = message.pointee.offset

@@ -14,6 +14,10 @@ public struct Envelope: Sendable, Equatable {
     public var attempt: Int
     /// When the first attempt failed; nil before that.
     public var firstFailedAt: Int64?
+    /// The first attempt's error, `type: message`; nil before that.
+    public var firstError: String?
+    /// The last attempt's error, `type: message`; nil before the first has failed.
+    public var lastError: String?
     /// Not to be started before this, whatever the rung says.
     public var dueAt: Int64?
     /// Not to be started at this time or later.

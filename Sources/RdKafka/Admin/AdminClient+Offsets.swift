@@ -32,7 +32,7 @@ extension AdminClient {
                 try KafkaError.check(rd_kafka_committed(client.pointer, list.pointer, limit), operation)
                 var committed: [TopicPartition: CommittedOffset?] = [:]
                 var failure: KafkaError?
-                TopicPartitionList.forEach(in: list.pointer) { element in
+                for element in list.elements {
                     let hasOffset = element.error == RD_KAFKA_RESP_ERR_NO_ERROR && element.offset >= 0
                     committed[element.partition] = .some(
                         hasOffset ? CommittedOffset(offset: element.offset, metadata: element.metadata) : nil
@@ -40,7 +40,7 @@ extension AdminClient {
                     guard
                         element.error != RD_KAFKA_RESP_ERR_NO_ERROR,
                         element.error != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART
-                    else { return }
+                    else { continue }
                     failure = KafkaError(element.error, operation: "\(operation), partition \(element.partition)")
                 }
                 if let failure { throw failure }
@@ -103,7 +103,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "deleting offsets of group \(group)"
-            try session.refuseEmbeddedBroker(operation, deadline)
             return try session.retrying(until: deadline) { session throws(KafkaError) in
                 let list = TopicPartitionList(partitions)
                 var deletion = rd_kafka_DeleteConsumerGroupOffsets_new(group, list.pointer)
@@ -166,9 +165,9 @@ extension AdminClient {
         try KafkaError.check(rd_kafka_offsets_for_times(session.main.pointer, list.pointer, limit), operation)
         var offsets: [TopicPartition: Int64] = [:]
         var failure: KafkaError?
-        TopicPartitionList.forEach(in: list.pointer) { element in
+        for element in list.elements {
             offsets[element.partition] = element.offset
-            guard element.error != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+            guard element.error != RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
             failure = KafkaError(element.error, operation: "listing offsets of \(element.partition)")
         }
         if let failure { throw failure }
@@ -182,8 +181,8 @@ extension AdminClient {
         guard let group else { return [:] }
         try check(rd_kafka_group_result_error(group), operation)
         var failures: [TopicPartition: KafkaError] = [:]
-        TopicPartitionList.forEach(in: rd_kafka_group_result_partitions(group)) { element in
-            guard element.error != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+        for element in TopicPartitionList.elements(of: rd_kafka_group_result_partitions(group)) {
+            guard element.error != RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
             failures[element.partition] = KafkaError(
                 element.error,
                 operation: "\(operation), partition \(element.partition)"

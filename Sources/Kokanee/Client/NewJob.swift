@@ -1,0 +1,117 @@
+public import RdKafka
+
+/// A job to be enqueued.
+public struct NewJob: Sendable {
+    /// The job type's name on the wire; 1 to 1024 bytes without control characters.
+    public var type: String
+    /// The payload's version, from 1 up.
+    public var version: Int
+    /// Nil is a record without a value.
+    public var payload: Bytes?
+    /// The payload's media type; nil leaves it unsaid.
+    public var contentType: String?
+    /// The ordering key: in `.key` order jobs of one key run one at a time, in the order they were enqueued.
+    public var key: Bytes?
+    /// Nil is a UUID of version 7; else as ``type``. Two jobs of one id are two jobs: see ``idempotencyKey``.
+    public var id: String?
+    /// How long from now the job is not to start. Not together with ``at``.
+    public var delay: Duration?
+    /// The time, in milliseconds since the epoch, before which the job is not to start. One that has passed is now.
+    public var at: Int64?
+    /// How long from now the job may still start; after that it becomes a dead letter.
+    public var expiresAfter: Duration?
+    /// Jobs of the same key are the same job; as ``type``.
+    public var idempotencyKey: String?
+    /// Further headers, carried unchanged through every hop; none for which ``Envelope/isReserved(_:)`` holds.
+    public var headers: [Header] = []
+
+    /// A job of raw bytes.
+    public init(type: String, version: Int = 1, payload: Bytes?, contentType: String? = nil) {
+        self.type = type
+        self.version = version
+        self.payload = payload
+        self.contentType = contentType
+    }
+
+    /// - Throws: what the codec throws.
+    public init<J: Job>(_ job: J, codec: any PayloadCodec = .json) throws {
+        self.init(
+            type: J.type,
+            version: J.version,
+            payload: try codec.encode(job),
+            contentType: codec.contentType
+        )
+    }
+
+    /// The record that enqueues the job, and the job's id.
+    ///
+    /// - Parameters:
+    ///   - source: `ce_source`.
+    ///   - now: milliseconds since the epoch.
+    /// - Throws: ``InputError`` where the job could not be read back, or could never run.
+    public func record(
+        for queue: Queue,
+        source: String,
+        at now: Int64,
+        using generator: inout some RandomNumberGenerator
+    ) throws -> (id: String, record: ProducerRecord) {
+        try Self.validate("job type", type)
+        guard (1...Int(Int32.max)).contains(version) else {
+            throw InputError("a job's version is an integer from 1 up, not \(version)")
+        }
+        if let id { try Self.validate("job id", id) }
+        if let idempotencyKey { try Self.validate("idempotency key", idempotencyKey) }
+        for header in headers where Envelope.isReserved(header.name) || header.name.utf8.contains(0) {
+            throw InputError("the header \(SafeText.quoted(header.name)) can't be set by hand")
+        }
+        var envelope = Envelope(id: id ?? JobID.make(at: now, using: &generator), type: type, version: version)
+        envelope.dueAt = try dueAt(now: now)
+        envelope.expiresAt = try expiresAt(now: now, dueAt: envelope.dueAt)
+        envelope.idempotencyKey = idempotencyKey
+        let record = ProducerRecord(
+            topic: queue.mainTopic,
+            key: key,
+            value: payload,
+            headers: envelope.newJobHeaders(source: source, at: now, contentType: contentType, extra: headers),
+            timestamp: now
+        )
+        return (envelope.id, record)
+    }
+
+    private func dueAt(now: Int64) throws -> Int64? {
+        guard delay == nil || at == nil else { throw InputError("a job has a delay or a time to start, not both") }
+        if let delay {
+            guard delay >= .zero else { throw InputError("a job's delay can't be negative, as \(delay.text) is") }
+            guard delay <= .longestText else {
+                throw InputError("a job's delay is at most \(Duration.longestText.text)")
+            }
+            return delay == .zero ? nil : now + delay.milliseconds
+        }
+        guard let at, at > now else { return nil }
+        guard at <= Timestamp.latest else { throw InputError("a job's time to start is before the year 10000") }
+        return at
+    }
+
+    private func expiresAt(now: Int64, dueAt: Int64?) throws -> Int64? {
+        guard let expiresAfter else { return nil }
+        guard expiresAfter > .zero, expiresAfter <= .longestText else {
+            throw InputError(
+                "a job expires after more than nothing and at most \(Duration.longestText.text), "
+                    + "not \(expiresAfter.text)"
+            )
+        }
+        let expiresAt = now + expiresAfter.milliseconds
+        guard expiresAt > dueAt ?? now else {
+            throw InputError("the job would expire, \(expiresAfter.text) from now, before it may start")
+        }
+        return expiresAt
+    }
+
+    /// Refuses what ``Envelope/decode(_:defaultType:)`` would refuse on the other side.
+    static func validate(_ name: String, _ text: String) throws {
+        var text = text
+        if case .malformed(let fault) = text.withUTF8({ HeaderScan.attribute(UnsafeRawBufferPointer($0)) }) {
+            throw InputError("the \(name) \(SafeText.quoted(text)) \(fault)")
+        }
+    }
+}

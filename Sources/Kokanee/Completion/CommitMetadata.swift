@@ -1,0 +1,46 @@
+internal import FoundationEssentials
+
+/// What rides beside a committed offset: who committed, when the watermark last moved, and the completion map.
+///
+/// `k1;OWNER;MOVED-AT;MAP`, the map in base64, printable throughout. Text of another kind (a reset by Kafka's tools
+/// leaves it empty) is no metadata of ours: nothing is known then, and nothing is assumed.
+struct CommitMetadata: Equatable {
+    /// The broker's default for `offset.metadata.max.bytes`.
+    static let defaultLimit = 4096
+    private static let ownerLimit = 128
+
+    /// Names the worker for people: `host:pid`.
+    var owner: String
+    /// When the watermark last moved, in milliseconds since the epoch.
+    var movedAt: Int64
+    var completed: CompletionMap
+
+    /// The text, `limit` bytes at most; of a map that is too large the highest runs are left out.
+    func text(above committed: Int64, limit: Int = CommitMetadata.defaultLimit) -> String {
+        let head = "k1;\(Self.harmless(owner));\(movedAt);"
+        let room = max(0, limit - head.utf8.count) / 4 * 3
+        return head + Data(completed.encoded(above: committed, limit: room)).base64EncodedString()
+    }
+
+    init(owner: String, movedAt: Int64, completed: CompletionMap) {
+        self.owner = owner
+        self.movedAt = movedAt
+        self.completed = completed
+    }
+
+    init?(text: String, above committed: Int64) {
+        let parts = text.split(separator: ";", omittingEmptySubsequences: false)
+        guard parts.count == 4, parts[0] == "k1", let movedAt = Int64(parts[2]),
+            let bytes = Data(base64Encoded: String(parts[3])),
+            let map = CompletionMap(decoding: Array(bytes), above: committed)
+        else { return nil }
+        self.init(owner: String(parts[1]), movedAt: movedAt, completed: map)
+    }
+
+    private static func harmless(_ owner: String) -> String {
+        let printable = owner.utf8.prefix(ownerLimit).map { byte in
+            (0x21...0x7E).contains(byte) && byte != UInt8(ascii: ";") ? byte : UInt8(ascii: "_")
+        }
+        return String(decoding: printable, as: UTF8.self)
+    }
+}

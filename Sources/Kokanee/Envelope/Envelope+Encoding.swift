@@ -1,0 +1,131 @@
+public import RdKafka
+
+extension Envelope {
+    /// The headers of a job that is enqueued now: CloudEvents 1.0 in binary mode.
+    ///
+    /// - Parameters:
+    ///   - source: `ce_source`, a URI reference that says who enqueues.
+    ///   - now: milliseconds since the epoch.
+    ///   - extra: carried behind the others; see ``isReserved(_:)``.
+    public func newJobHeaders(
+        source: String,
+        at now: Int64,
+        contentType: String?,
+        extra: [Header] = []
+    ) -> [Header] {
+        var headers: [Header] = []
+        headers.reserveCapacity(10 + extra.count)
+        headers.append(HeaderName.specVersion.header(Self.specVersion))
+        headers.append(HeaderName.id.header(id))
+        headers.append(HeaderName.type.header(type))
+        headers.append(HeaderName.source.header(source))
+        headers.append(HeaderName.time.header(Timestamp.text(now)))
+        if let contentType { headers.append(HeaderName.contentType.header(contentType)) }
+        if version != 1 { headers.append(HeaderName.schemaVersion.header(version)) }
+        if let dueAt { headers.append(HeaderName.dueAt.header(dueAt)) }
+        if let expiresAt { headers.append(HeaderName.expiresAt.header(expiresAt)) }
+        if let idempotencyKey { headers.append(HeaderName.idempotencyKey.header(idempotencyKey)) }
+        headers.append(contentsOf: extra)
+        return headers
+    }
+
+    private static let specVersion: Bytes = "1.0"
+
+    /// Whether Kokanee gives the header a meaning, so that it can't be set as an extra one.
+    public static func isReserved(_ headerName: String) -> Bool {
+        HeaderName(rawValue: headerName) != nil || headerName.hasPrefix(HeaderName.prefix)
+    }
+
+    /// The headers of a job that moves to a rung: the record's own, with the retry state behind them.
+    ///
+    /// Whatever the record carries, its headers grow by less than 4 KiB over any number of hops.
+    ///
+    /// - Parameters:
+    ///   - headers: the source record's, in its order.
+    ///   - source: where that record stands; the job's origin unless it has one.
+    ///   - attempt: the attempt that the moved record is for.
+    ///   - dueAt: not to be started before this; nil where the rung's delay says it all.
+    ///   - failure: of the attempt that was made; nil where the job only waits.
+    public static func rungHeaders(
+        copying headers: [Header],
+        from source: Origin,
+        attempt: Int,
+        dueAt: Int64?,
+        failure: Failure?
+    ) -> [Header] {
+        var (result, scan) = carried(headers, dropping: hopState)
+        appendState(of: scan, from: source, attempt: attempt, failure: failure, to: &result)
+        if let dueAt { result.append(HeaderName.dueAt.header(dueAt)) }
+        return result
+    }
+
+    /// The headers of a job that becomes a dead letter; see ``rungHeaders(copying:from:attempt:dueAt:failure:)``.
+    ///
+    /// - Parameters:
+    ///   - attempt: the attempt that the record was for, executed or not.
+    ///   - failure: what the reason consists in; nil keeps the last attempt's error.
+    ///   - now: milliseconds since the epoch.
+    public static func deadLetterHeaders(
+        copying headers: [Header],
+        from source: Origin,
+        attempt: Int,
+        reason: DeadReason,
+        failure: Failure?,
+        at now: Int64
+    ) -> [Header] {
+        var (result, scan) = carried(headers, dropping: hopState)
+        appendState(of: scan, from: source, attempt: attempt, failure: failure, to: &result)
+        result.append(HeaderName.reason.header(reason.rawValue))
+        result.append(HeaderName.diedAt.header(now))
+        return result
+    }
+
+    /// The headers of a dead letter that goes back to its queue as attempt 1.
+    ///
+    /// Errors, due time and expiry are gone; origin and idempotency key stay, for it is the same job.
+    ///
+    /// - Parameter deadLetter: where the letter stands.
+    public static func retryHeaders(copying headers: [Header], from deadLetter: Origin) -> [Header] {
+        var (result, scan) = carried(headers, dropping: hopState.union([.expiresAt, .replay, .retriedFrom]))
+        result.append(HeaderName.origin.header((scan.origin ?? deadLetter).description))
+        result.append(HeaderName.retriedFrom.header(deadLetter.description))
+        return result
+    }
+
+    /// The headers of a hop that the broker refused as too large, without the errors' texts: these it can do without.
+    static func withoutErrors(_ headers: [Header]) -> [Header] {
+        headers.filter { $0.name != HeaderName.error.rawValue && $0.name != HeaderName.firstError.rawValue }
+    }
+
+    /// What every hop writes anew, or takes away.
+    private static let hopState: Set<HeaderName> = [
+        .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt,
+    ]
+
+    private static func carried(
+        _ headers: [Header],
+        dropping dropped: Set<HeaderName>
+    ) -> (headers: [Header], scan: HeaderScan) {
+        var result = headers.filter { header in HeaderName(rawValue: header.name).map(dropped.contains) != true }
+        result.reserveCapacity(result.count + dropped.count)
+        return (result, HeaderScan(headers))
+    }
+
+    private static func appendState(
+        of scan: HeaderScan,
+        from source: Origin,
+        attempt: Int,
+        failure: Failure?,
+        to headers: inout [Header]
+    ) {
+        headers.append(HeaderName.attempt.header(attempt))
+        headers.append(HeaderName.origin.header((scan.origin ?? source).description))
+        if let firstFailedAt = scan.firstFailedAt ?? failure?.at {
+            headers.append(HeaderName.firstFailedAt.header(firstFailedAt))
+        }
+        if let error = failure?.text ?? scan.lastError { headers.append(HeaderName.error.header(error)) }
+        if let first = scan.firstError ?? scan.lastError ?? failure?.text {
+            headers.append(HeaderName.firstError.header(first))
+        }
+    }
+}

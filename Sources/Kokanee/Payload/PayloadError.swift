@@ -1,0 +1,46 @@
+/// A payload that the job's type can't be made of. Thrown by the handlers that a ``JobRegistry`` makes; the worker
+/// makes the job a dead letter then, for no later attempt would fare better.
+public struct PayloadError: Error, Sendable, CustomStringConvertible {
+    public let type: String
+    public let version: Int
+    /// What is wrong with the payload, and where in it.
+    public let reason: String
+
+    init(type: String, version: Int, cause: any Error) {
+        self.type = type
+        self.version = version
+        reason = Self.describe(cause)
+    }
+
+    public var description: String {
+        "the payload is no \(type) of version \(version): \(reason)"
+    }
+
+    private static func describe(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return String(describing: error) }
+        switch error {
+        case .keyNotFound(let key, let context):
+            return "\(path(context.codingPath + [key])) is missing"
+        case .valueNotFound(_, let context):
+            return "\(path(context.codingPath)) is null"
+        case .typeMismatch(let type, let context):
+            return "\(path(context.codingPath)) is no \(type)"
+        case .dataCorrupted(let context):
+            let cause = context.underlyingError.map { ": \($0)" } ?? ""
+            return "\(path(context.codingPath)): \(context.debugDescription)\(cause)"
+        @unknown default:
+            return String(describing: error)
+        }
+    }
+
+    private static func path(_ keys: [any CodingKey]) -> String {
+        guard !keys.isEmpty else { return "the whole" }
+        return keys.reduce(into: "") { path, key in
+            if let index = key.intValue {
+                path += "[\(index)]"
+            } else {
+                path += path.isEmpty ? key.stringValue : ".\(key.stringValue)"
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/// A named stream of jobs, and the topics that it is made of.
+public struct Queue: Sendable, Hashable {
+    /// The topic of schedules, pauses and cancellations, which all queues share.
+    public static let controlTopic = "kokanee.control"
+    /// Kafka's limit for a topic's name, in bytes.
+    static let longestTopicName = 249
+
+    public let name: String
+    public let ladder: Ladder
+    /// The type of jobs that don't say theirs: records without CloudEvents headers.
+    public let defaultType: String
+    /// The consumer group that works the queue.
+    public let group: String
+
+    public let deadLetterTopic: String
+    public let stateTopic: String
+    /// The rungs' topics, in the ladder's order.
+    public let retryTopics: [String]
+
+    /// - Parameters:
+    ///   - name: letters, digits, `.`, `_` and `-`; short enough that the longest topic derived from it has at most 249.
+    ///   - defaultType: at most 1024 bytes without control characters.
+    ///   - group: nil is `kokanee.NAME`.
+    /// - Throws: ``InputError``.
+    public init(
+        _ name: String,
+        ladder: Ladder = .standard,
+        defaultType: String = "default",
+        group: String? = nil
+    ) throws {
+        try Self.validate(name)
+        guard !defaultType.isEmpty, SafeText.line(defaultType, limit: Envelope.longestName) == defaultType else {
+            throw InputError(
+                "a queue's default type has 1 to \(Envelope.longestName) bytes and no control characters, "
+                    + "not \(SafeText.quoted(defaultType))"
+            )
+        }
+        if let group, group.isEmpty || group.utf8.count > Self.longestTopicName {
+            throw InputError("a consumer group's name has 1 to \(Self.longestTopicName) bytes")
+        }
+        self.name = name
+        self.ladder = ladder
+        self.defaultType = defaultType
+        self.group = group ?? "kokanee.\(name)"
+        deadLetterTopic = "\(name).dlq"
+        stateTopic = "\(name).state"
+        retryTopics = ladder.rungs.map { Self.retryTopic(name, $0) }
+        for topic in [stateTopic] + retryTopics where topic.utf8.count > Self.longestTopicName {
+            throw InputError(
+                "the queue name \(SafeText.quoted(name)) is \(topic.utf8.count - Self.longestTopicName) bytes too long: "
+                    + "with \(topic.dropFirst(name.count)) it passes Kafka's \(Self.longestTopicName) for a topic"
+            )
+        }
+    }
+
+    public var mainTopic: String { name }
+
+    /// Every topic of the queue: main, rungs, dead letters, state.
+    public var allTopics: [String] {
+        [mainTopic] + retryTopics + [deadLetterTopic, stateTopic]
+    }
+
+    public func retryTopic(_ rung: Ladder.Rung) -> String {
+        Self.retryTopic(name, rung)
+    }
+
+    private static func retryTopic(_ name: String, _ rung: Ladder.Rung) -> String {
+        "\(name).retry.\(rung.name)"
+    }
+
+    private static func validate(_ name: String) throws {
+        let quoted = SafeText.quoted(name)
+        guard !name.isEmpty else { throw InputError("a queue's name is missing") }
+        guard name.utf8.allSatisfy(isAllowed) else {
+            throw InputError(
+                "the queue name \(quoted) may only have letters, digits, '.', '_' and '-', as Kafka's topics"
+            )
+        }
+        guard name != ".", name != ".." else { throw InputError("\(quoted) is not a name that Kafka allows a topic") }
+        guard name != controlTopic else { throw InputError("\(quoted) is the topic of Kokanee's own schedules") }
+        // Working a queue's own dead letters or rungs as jobs would take them away unseen.
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        let isDerived =
+            parts.count > 1 && (parts.last == "dlq" || parts.last == "state")
+            || parts.count > 2 && parts[parts.count - 2] == "retry"
+                && (try? Duration(text: String(parts.last ?? ""))) != nil
+        guard !isDerived else {
+            throw InputError("\(quoted) is the name of a topic that belongs to another queue; name that queue")
+        }
+    }
+
+    /// Kafka's characters for topics.
+    static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,19 @@
+/// Numbers in decimal ASCII, as they stand in headers.
+enum DecimalText {
+    /// Reads digits after an optional minus sign; nil for anything else. What an `Int64` can't hold becomes its bound.
+    static func parse(_ bytes: UnsafeRawBufferPointer) -> Int64? {
+        let isNegative = bytes.first == UInt8(ascii: "-")
+        let digits = bytes.dropFirst(isNegative ? 1 : 0)
+        guard !digits.isEmpty else { return nil }
+        var value: Int64 = 0
+        var isSaturated = false
+        for byte in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, overflowToo) = product.addingReportingOverflow(Int64(byte - UInt8(ascii: "0")))
+            isSaturated = isSaturated || overflow || overflowToo
+            value = isSaturated ? .max : sum
+        }
+        return isNegative ? (isSaturated ? .min : -value) : value
+    }
+}

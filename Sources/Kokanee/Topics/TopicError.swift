@@ -1,0 +1,10 @@
+/// A queue's topics are not as they must be; the message says what to do.
+public struct TopicError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let message: String
+
+    public init(_ message: String) {
+        self.message = message
+    }
+
+    public var description: String { message }
+}

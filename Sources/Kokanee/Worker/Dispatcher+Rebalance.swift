@@ -1,0 +1,144 @@
+internal import RdKafka
+
+extension Dispatcher {
+    /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
+    func take(_ partitions: [TopicPartition]) throws {
+        hasJoined = true
+        guard !control.isStopping else { return try consumer.unassign() }
+        let committed = committedOffsets(of: partitions)
+        var starts: [TopicPartition: Consumer.Start] = [:]
+        for partition in partitions {
+            guard let committed else {
+                starts[partition] = .committed
+                continue
+            }
+            starts[partition] = committed[partition].map { .offset($0.offset) } ?? .beginning
+        }
+        let queues = try consumer.assign(starts)
+        rotation = queues.map { queue in
+            let partition = queue.topicPartition
+            let start = committed?[partition]
+            let metadata = start.flatMap { CommitMetadata(text: $0.metadata, above: $0.offset) }
+            let intake = PartitionIntake(
+                id: id(of: partition),
+                queue: queue,
+                delay: rungs[partition.topic],
+                expected: start?.offset
+            )
+            begin(
+                intake,
+                at: start?.offset,
+                restored: metadata?.completed ?? CompletionMap(),
+                movedAt: metadata?.movedAt
+            )
+            return intake
+        }
+        intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
+        logger.log(
+            .info,
+            "partitions assigned",
+            ["queue": name, "partitions": Self.summary(partitions), "member": consumer.memberID ?? ""]
+        )
+    }
+
+    /// Hands partitions back: lets what runs finish within the limit, commits, and lets go.
+    func giveBack(_ partitions: [TopicPartition]) throws {
+        drain(partitions, within: configuration.revocationLimit)
+        commits.commitNow(self)
+        try letGo(partitions)
+        logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
+    }
+
+    /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
+    func lose(_ partitions: [TopicPartition]) throws {
+        try letGo(partitions)
+        logger.log(
+            .warning,
+            "partitions lost: the group went on without this worker, which was silent for the session timeout",
+            ["queue": name, "partitions": Self.summary(partitions)]
+        )
+    }
+
+    private func letGo(_ partitions: [TopicPartition]) throws {
+        let ids = partitions.map(id(of:))
+        engine.cancel(engine.withScheduler { $0.fence(ids) })
+        for partition in partitions { intakes[partition] = nil }
+        rotation.removeAll { intakes[$0.topicPartition] == nil }
+        try consumer.unassign()
+    }
+
+    /// Stops the intake and waits for what runs or hops, but no longer than the limit.
+    func drain(_ partitions: [TopicPartition], within limit: Duration) {
+        let ids = partitions.map(id(of:))
+        engine.withScheduler { $0.stopIntake(ids) }
+        let deadline = engine.clock.monotonic() + limit
+        while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
+            _ = engine.tick()
+            consumer.wait(upTo: .milliseconds(10))
+        }
+    }
+
+    /// Nil where the group's coordinator does not answer: librdkafka then asks it, and only the maps are missed.
+    private func committedOffsets(of partitions: [TopicPartition]) -> [TopicPartition: CommittedOffset]? {
+        guard !partitions.isEmpty else { return [:] }
+        for _ in 1...3 {
+            do {
+                return try consumer.committed(partitions)
+            } catch {
+                logger.log(.warning, "can't read the group's offsets yet", ["queue": name, "error": "\(error)"])
+            }
+        }
+        return nil
+    }
+
+    /// `orders 0-7, orders.retry.1m 0-7`: short, whatever the number of partitions.
+    private static func summary(_ partitions: [TopicPartition]) -> String {
+        guard !partitions.isEmpty else { return "none" }
+        let topics = Dictionary(grouping: partitions, by: \.topic).sorted { $0.key < $1.key }
+        return topics.map { topic, partitions in
+            var map = CompletionMap()
+            for partition in partitions.map({ Int64($0.partition) }).sorted() { map.append(partition..<partition + 1) }
+            let runs = map.runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound - 1)" }
+            return "\(topic) \(runs.joined(separator: ","))"
+        }.joined(separator: "; ")
+    }
+}
+
+// MARK: - The end
+
+extension Dispatcher {
+    private static let leavingLimit = Duration.seconds(10)
+
+    /// Stops intake, lets running jobs finish within the limit, cancels the others, commits and leaves the group.
+    func shutDown() throws {
+        let partitions = rotation.map(\.topicPartition)
+        drain(partitions, within: configuration.shutdownLimit)
+        let ids = partitions.map(id(of:))
+        if !engine.withScheduler({ $0.isDrained(ids) }) {
+            logger.log(
+                .warning,
+                "jobs still run at the shutdown limit: they are cancelled, and run again on another worker",
+                ["queue": name, "limit": configuration.shutdownLimit.text]
+            )
+            engine.cancelAll()
+            drain(partitions, within: .seconds(1))
+        }
+        commits.commitNow(self)
+        try letGo(partitions)
+        leave()
+    }
+
+    private func leave() {
+        consumer.startClosing()
+        let deadline = engine.clock.monotonic() + Self.leavingLimit
+        while !consumer.isClosed, engine.clock.monotonic() < deadline {
+            while let event = consumer.nextEvent() {
+                switch event {
+                case .assigned, .revoked, .lost: try? consumer.unassign()
+                case .committed, .record, .failed: continue
+                }
+            }
+            consumer.wait(upTo: .milliseconds(20))
+        }
+    }
+}

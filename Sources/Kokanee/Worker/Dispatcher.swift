@@ -1,0 +1,257 @@
+internal import RdKafka
+
+/// Works one queue: reads its partitions into the engine, commits what is finished, answers rebalances.
+///
+/// It is the loop of the thread that owns the queue's consumer; everything in it happens on that thread.
+final class Dispatcher {
+    /// Records read of one partition before the next one has its turn.
+    private static let quantum = 256
+
+    let runtime: QueueRuntime
+    let engine: Engine
+    let consumer: Consumer
+    let control: WorkerControl
+    let logger: Logger
+    let configuration: WorkerConfiguration
+    /// Delays in milliseconds of the rungs that are worked, by topic.
+    let rungs: [String: Int64]
+    /// All partitions of the queue's main topic and rungs, whoever owns them.
+    let allPartitions: [TopicPartition]
+    var intakes: [TopicPartition: PartitionIntake] = [:]
+    /// The order in which partitions are read; it turns with every round.
+    var rotation: [PartitionIntake] = []
+    var commits: CommitPacer
+    var idleness = IdleWatch()
+    var hasJoined = false
+    private var firstInRotation = 0
+    private var ids: [TopicPartition: Engine.PartitionID] = [:]
+    private var partitions: [Engine.PartitionID: TopicPartition] = [:]
+    private var lastFailure: KafkaError?
+
+    init(
+        runtime: QueueRuntime,
+        engine: Engine,
+        control: WorkerControl,
+        client: ClientConfiguration,
+        rungs: [String: Int64],
+        partitions: Int
+    ) throws {
+        self.runtime = runtime
+        self.engine = engine
+        self.control = control
+        self.rungs = rungs
+        configuration = engine.configuration
+        logger = runtime.logger
+        allPartitions = ([runtime.queue.mainTopic] + rungs.keys.sorted()).flatMap { topic in
+            (0..<Int32(partitions)).map { TopicPartition(topic: topic, partition: $0) }
+        }
+        commits = CommitPacer(interval: configuration.commitInterval, owner: control.name)
+        consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
+    }
+
+    /// Works until the worker is stopped, then lets running jobs finish, commits and leaves the group.
+    ///
+    /// - Throws: ``KafkaError`` where the consumer can't go on.
+    func run() throws {
+        try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
+        var pause = Duration.milliseconds(100)
+        while !control.isStopping {
+            consumer.wait(upTo: pause)
+            try serveEvents()
+            let hasMore = readPartitions()
+            let untilRung = releaseRungs()
+            let untilTick = engine.tick()
+            commits.commitIfDue(self)
+            idleness.look(self)
+            pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
+        }
+        try shutDown()
+    }
+
+    // MARK: - Events
+
+    func serveEvents() throws {
+        while let event = consumer.nextEvent() {
+            switch event {
+            case .assigned(let partitions): try take(partitions)
+            case .revoked(let partitions): try giveBack(partitions)
+            case .lost(let partitions): try lose(partitions)
+            case .committed(let result): commits.ended(result, self)
+            case .record(let record):
+                guard let intake = intakes[record.topicPartition] else { continue }
+                accept([record], from: intake)
+            case .failed(let error): try note(error)
+            }
+        }
+    }
+
+    private func note(_ error: KafkaError) throws {
+        if error.isFatal { throw error }
+        // Brokers that are away are reported again and again, for each connection.
+        guard lastFailure?.code != error.code else { return }
+        lastFailure = error
+        logger.log(.warning, "the consumer reports a failure and goes on", ["queue": name, "error": "\(error)"])
+    }
+
+    // MARK: - Reading
+
+    /// Reads each partition once, as far as there is room. True if there is more to read at once.
+    private func readPartitions() -> Bool {
+        guard !rotation.isEmpty else { return false }
+        var hasMore = false
+        var lacksRoom = false
+        firstInRotation = (firstInRotation + 1) % rotation.count
+        for index in rotation.indices {
+            let intake = rotation[(firstInRotation + index) % rotation.count]
+            let room =
+                intake.delay == nil
+                ? engine.withScheduler { $0.room(in: intake.id) }
+                : PartitionIntake.waitingLimit - intake.waiting.count
+            guard room > 0 else {
+                lacksRoom = lacksRoom || intake.delay == nil
+                continue
+            }
+            let limit = min(room, Self.quantum)
+            if read(intake, maximum: limit) == limit { hasMore = true }
+        }
+        if lacksRoom, !hasMore { engine.wakeWhenThereIsRoom(runtime) }
+        return hasMore
+    }
+
+    private func read(_ intake: PartitionIntake, maximum: Int) -> Int {
+        var records: [Record] = []
+        var end: Int64?
+        let count = intake.queue.read(maximum: maximum) { item in
+            switch item {
+            case .record(let record):
+                end = nil
+                intake.end = nil
+                records.append(record)
+            case .end(let offset): end = offset
+            case .failed(let error):
+                logger.log(.warning, "a partition can't be read; it is tried again", ["error": "\(error)"])
+            }
+        }
+        if !records.isEmpty { accept(records, from: intake) }
+        if let end { reachEnd(end, of: intake) }
+        return count
+    }
+
+    /// Takes in records as they stand in the log: at once, or, on a rung, when they are due.
+    private func accept(_ records: [Record], from intake: PartitionIntake) {
+        let now = engine.clock.wall()
+        for record in records { checkGap(upTo: record.offset, intake, next: record.offset + 1) }
+        guard intake.delay != nil else { return admit(records, from: intake, now: now) }
+        for record in records {
+            intake.waiting.append(.init(record: record, dueAt: intake.dueAt(record, now: now)))
+        }
+    }
+
+    private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
+        let decisions = records.map { Intake.decide($0, runtime, now: now) }
+        guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
+        let record = records[regression]
+        logger.log(
+            .warning,
+            "the log goes back: it was cut and written anew, or recreated; work begins again at the lower offset",
+            ["partition": "\(record.topicPartition)", "offset": "\(record.offset)"]
+        )
+        begin(intake, at: record.offset, restored: CompletionMap())
+        admit(Array(records[regression...]), from: intake, now: now)
+    }
+
+    private func reachEnd(_ offset: Int64, of intake: PartitionIntake) {
+        checkGap(upTo: offset, intake, next: offset)
+        intake.end = offset
+        settleEnd(of: intake)
+    }
+
+    /// Tells the engine of a partition's end once all before it has been admitted.
+    private func settleEnd(of intake: PartitionIntake) {
+        guard let end = intake.end, intake.waiting.isEmpty else { return }
+        intake.end = nil
+        let now = engine.clock.wall()
+        engine.withScheduler { $0.reachEnd(intake.id, end, now: now) }
+    }
+
+    /// Reports what retention took between the last record read and `offset`.
+    private func checkGap(upTo offset: Int64, _ intake: PartitionIntake, next: Int64) {
+        defer { intake.expected = next }
+        guard let expected = intake.expected, offset > expected,
+            let low = consumer.cachedWatermarks(intake.topicPartition)?.lowerBound, low > expected
+        else { return }
+        // Below the log's start: gaps above it are compacted records and transaction markers.
+        let lost = min(low, offset) - expected
+        engine.noteLost(lost)
+        logger.log(
+            .error,
+            "retention took records before they were worked; give the topic a longer retention.ms, or more workers",
+            ["partition": "\(intake.topicPartition)", "from": "\(expected)", "records": "\(lost)"]
+        )
+    }
+
+    /// Admits the rungs' records that are due; returns how long until the next one is.
+    private func releaseRungs() -> Duration {
+        let now = engine.clock.wall()
+        var next = Int64.max
+        for intake in rotation where !intake.waiting.isEmpty {
+            let room = engine.withScheduler { $0.room(in: intake.id) }
+            var due: [Record] = []
+            while due.count < room, let first = intake.waiting.first, first.dueAt <= now {
+                _ = intake.waiting.popFirst()
+                due.append(first.record)
+            }
+            if !due.isEmpty { admit(due, from: intake, now: now) }
+            settleEnd(of: intake)
+            if let first = intake.waiting.first { next = min(next, max(first.dueAt - now, 0)) }
+        }
+        return next == .max ? .seconds(1) : .milliseconds(next)
+    }
+
+    // MARK: - Partitions
+
+    var name: String { runtime.queue.name }
+
+    /// Begins an epoch of a partition at an offset.
+    func begin(_ intake: PartitionIntake, at committed: Int64?, restored: CompletionMap, movedAt: Int64? = nil) {
+        let moved = movedAt ?? engine.clock.wall()
+        let cancelled = engine.withScheduler { scheduler in
+            let running = scheduler.fence([intake.id])
+            scheduler.assign(
+                intake.id,
+                queue: runtime.index,
+                number: intake.topicPartition.partition,
+                committed: committed,
+                restored: restored,
+                movedAt: moved
+            )
+            return running
+        }
+        engine.cancel(cancelled)
+    }
+
+    func id(of partition: TopicPartition) -> Engine.PartitionID {
+        if let id = ids[partition] { return id }
+        let id = Int(runtime.index) << 32 | ids.count
+        ids[partition] = id
+        partitions[id] = partition
+        return id
+    }
+
+    /// The partition that an id of this dispatcher stands for.
+    func partition(of id: Engine.PartitionID) -> TopicPartition? {
+        partitions[id]
+    }
+
+    /// Whether nothing of this dispatcher's partitions is waiting, running or hopping, as far as it can see.
+    var isAtRest: Bool {
+        guard rotation.allSatisfy(\.waiting.isEmpty) else { return false }
+        let ids = rotation.map(\.id)
+        return engine.withScheduler { scheduler in
+            ids.allSatisfy { id in
+                guard let partition = scheduler.partitions[id] else { return false }
+                return partition.isAtEnd && partition.inFlight == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+/// How an attempt ended.
+enum AttemptEnd: Sendable {
+    case completed
+    case failed(any Error)
+    /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
+    case timedOut(Duration, ignoredCancellation: Bool)
+}
+
+/// What becomes of a job.
+enum Disposition: Sendable, Equatable {
+    case complete
+    case discard(String)
+    /// Another attempt, after a wait in milliseconds.
+    case retry(attempt: Int, after: Int64, Envelope.Failure)
+    case bury(DeadReason, Envelope.Failure?)
+
+    /// Where a job that moves is to go.
+    enum Destination: Equatable {
+        case rung(Ladder.Rung, dueAt: Int64?)
+        /// The main topic, for a wait that is shorter than the shortest rung.
+        case main(dueAt: Int64)
+    }
+
+    /// Decides after an attempt.
+    ///
+    /// - Parameters:
+    ///   - now: milliseconds since the epoch.
+    ///   - randomness: the jitter's source.
+    static func after(
+        _ end: AttemptEnd,
+        of envelope: Envelope,
+        policy: any RetryPolicy,
+        ladder: Ladder,
+        now: Int64,
+        randomness: UInt64
+    ) -> Disposition {
+        let failure: Envelope.Failure
+        var wished: Duration?
+        switch end {
+        case .completed:
+            return .complete
+        case .timedOut(let timeout, let ignoredCancellation):
+            let detail = ignoredCancellation ? ", and ignored its cancellation" : ""
+            let message = "the attempt ran over \(timeout.text)\(detail)"
+            failure = Envelope.Failure(type: "Timeout", message: message, at: now)
+        case .failed(let error as JobError):
+            switch error.verdict {
+            case .discard: return .discard(error.reason)
+            case .deadLetter:
+                return .bury(.rejected, Envelope.Failure(type: "JobError", message: error.reason, at: now))
+            case .retry(let after):
+                failure = Envelope.Failure(type: "JobError", message: error.reason, at: now)
+                wished = after
+            }
+        case .failed(let error as PayloadError):
+            return .bury(.undecodable, Envelope.Failure(error, at: now))
+        case .failed(let error):
+            failure = Envelope.Failure(error, at: now)
+        }
+        let policyDelay = policy.delay(afterAttempt: envelope.attempt, ladder: ladder, randomness: randomness)
+        guard let policyDelay else { return .bury(.attemptsExhausted, failure) }
+        let delay = max(0, (wished ?? policyDelay).milliseconds)
+        return .retry(attempt: envelope.attempt + 1, after: delay, failure)
+    }
+
+    /// Where a job waits that is due in `wait` milliseconds.
+    static func destination(after wait: Int64, now: Int64, ladder: Ladder) -> Destination {
+        switch ladder.step(remaining: wait) {
+        case .rung(let rung, exact: true): .rung(rung, dueAt: nil)
+        case .rung(let rung, exact: false): .rung(rung, dueAt: now + wait)
+        case .hold: .main(dueAt: now + wait)
+        }
+    }
+}

@@ -1,0 +1,286 @@
+internal import RdKafka
+
+/// An attempt that a runner has been given.
+struct Assignment: Sendable {
+    let ticket: Engine.Ticket
+    let content: JobContent
+}
+
+/// How an attempt ended, and what follows; no disposition leaves its offset unfinished.
+struct DecidedAttempt: Sendable {
+    let ticket: Engine.Ticket
+    let content: JobContent
+    let disposition: Disposition?
+}
+
+struct EndedAttempt: Sendable {
+    let assignment: Assignment
+    let end: AttemptEnd
+
+    init(_ assignment: Assignment, _ end: AttemptEnd) {
+        self.assignment = assignment
+        self.end = end
+    }
+}
+
+/// An idle runner and the attempt it wakes up to; nil ends it.
+struct Handover: Sendable {
+    let continuation: UnsafeContinuation<Assignment?, Never>
+    let assignment: Assignment?
+}
+
+/// A hop that waits to be tried again.
+struct PendingHop: Comparable, Sendable {
+    /// Longest pause between two tries.
+    private static let longestPause = Duration.seconds(10)
+
+    var ticket: Engine.Ticket
+    var record: ProducerRecord
+    var content: JobContent
+    var tries: Int
+    var dueAt = ContinuousClock.now
+
+    /// The next try, after a pause that doubles from 100 ms.
+    func next(after error: KafkaError, now: ContinuousClock.Instant) -> PendingHop {
+        var next = self
+        if error.code == .messageTooLarge { next.record.headers = Envelope.withoutErrors(record.headers) }
+        next.dueAt = now + min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
+        next.tries += 1
+        return next
+    }
+
+    static func < (lhs: Self, rhs: Self) -> Bool { lhs.dueAt < rhs.dueAt }
+    static func == (lhs: Self, rhs: Self) -> Bool { lhs.ticket == rhs.ticket }
+}
+
+/// One of the engine's slots. A new generation begins when its task is replaced; the old task's words are ignored.
+struct Runner: Sendable {
+    enum Cancellation {
+        case timeout(Duration)
+        case shutdown
+    }
+
+    private(set) var generation = 0
+    private(set) var task: Task<Void, Never>?
+    var running: Assignment?
+    /// When the attempt is to be cancelled; once it is, when it is to be given up.
+    var deadline: ContinuousClock.Instant?
+    var cancellation: Cancellation?
+    var continuation: UnsafeContinuation<Assignment?, Never>?
+
+    mutating func begin() -> Int {
+        generation += 1
+        task = nil
+        running = nil
+        deadline = nil
+        cancellation = nil
+        continuation = nil
+        return generation
+    }
+
+    mutating func attach(_ task: Task<Void, Never>, _ generation: Int) {
+        guard generation == self.generation else { return }
+        self.task = task
+    }
+
+    func cancellation(_ generation: Int) -> Cancellation? {
+        generation == self.generation ? cancellation : nil
+    }
+
+    mutating func take(_ assignment: Assignment, now: ContinuousClock.Instant) {
+        running = assignment
+        deadline = assignment.content.runtime.attemptTimeout.map { now + $0 }
+    }
+}
+
+/// What the engine's lock guards.
+struct EngineState {
+    enum Step: Sendable {
+        case run(Assignment)
+        case wait
+        case end(replace: Bool)
+    }
+
+    /// What one visit to the lock brought.
+    struct Turn: Sendable {
+        var conclusion: Scheduler<JobContent>.Conclusion?
+        var step: Step
+        var handovers: [Handover]
+        var wakes: [Wakeup]
+    }
+
+    /// What a tick found to be done, outside the lock.
+    struct Due: Sendable {
+        var handovers: [Handover] = []
+        var hops: [PendingHop] = []
+        var cancellations: [(Task<Void, Never>, JobContent)] = []
+        var stuck: [(runner: Int, ticket: Engine.Ticket, content: JobContent)] = []
+        var nextHeld: Int64?
+    }
+
+    var scheduler: Scheduler<JobContent>
+    var runners: [Runner]
+    var statistics = WorkerStatistics()
+    var hopsToRetry = Heap<PendingHop>()
+    private(set) var isClosed = false
+    private var idle: [Int] = []
+    private let grace: Duration
+    /// Dispatchers that stopped reading for want of room, and how full it was then.
+    private var waitingForRoom: [Wakeup] = []
+    private var inFlightWhenFull = 0
+
+    init(_ configuration: WorkerConfiguration) {
+        scheduler = Scheduler(
+            limits: .init(
+                jobs: configuration.maximumInFlight,
+                bytes: configuration.maximumInFlightBytes,
+                gap: configuration.maximumGap
+            )
+        )
+        runners = Array(repeating: Runner(), count: configuration.concurrency)
+        grace = configuration.cancellationGrace
+    }
+
+    // MARK: - Runners
+
+    mutating func nextStep(of index: Int, _ generation: Int, now: ContinuousClock.Instant) -> Step {
+        // A generation that has been replaced ends without a word.
+        guard runners[index].generation == generation else { return .end(replace: false) }
+        runners[index].running = nil
+        runners[index].deadline = nil
+        if isClosed { return .end(replace: false) }
+        // Cancellation can't be taken back from a task: the slot goes on with a new one.
+        if runners[index].cancellation != nil { return .end(replace: true) }
+        guard let next = scheduler.take() else { return .wait }
+        let assignment = Assignment(ticket: next.ticket, content: next.content)
+        runners[index].take(assignment, now: now)
+        return .run(assignment)
+    }
+
+    /// Puts an idle runner aside. False if it has to end instead.
+    mutating func park(
+        _ index: Int,
+        _ generation: Int,
+        _ continuation: UnsafeContinuation<Assignment?, Never>
+    ) -> Bool {
+        guard !isClosed, runners[index].generation == generation else { return false }
+        runners[index].continuation = continuation
+        idle.append(index)
+        return true
+    }
+
+    /// Gives ready jobs to idle runners.
+    mutating func handOver(now: ContinuousClock.Instant) -> [Handover] {
+        var handovers: [Handover] = []
+        while let index = idle.last, scheduler.readyCount > 0, let next = scheduler.take() {
+            idle.removeLast()
+            guard let continuation = runners[index].continuation else { continue }
+            runners[index].continuation = nil
+            let assignment = Assignment(ticket: next.ticket, content: next.content)
+            runners[index].take(assignment, now: now)
+            handovers.append(Handover(continuation: continuation, assignment: assignment))
+        }
+        return handovers
+    }
+
+    // MARK: - Ends
+
+    mutating func conclude(
+        _ ticket: Engine.Ticket,
+        _ disposition: Disposition?,
+        now: Int64
+    ) -> Scheduler<JobContent>.Conclusion {
+        guard let disposition else {
+            scheduler.abandon(ticket)
+            return .unknown
+        }
+        let hops =
+            switch disposition {
+            case .complete, .discard: false
+            case .retry, .bury: true
+            }
+        let conclusion = scheduler.conclude(ticket, hops: hops, now: now)
+        guard conclusion == .accepted else { return conclusion }
+        switch disposition {
+        case .complete: statistics.completed += 1
+        case .discard: statistics.discarded += 1
+        case .retry:
+            statistics.failedAttempts += 1
+            statistics.retried += 1
+        case .bury: statistics.failedAttempts += 1
+        }
+        return conclusion
+    }
+
+    mutating func waitForRoom(_ wakeup: Wakeup) {
+        waitingForRoom.append(wakeup)
+        inFlightWhenFull = scheduler.inFlight
+    }
+
+    /// The dispatchers for which a quarter of what was in flight has made room.
+    mutating func takeWakes() -> [Wakeup] {
+        guard !waitingForRoom.isEmpty, scheduler.inFlight <= inFlightWhenFull * 3 / 4 else { return [] }
+        let wakes = waitingForRoom
+        waitingForRoom = []
+        return wakes
+    }
+
+    // MARK: - Time
+
+    mutating func tick(now: ContinuousClock.Instant, wall: Int64) -> Due {
+        var due = Due()
+        due.nextHeld = scheduler.releaseHeld(now: wall)
+        due.handovers = handOver(now: now)
+        while let first = hopsToRetry.first, first.dueAt <= now {
+            hopsToRetry.removeFirst()
+            due.hops.append(first)
+        }
+        for index in runners.indices {
+            guard let deadline = runners[index].deadline, deadline <= now, let running = runners[index].running else {
+                continue
+            }
+            if runners[index].cancellation == nil {
+                guard let task = runners[index].task else { continue }
+                runners[index].cancellation = .timeout(running.content.runtime.attemptTimeout ?? .zero)
+                runners[index].deadline = now + grace
+                due.cancellations.append((task, running.content))
+            } else {
+                // From here on the stuck task has no word in this slot.
+                _ = runners[index].begin()
+                statistics.stuck += 1
+                due.stuck.append((index, running.ticket, running.content))
+            }
+        }
+        return due
+    }
+
+    mutating func cancel(_ tickets: [Engine.Ticket]) -> [Task<Void, Never>] {
+        let tickets = Set(tickets)
+        return cancelRunning { tickets.contains($0.ticket) }
+    }
+
+    mutating func cancelAll() -> [Task<Void, Never>] {
+        cancelRunning { _ in true }
+    }
+
+    private mutating func cancelRunning(where shouldCancel: (Assignment) -> Bool) -> [Task<Void, Never>] {
+        var tasks: [Task<Void, Never>] = []
+        for index in runners.indices {
+            guard let running = runners[index].running, runners[index].cancellation == nil, shouldCancel(running) else {
+                continue
+            }
+            runners[index].cancellation = .shutdown
+            runners[index].deadline = .now + grace
+            if let task = runners[index].task { tasks.append(task) }
+        }
+        return tasks
+    }
+
+    mutating func close() -> [UnsafeContinuation<Assignment?, Never>] {
+        isClosed = true
+        let continuations = idle.compactMap { runners[$0].continuation }
+        for index in idle { runners[index].continuation = nil }
+        idle = []
+        return continuations
+    }
+}

@@ -1,0 +1,41 @@
+internal import RdKafka
+
+/// One assigned partition as its dispatcher reads it. Belongs to the dispatcher's thread.
+final class PartitionIntake {
+    /// A rung's record that is not due yet.
+    struct Waiting {
+        let record: Record
+        let dueAt: Int64
+    }
+
+    /// A rung's records held at most: they are due in the log's order, so that only the first ones matter.
+    static let waitingLimit = 64
+
+    let id: Engine.PartitionID
+    let queue: PartitionQueue
+    /// The rung's delay in milliseconds; nil in a main topic.
+    let delay: Int64?
+    var waiting = Fifo<Waiting>()
+    /// The next offset that the log should bring; nil before the first record where nothing was committed.
+    var expected: Int64?
+    /// Where the log ended at the last look; nil if it has brought records since, or if the engine knows.
+    var end: Int64?
+
+    init(id: Engine.PartitionID, queue: PartitionQueue, delay: Int64?, expected: Int64?) {
+        self.id = id
+        self.queue = queue
+        self.delay = delay
+        self.expected = expected
+    }
+
+    var topicPartition: TopicPartition { queue.topicPartition }
+
+    /// When a rung's record may start: never before the rung's delay has passed since the broker took it.
+    ///
+    /// A broker that keeps no timestamps leaves the time at which it was first seen.
+    func dueAt(_ record: Record, now: Int64) -> Int64 {
+        guard let delay else { return 0 }
+        let since = record.timestamp
+        return (since >= 0 ? since : now) + delay
+    }
+}

@@ -1,0 +1,45 @@
+internal import RdKafka
+
+/// A queue as one worker works it; the same for as long as the worker runs.
+final class QueueRuntime: Sendable {
+    let index: Int32
+    let queue: Queue
+    let jobs: JobRegistry
+    let order: WorkerConfiguration.Order
+    let retryPolicy: any RetryPolicy
+    let maximumAttempts: Int
+    let attemptTimeout: Duration?
+    let logger: Logger
+    /// Ends the wait of the queue's dispatcher.
+    let wakeup: Wakeup
+
+    init(index: Int32, queue: Queue, jobs: JobRegistry, configuration: WorkerConfiguration, logger: Logger) throws {
+        self.index = index
+        self.queue = queue
+        self.jobs = jobs
+        self.logger = logger
+        order = configuration.order
+        retryPolicy = configuration.retryPolicy
+        maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
+        attemptTimeout = configuration.attemptTimeout
+        wakeup = try Wakeup()
+    }
+}
+
+/// A record in flight, with all that an attempt and a hop need.
+struct JobContent: Sendable {
+    let runtime: QueueRuntime
+    let record: Record
+    /// Nil where the record could not be read as a job: it only hops.
+    let job: DecodedJob?
+    /// Nil where nothing runs the job's type: it only hops.
+    let handler: (any JobHandler)?
+
+    var place: Envelope.Origin {
+        Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset)
+    }
+
+    /// Names the job in log lines.
+    var id: String { job?.envelope.id ?? place.description }
+    var attempt: Int { job?.envelope.attempt ?? 1 }
+}

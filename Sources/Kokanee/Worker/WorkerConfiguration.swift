@@ -1,0 +1,62 @@
+/// How a worker works. Every property has a default that suits most queues.
+public struct WorkerConfiguration: Sendable {
+    /// In which order jobs run; see ARCHITECTURE's guarantees.
+    public struct Order: Sendable, Hashable {
+        enum Kind {
+            case key
+            case partition
+            case unordered
+        }
+
+        let kind: Kind
+
+        /// Jobs of one key run one at a time, in the log's order; jobs without a key beside all others.
+        public static let key = Order(kind: .key)
+        /// All jobs of a partition run one at a time.
+        public static let partition = Order(kind: .partition)
+        /// Every job runs as soon as there is a slot.
+        public static let unordered = Order(kind: .unordered)
+    }
+
+    /// Attempts that run at the same time, over all queues of the worker. Default 16, at least 1.
+    public var concurrency = 16
+    /// Default `.key`. The fewer jobs may run beside each other, the more a slow one holds up.
+    public var order = Order.key
+    /// Default: one attempt, and one more for each rung.
+    public var retryPolicy: any RetryPolicy = .ladder()
+    /// How long an attempt may run before its task is cancelled. Default 10 minutes; nil is for ever, and then a
+    /// handler that hangs holds its partition's watermark until the worker is restarted.
+    public var attemptTimeout: Duration? = .seconds(600)
+    /// How long a cancelled attempt may take to end. After that it is reported as stuck, counts as failed, and gets
+    /// its slot replaced; what it does later is ignored. Default 10 s.
+    public var cancellationGrace = Duration.seconds(10)
+    /// How long running jobs may go on after ``Worker/stop()``. Default 25 s, inside the 30 s that Kubernetes gives.
+    public var shutdownLimit = Duration.seconds(25)
+    /// How long a rebalance waits for running jobs, and all of the group with it. Default 5 s. Jobs that take longer
+    /// are cancelled, and run again with the partition's next owner.
+    public var revocationLimit = Duration.seconds(5)
+    /// How often finished offsets are committed. Default 1 s. What finished since the last commit runs again after a
+    /// crash.
+    public var commitInterval = Duration.seconds(1)
+    /// Jobs that are read and not finished, over all partitions. Default 10,000. Each costs about a kilobyte beside
+    /// its payload.
+    public var maximumInFlight = 10_000
+    /// Bytes of payloads and keys in flight. Default 64 MiB.
+    public var maximumInFlightBytes = 64 << 20
+    /// Offsets between a partition's oldest unfinished job and its newest. Default 10,000: a job that hangs stops its
+    /// partition after that many.
+    public var maximumGap: Int64 = 10_000
+    /// Memory for records that are fetched and not read yet, over all partitions of the main topic. Default 64 MiB.
+    public var prefetchBytes = 64 << 20
+    /// Kafka's static membership: a worker that is back within the session timeout gets its partitions without a
+    /// rebalance. Unique in the group. Default none.
+    public var groupInstanceID: String?
+    /// Names the worker for people in `kokanee status`. Default `host:pid`.
+    public var name: String?
+    /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
+    public var stopsWhenIdle = false
+    /// Creates topics that are missing, instead of refusing to start. Default false.
+    public var createsTopics = false
+
+    public init() {}
+}

@@ -1,0 +1,63 @@
+internal import CRdKafka
+
+/// The fetched and unread records of one assigned partition.
+///
+/// Not reading it is back pressure: librdkafka stops fetching at `queued.max.messages.kbytes`. Like its consumer it
+/// belongs to one thread. It can be read until the consumer's next `assign` or `unassign`.
+public final class PartitionQueue {
+    public enum Item {
+        case record(Record)
+        /// Every record before this offset has been read. Behind compacted records and transaction markers it lies
+        /// above the last record's offset by more than one.
+        case end(offset: Int64)
+        case failed(KafkaError)
+    }
+
+    public let topicPartition: TopicPartition
+    private let handle: ClientHandle
+    private let queue: OpaquePointer
+    private var messages: [UnsafeMutablePointer<rd_kafka_message_t>?]
+
+    init(_ topicPartition: TopicPartition, of handle: ClientHandle, wakeup: Wakeup) {
+        self.topicPartition = topicPartition
+        messages = []
+        self.handle = handle
+        // Both before the assignment: librdkafka then leaves the queue apart, and no record takes the other way.
+        queue = rd_kafka_queue_get_partition(handle.pointer, topicPartition.topic, topicPartition.partition)
+        rd_kafka_queue_forward(queue, nil)
+        var one: UInt64 = 1
+        rd_kafka_queue_io_event_enable(queue, wakeup.descriptor, &one, MemoryLayout<UInt64>.size)
+    }
+
+    deinit {
+        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        rd_kafka_queue_destroy(queue)
+    }
+
+    /// Reads what is there, `maximum` items at most, without waiting.
+    ///
+    /// - Returns: how many items were read; fewer than `maximum` means that the queue is empty.
+    public func read(maximum: Int, _ body: (Item) -> Void) -> Int {
+        if messages.count < maximum { messages = Array(repeating: nil, count: maximum) }
+        let count = messages.withUnsafeMutableBufferPointer { buffer in
+            rd_kafka_consume_batch_queue(queue, 0, buffer.baseAddress, maximum)
+        }
+        guard count > 0 else { return 0 }
+        for index in 0..<count {
+            guard let message = messages[index] else { continue }
+            switch message.pointee.err {
+            case RD_KAFKA_RESP_ERR_NO_ERROR:
+                let storage = RecordStorage(message: message, owner: handle)
+                body(.record(Record(topicPartition: topicPartition, storage: storage)))
+            case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+                body(.end(offset: message.pointee.offset))
+                rd_kafka_message_destroy(message)
+            default:
+                let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
+                body(.failed(KafkaError(message.pointee.err, operation: "reading \(topicPartition)", message: reason)))
+                rd_kafka_message_destroy(message)
+            }
+        }
+        return count
+    }
+}

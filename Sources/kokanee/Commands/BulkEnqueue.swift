@@ -1,0 +1,143 @@
+internal import Kokanee
+internal import RdKafka
+
+/// Enqueues the lines of a file, in their order and in constant memory.
+///
+/// A chunk of lines is read and parsed while the one before is sent; the next is sent when that is acknowledged, so
+/// that a slow broker slows the reading, and jobs of one key stay in the file's order.
+struct BulkEnqueue {
+    struct Settings: Sendable {
+        /// The type of lines that have none.
+        var defaultType: String?
+        var expiresAfter: Duration?
+        /// Skip what is wrong, instead of ending there.
+        var keepsGoing = false
+    }
+
+    /// What became of the lines so far.
+    struct Tally: Sendable, Equatable {
+        var sent = 0
+        var rejected = 0
+        /// How the run ends for those that were rejected; wrong input goes before a broker's errors.
+        var code = ExitCode.success
+
+        mutating func reject(_ error: any Error) {
+            rejected += 1
+            switch error {
+            case is InputError, is JobLine.Problem: code = .input
+            case let error as KafkaError where error.meansNoBroker && code == .success: code = .unavailable
+            default: if code == .success { code = .failure }
+            }
+        }
+    }
+
+    /// A chunk of lines, parsed.
+    struct Chunk: Sendable {
+        var jobs: [NewJob] = []
+        /// The number of each job's line.
+        var lines: [Int] = []
+        var problems: [JobLine.Problem] = []
+        var bytesRead = 0
+
+        /// - Parameter keepsGoing: skip bad lines; else what follows the first is left out.
+        init(_ batch: LineReader.Batch, settings: Settings, now: Int64) {
+            bytesRead = batch.bytesRead
+            for line in batch.lines {
+                do throws(JobLine.Problem) {
+                    var job = try JobLine(line, defaultType: settings.defaultType, now: now).job
+                    job.expiresAfter = settings.expiresAfter
+                    jobs.append(job)
+                    lines.append(line.number)
+                } catch {
+                    problems.append(error)
+                    if !settings.keepsGoing { return }
+                }
+            }
+        }
+    }
+
+    let client: JobClient
+    let queue: Queue
+    let reader: LineReader
+    let settings: Settings
+
+    /// Sends all there is, prints the summary, and throws where not all was sent.
+    func run(_ context: Context) async throws {
+        let console = context.console
+        let start = ContinuousClock.now
+        let progress = Progress("jobs", console: console, start: start)
+        let stopper = Task { [reader, interruption = context.interruption] in
+            await interruption.wait()
+            reader.stop()
+        }
+        var tally = Tally()
+        var failure: (any Error)?
+        do {
+            try await send(&tally, console, progress) { context.interruption.isRequested }
+        } catch {
+            failure = error
+        }
+        stopper.cancel()
+        progress.finish()
+        await client.close()
+        try summarise(tally, seconds: (ContinuousClock.now - start) / .seconds(1), console)
+        if let failure { throw failure }
+        if context.interruption.isRequested { throw CancellationError() }
+        guard tally.rejected == 0 else {
+            throw Failure("\(tally.rejected) of \(tally.sent + tally.rejected) jobs were rejected", code: tally.code)
+        }
+    }
+
+    private func send(
+        _ tally: inout Tally,
+        _ console: Console,
+        _ progress: Progress,
+        isInterrupted: @Sendable () -> Bool
+    ) async throws {
+        var chunk = try await nextChunk()
+        while let current = chunk, !isInterrupted() {
+            let endsHere = !settings.keepsGoing && !current.problems.isEmpty
+            async let following = endsHere ? nil : nextChunk()
+            await send(current, &tally, console)
+            let fraction = reader.size.map { $0 == 0 ? 1 : Double(current.bytesRead) / Double($0) }
+            progress.update(count: tally.sent, fraction: fraction)
+            guard settings.keepsGoing || tally.rejected == 0 else { return }
+            chunk = try await following
+        }
+    }
+
+    private func send(_ chunk: Chunk, _ tally: inout Tally, _ console: Console) async {
+        let results = await client.enqueue(chunk.jobs, to: queue)
+        for (line, result) in zip(chunk.lines, results) {
+            switch result {
+            case .success:
+                tally.sent += 1
+            case .failure(let error):
+                tally.reject(error)
+                console.complain("line \(line): \("\(error)".onOneLine)")
+            }
+        }
+        for problem in chunk.problems {
+            tally.reject(problem)
+            console.complain("\(problem)")
+        }
+    }
+
+    private func nextChunk() async throws -> Chunk? {
+        try await reader.next().map { Chunk($0, settings: settings, now: Timestamp.now) }
+    }
+
+    private func summarise(_ tally: Tally, seconds: Double, _ console: Console) throws {
+        let seconds = (seconds * 1000).rounded() / 1000
+        guard console.isJSON else {
+            let rate = seconds > 0 ? " (\(ProgressLine.grouped(Int(Double(tally.sent) / seconds)))/s)" : ""
+            try console.print("sent \(tally.sent), rejected \(tally.rejected), in \(seconds) s\(rate)")
+            return
+        }
+        var object = JSONObjectWriter()
+        object.add("sent", tally.sent)
+        object.add("rejected", tally.rejected)
+        object.add("seconds", seconds)
+        try console.print(object)
+    }
+}

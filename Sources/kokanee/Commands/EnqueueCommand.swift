@@ -1,0 +1,128 @@
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    static let enqueue = Command(
+        name: "enqueue",
+        summary: "Enqueues one job, or a file of them.",
+        discussion: """
+            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"idempotencyKey"?}. It is streamed, so \
+            that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
+            """,
+        examples: [
+            .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
+            .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --delay 10m", "not before then"),
+            .init("kokanee enqueue orders --file jobs.ndjson", "prints how many were sent"),
+            .init("generate | kokanee enqueue orders --file - --keep-going --json", "from stdin, bad lines skipped"),
+        ],
+        arguments: [Argument("QUEUE", "the queue")],
+        options: [
+            .value("type", "TYPE", "the job's type; with --file, that of lines that have none"),
+            .value("data", "JSON", "the payload", default: "none"),
+            .value("key", "KEY", "the ordering key"),
+            .value("id", "ID", "the job's id", default: "a UUID"),
+            .value("delay", "D", "don't start it before this has passed"),
+            .value("at", "TIME", "don't start it before this time"),
+            .value("expires", "D", "don't start it after this has passed"),
+            .value("idempotency-key", "KEY", "jobs of the same key are the same job"),
+            .value("file", short: "f", "FILE", "newline-delimited JSON; - is stdin"),
+            .flag("keep-going", "go on after bad lines"),
+        ],
+        exclusive: [["delay", "at"]]
+            + ["data", "key", "id", "delay", "at", "idempotency-key"].map { ["file", $0] },
+        interruption: .isHandled,
+        run: runEnqueue
+    )
+
+    private static func runEnqueue(_ context: Context) async throws {
+        let values = context.values
+        let queue = try values.queue(context.arguments[0])
+        if let path = values.string("file") {
+            try await enqueueFile(path, to: queue, context)
+        } else {
+            guard !values.isSet("keep-going") else { throw values.error("--keep-going is for --file") }
+            let job = try job(values)
+            try await context.untilInterrupted { try await enqueueOne(job, to: queue, context) }
+        }
+    }
+
+    private static func job(_ values: OptionValues) throws -> NewJob {
+        let data = values.string("data").map { Array($0.utf8) }
+        if let data {
+            do {
+                try JSONText.validate(data)
+            } catch {
+                throw Failure("--data is \(error); strings want quotes of their own: --data '\"text\"'", code: .input)
+            }
+        }
+        let hasData = data != nil
+        var job = NewJob(
+            type: try values.requiredString("type"),
+            payload: data.map { Bytes($0) },
+            contentType: hasData ? "application/json" : nil
+        )
+        job.key = values.string("key").map { Bytes($0) }
+        job.id = values.string("id")
+        job.delay = try values.duration("delay")
+        job.at = try values.time("at")
+        job.expiresAfter = try values.duration("expires")
+        job.idempotencyKey = values.string("idempotency-key")
+        return job
+    }
+
+    private static func enqueueOne(_ job: NewJob, to queue: Queue, _ context: Context) async throws {
+        let client = try await connect(to: queue, context)
+        let enqueued = try await client.enqueue(job, to: queue)
+        await client.close()
+        guard context.console.isJSON else {
+            try context.console.print(enqueued.id)
+            return
+        }
+        var object = JSONObjectWriter()
+        object.add("id", enqueued.id)
+        object.add("topic", enqueued.topic)
+        object.add("partition", enqueued.partition)
+        object.add("offset", enqueued.offset)
+        try context.console.print(object)
+    }
+
+    private static func enqueueFile(_ path: String, to queue: Queue, _ context: Context) async throws {
+        let values = context.values
+        let reader = try LineReader(path: path)
+        let settings = BulkEnqueue.Settings(
+            defaultType: values.string("type"),
+            expiresAfter: try values.duration("expires"),
+            keepsGoing: values.isSet("keep-going")
+        )
+        // Until the first line is sent an interruption has nothing to finish.
+        let client = try await context.untilInterrupted { try await connect(to: queue, context) }
+        let bulk = BulkEnqueue(client: client, queue: queue, reader: reader, settings: settings)
+        try await bulk.run(context)
+    }
+
+    private static func connect(to queue: Queue, _ context: Context) async throws -> JobClient {
+        let cluster = try await context.connect()
+        let inspection = try await cluster.topics.inspect(queue, includingSettings: false)
+        guard !inspection.missing.contains(where: { $0.name == queue.mainTopic }) else {
+            throw Failure("there is no queue \(queue.name); create it with: \(inspection.command)")
+        }
+        // librdkafka would wait for 5 minutes for a broker that went away; who sits at the terminal would not.
+        var configuration = cluster.configuration
+        let timeouts = ["message.timeout.ms", "delivery.timeout.ms"]
+        if timeouts.allSatisfy({ configuration.properties[$0] == nil }) {
+            configuration.properties["message.timeout.ms"] = "60000"
+        }
+        return try JobClient(configuration)
+    }
+}
+
+extension OptionValues {
+    func duration(_ long: String) throws(UsageError) -> Duration? {
+        try parsed(long) { try Duration(text: $0) }
+    }
+
+    /// Milliseconds since the epoch.
+    func time(_ long: String) throws(UsageError) -> Int64? {
+        try parsed(long) { try Timestamp.parse($0, now: Timestamp.now) }
+    }
+}

@@ -1,0 +1,71 @@
+internal import Foundation
+
+/// A file of client properties: `key=value` lines, as Kafka's own tools read them.
+///
+/// Lines that are blank or begin with `#` or `!` are skipped, white space around key and value is not part of them,
+/// and a value may contain `=`. Java's escapes and continued lines are not known.
+struct PropertyFile {
+    struct Entry: Equatable {
+        let name: String
+        let value: String
+        let line: Int
+    }
+
+    let entries: [Entry]
+
+    /// - Throws: ``Failure`` with exit code 65 that names the line.
+    init(text: String, path: String) throws {
+        var entries: [Entry] = []
+        // The byte order mark that some editors put first is no part of the first key.
+        let text = text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            let line = line.trimmed
+            guard !line.isEmpty, !line.hasPrefix("#"), !line.hasPrefix("!") else { continue }
+            guard let entry = Property(line) else {
+                throw Failure("\(path): line \(index + 1): expected key=value", code: .input)
+            }
+            entries.append(Entry(name: entry.name, value: entry.value, line: index + 1))
+        }
+        self.entries = entries
+    }
+
+    /// - Throws: ``Failure`` with exit code 65 where the file can't be read or is not UTF-8.
+    init(path: String) throws {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch let error as CocoaError {
+            let underlying = error.underlying as? POSIXError
+            let reason = underlying.map { String(cString: strerror($0.code.rawValue)) } ?? error.localizedDescription
+            throw Failure("can't read \(path): \(reason)", code: .input)
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw Failure("\(path) is not UTF-8 text", code: .input)
+        }
+        try self.init(text: text, path: path)
+    }
+}
+
+/// One `key=value`.
+struct Property: Equatable {
+    let name: String
+    let value: String
+
+    /// Nil without a `=` or with nothing before it.
+    init?(_ text: some StringProtocol) {
+        guard let separator = text.firstIndex(of: "=") else { return nil }
+        name = String(text[..<separator].trimmed)
+        value = String(text[text.index(after: separator)...].trimmed)
+        guard !name.isEmpty else { return nil }
+    }
+}
+
+extension StringProtocol {
+    /// The text without white space at its ends.
+    var trimmed: SubSequence {
+        guard let first = firstIndex(where: { !$0.isWhitespace }),
+            let last = lastIndex(where: { !$0.isWhitespace })
+        else { return self[endIndex..<endIndex] }
+        return self[first...last]
+    }
+}

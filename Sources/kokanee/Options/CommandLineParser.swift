@@ -1,0 +1,94 @@
+/// Finds the command that the words name, and takes its flags and arguments apart.
+struct CommandLineParser {
+    let root: Command
+    /// Flags of every command, allowed before and after its name.
+    let globals: [Option]
+
+    struct Outcome {
+        /// From the root to the command that was named.
+        let path: [Command]
+        let values: OptionValues
+
+        var command: Command { path[path.count - 1] }
+        var commandName: String { path.map(\.name).joined(separator: " ") }
+    }
+
+    /// - Throws: ``UsageError``, which names the command whose help says more.
+    func parse(_ words: [String]) throws(UsageError) -> Outcome {
+        var path = [root]
+        var values = OptionValues()
+        var words = words
+        while true {
+            let command = path[path.count - 1]
+            do throws(UsageError) {
+                if command.subcommands.isEmpty {
+                    try scan(words, of: command, into: &values)
+                    break
+                }
+                words = try scan(words, of: command, into: &values)
+                guard let name = words.first else { break }
+                guard let next = command.subcommand(named: name) else {
+                    let hint = Suggestion.hint(for: name, among: command.subcommands.map(\.name))
+                    throw UsageError("unknown command \(name)\(hint)")
+                }
+                path.append(next)
+                words.removeFirst()
+            } catch {
+                throw located(error, path)
+            }
+        }
+        values.commandName = path.map(\.name).joined(separator: " ")
+        let outcome = Outcome(path: path, values: values)
+        // Who asks for help or the version is not told off for what is missing.
+        guard !values.isSet("help"), !values.isSet("version") else { return outcome }
+        do throws(UsageError) {
+            try check(outcome)
+        } catch {
+            throw located(error, path)
+        }
+        return outcome
+    }
+
+    @discardableResult
+    private func scan(
+        _ words: [String],
+        of command: Command,
+        into values: inout OptionValues
+    ) throws(UsageError) -> [String] {
+        let options = command.options + globals
+        let scan = try OptionScanner.scan(words, options: options, stopsAtPositional: !command.subcommands.isEmpty)
+        for token in scan.tokens {
+            switch token {
+            case .positional(let word):
+                values.positionals.append(word)
+            case .option(let long, let value):
+                guard let option = options.first(where: { $0.long == long }) else { continue }
+                try values.add(value, to: option)
+            }
+        }
+        return scan.rest
+    }
+
+    private func check(_ outcome: Outcome) throws(UsageError) {
+        let command = outcome.command
+        guard command.run != nil else {
+            let names = command.subcommands.map(\.name).joined(separator: ", ")
+            throw UsageError("\(outcome.commandName) wants a command: \(names)")
+        }
+        let given = outcome.values.positionals
+        var left = given.count
+        for argument in command.arguments {
+            guard left >= argument.minimum else { throw UsageError("\(argument.name) is missing") }
+            left -= min(left, argument.maximum)
+        }
+        guard left == 0 else { throw UsageError("unexpected argument \(given[given.count - left])") }
+        for set in command.exclusive {
+            let both = set.filter(outcome.values.isSet)
+            guard both.count <= 1 else { throw UsageError("--\(both[0]) and --\(both[1]) exclude each other") }
+        }
+    }
+
+    private func located(_ error: UsageError, _ path: [Command]) -> UsageError {
+        UsageError(error.message, command: path.map(\.name).joined(separator: " "))
+    }
+}

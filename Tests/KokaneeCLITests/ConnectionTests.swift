@@ -1,0 +1,114 @@
+import Foundation
+import Kokanee
+import RdKafka
+import Testing
+
+@testable import kokanee
+
+@Suite struct ConnectionTests {
+    static func file(_ text: String) throws -> String {
+        let url = FileManager.default.temporaryDirectory.appending(path: "kokanee-\(UUID().uuidString).properties")
+        try Data(text.utf8).write(to: url)
+        return url.path()
+    }
+
+    static func connection(_ words: [String], file: String? = nil, environment: String? = nil) throws -> Connection {
+        var words = words
+        let path = try file.map(Self.file)
+        defer { path.map { try? FileManager.default.removeItem(atPath: $0) } }
+        if let path { words += ["-F", path] }
+        let scan = try OptionScanner.scan(words, options: Program.globals, stopsAtPositional: false)
+        var values = OptionValues()
+        for case .option(let long, let value) in scan.tokens {
+            guard let option = Program.globals.first(where: { $0.long == long }) else { continue }
+            try values.add(value, to: option)
+        }
+        return try Connection(
+            values: values,
+            environment: environment.map { [Connection.environmentVariable: $0] } ?? [:]
+        )
+    }
+
+    @Test("the last word wins: -X over -b over -F over the environment over the default")
+    func precedence() throws {
+        let file = "bootstrap.servers=file:1"
+        #expect(try Self.connection([]).bootstrapServers == "localhost:9092")
+        #expect(try Self.connection([], environment: "env:1").bootstrapServers == "env:1")
+        #expect(try Self.connection([], file: file, environment: "env:1").bootstrapServers == "file:1")
+        #expect(try Self.connection(["-b", "b:1"], file: file, environment: "env:1").bootstrapServers == "b:1")
+        let all = ["-X", "bootstrap.servers=x:1", "-b", "b:1"]
+        #expect(try Self.connection(all, file: file, environment: "env:1").bootstrapServers == "x:1")
+        #expect(try Self.connection(["-X", "metadata.broker.list=x:2", "-b", "b:1"]).bootstrapServers == "x:2")
+        let linger = try Self.connection(["-X", "linger.ms=7"], file: "linger.ms=3").configuration.properties
+        #expect(linger["linger.ms"] == "7")
+        let last = try Self.connection(["-X", "linger.ms=7", "-X", "linger.ms=8"]).configuration.properties
+        #expect(last["linger.ms"] == "8")
+    }
+
+    @Test("a property file may have comments, blank lines, white space, CRLF and = in values")
+    func propertyFile() throws {
+        let text = "\u{FEFF}# comment\r\n! another\r\n\r\n  client.id = a=b \r\nlinger.ms=5"
+        let entries = try PropertyFile(text: text, path: "f").entries
+        #expect(
+            entries == [
+                .init(name: "client.id", value: "a=b", line: 4), .init(name: "linger.ms", value: "5", line: 5),
+            ]
+        )
+    }
+
+    @Test(
+        "a wrong property is told with where it came from",
+        arguments: [
+            ("a\n\nfoo", "line 1: expected key=value"), ("linger.ms=1\n=x", "line 2: expected key=value"),
+            ("lingr.ms=1", "line 1: unknown property lingr.ms (did you mean linger.ms?)"),
+            ("linger.ms=1\nlinger.ms=x", "line 2: "), ("security.protocol=nope", "line 1: "),
+        ]
+    )
+    func wrongProperty(text: String, expected: String) {
+        let error = #expect(throws: Failure.self) { try Self.connection([], file: text) }
+        #expect(error?.code == .input)
+        #expect(error?.message.contains(expected) == true, "\(error?.message ?? "")")
+    }
+
+    @Test("a wrong -X is named, and one without = is wrong use")
+    func wrongFlag() {
+        let error = #expect(throws: Failure.self) { try Self.connection(["-X", "foo.bar=1"]) }
+        #expect(error?.message == "-X foo.bar: unknown property foo.bar")
+        #expect(throws: UsageError.self) { try Self.connection(["-X", "foo"]) }
+        #expect(throws: UsageError.self) { try Self.connection(["-b", ""]) }
+    }
+
+    @Test("properties of Java clients are ignored with a word of advice")
+    func javaProperties() throws {
+        let text = "key.deserializer=x\nsasl.jaas.config=secret words\nsecurity.protocol=PLAINTEXT"
+        let connection = try Self.connection([], file: text)
+        #expect(connection.warnings.count == 2)
+        #expect(connection.warnings[1].contains("line 2: sasl.jaas.config"))
+        #expect(!connection.warnings[1].contains("secret words"))
+        #expect(connection.configuration.properties["security.protocol"] == "PLAINTEXT")
+    }
+
+    @Test("a file that is not there is wrong input")
+    func missingFile() {
+        let error = #expect(throws: Failure.self) { try Self.connection(["-F", "/nonexistent/x"]) }
+        #expect(error?.code == .input)
+        #expect(error?.message == "can't read /nonexistent/x: No such file or directory")
+    }
+
+    @Test("every error has its exit code")
+    func exitCodes() {
+        func code(_ error: any Error) -> ExitCode {
+            ExitCode.outcome(of: error, bootstrapServers: "h:1").code
+        }
+        #expect(code(UsageError("x")) == .usage)
+        #expect(code(Failure("x")) == .failure)
+        #expect(code(InputError("x")) == .input)
+        #expect(code(TextSink.ReaderGone()) == .success)
+        #expect(code(CancellationError()) == .interrupted)
+        #expect(code(KafkaError(code: .localTransport, operation: "x")) == .unavailable)
+        #expect(code(KafkaError(code: .localAllBrokersDown, operation: "x")) == .unavailable)
+        #expect(code(KafkaError(code: .unknownTopicOrPartition, operation: "x")) == .failure)
+        let lost = ExitCode.outcome(of: KafkaError(code: .localResolve, operation: "x"), bootstrapServers: "h:1")
+        #expect(lost.message?.hasPrefix("no broker answers at h:1; is it running? -b sets the address") == true)
+    }
+}
