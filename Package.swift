@@ -18,8 +18,9 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CGetopt"),
+        .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
-        .target(name: "Kokanee", dependencies: ["RdKafka"], swiftSettings: swiftSettings),
+        .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "kokanee",
             dependencies: ["CGetopt", "Kokanee", "RdKafka"],

@@ -1,0 +1,88 @@
+public import RdKafka
+
+/// Executes each attempt as one run of a command: the payload is its standard input, its exit status the verdict.
+///
+/// The command is run by `/bin/sh -c` in a process group of its own, with this program's environment and
+///
+/// | variable | is |
+/// | --- | --- |
+/// | `KOKANEE_JOB_ID` | the job's id |
+/// | `KOKANEE_JOB_TYPE` | its type |
+/// | `KOKANEE_JOB_ATTEMPT` | the attempt's number, from 1 |
+/// | `KOKANEE_JOB_KEY` | the ordering key's bytes; not set where the job has none |
+///
+/// Exit status 0 completes the job, 75 (`EX_TEMPFAIL`) retries it, 65 (`EX_DATAERR`) makes it a dead letter; any other, and
+/// death by a signal, is an error that the retry policy decides on. The error is the end of what the command wrote to its
+/// standard error. Both its output streams go to the log, a line at a time, never to this program's standard output.
+///
+/// A command need not read its input. What is left of its process group when it ends is killed. No call here blocks: one OS
+/// thread moves all bytes and watches all processes. Call ``close(within:)`` at the end.
+public final class CommandHandler: JobHandler, Sendable {
+    private let thread: LoopThread<CommandLoop.Command>
+
+    /// - Parameters:
+    ///   - command: for `/bin/sh -c`.
+    ///   - count: how many run at once, at least 1; attempts beyond it wait in order.
+    ///   - grace: from the SIGTERM that stops a cancelled attempt's group to its SIGKILL.
+    /// - Throws: where the system grants no thread or pipe.
+    public init(command: String, count: Int, grace: Duration = .seconds(2), logger: Logger) throws {
+        thread = try LoopThread { inbox in
+            CommandLoop(command: command, count: max(1, count), grace: grace, logger: logger, inbox: inbox).run()
+        }
+    }
+
+    deinit {
+        _ = thread.inbox.send(.close(within: .zero, nil))
+    }
+
+    /// Runs the command once.
+    ///
+    /// - Throws: a ``JobError`` for the exit statuses 75 and 65, and a dead letter for an id, type or key that holds a NUL
+    ///   byte, or is too long, for an environment variable; ``HandlerError`` for other exits; `CancellationError` as
+    ///   soon as the task is cancelled.
+    public func perform(_ payload: Bytes, _ context: JobContext) async throws {
+        let variables = try Self.environment(of: context)
+        let (inbox, id, input) = (thread.inbox, context.id, payload.array)
+        let ticket = inbox.nextTicket()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let job = CommandLoop.Job(id: id, input: input, variables: variables, continuation: continuation)
+                let isTaken = inbox.send(.run(ticket, job))
+                if !isTaken { continuation.resume(throwing: HandlerError.closed) }
+                // A cancellation that came before the job did has cancelled nothing.
+                if Task.isCancelled { _ = inbox.send(.cancel(ticket)) }
+            }
+        } onCancel: {
+            _ = inbox.send(.cancel(ticket))
+        }
+    }
+
+    /// Waits for the running commands; those that still run after `limit` get a SIGTERM, and a SIGKILL after the grace.
+    ///
+    /// Attempts that wait for their turn fail at once with ``HandlerError/Code/closed``.
+    public func close(within limit: Duration) async {
+        await withCheckedContinuation { continuation in
+            let isTaken = thread.inbox.send(.close(within: limit, continuation))
+            if !isTaken { continuation.resume() }
+        }
+        // The thread has nothing left to do but return.
+        thread.join()
+    }
+
+    static let variablePrefix = "KOKANEE_JOB_"
+
+    static func environment(of context: JobContext) throws -> [[UInt8]] {
+        var values: [(name: String, value: [UInt8])] = [
+            ("ID", Array(context.id.utf8)), ("TYPE", Array(context.type.utf8)),
+            ("ATTEMPT", Array(String(context.attempt).utf8)),
+        ]
+        if let key = context.key { values.append(("KEY", key.array)) }
+        return try values.map { name, value in
+            // It would end the variable early: another job's name. No later attempt can do better.
+            guard !value.contains(0) else {
+                throw JobError.deadLetter("the job's \(name.lowercased()) has a NUL byte, which no variable can hold")
+            }
+            return Array("\(variablePrefix)\(name)=".utf8) + value
+        }
+    }
+}

@@ -1,0 +1,144 @@
+internal import Glibc
+
+/// The thread of a ``CommandHandler``.
+final class CommandLoop {
+    struct Job: Sendable {
+        let id: String
+        let input: [UInt8]
+        /// `NAME=VALUE`.
+        let variables: [[UInt8]]
+        let continuation: CheckedContinuation<Void, any Error>
+    }
+
+    enum Command: Sendable {
+        case run(Ticket, Job)
+        case cancel(Ticket)
+        case close(within: Duration, CheckedContinuation<Void, Never>?)
+    }
+
+    private let count: Int
+    private let grace: Duration
+    private let logger: Logger
+    private let inbox: Inbox<Command>
+
+    private let table: ChildTable
+    private var jobs: [Ticket: Job] = [:]
+    private var waiting = TicketQueue()
+    private var running: [ChildID: Ticket] = [:]
+    private var childOfTicket: [Ticket: ChildID] = [:]
+
+    private var isClosing = false
+    private var terminatesAt: ContinuousClock.Instant?
+    private var isTerminating = false
+    private var closeWaiters: [CheckedContinuation<Void, Never>] = []
+
+    init(command: String, count: Int, grace: Duration, logger: Logger, inbox: Inbox<Command>) {
+        self.count = count
+        self.grace = grace
+        self.logger = logger
+        self.inbox = inbox
+        table = ChildTable(
+            command: command,
+            environment: ProcessEnvironment.inherited(without: CommandHandler.variablePrefix),
+            outputLines: LineSplitter(limit: 8 << 10, overlong: .cut),
+            needsStreams: false
+        )
+    }
+
+    func run() {
+        while true {
+            inbox.take().forEach(obey)
+            startWaiting()
+            if isClosing, table.isEmpty { break }
+            if let terminatesAt, terminatesAt <= .now {
+                self.terminatesAt = nil
+                isTerminating = true
+                table.stopAll(grace: grace)
+            }
+            table.wait(until: terminatesAt, waking: inbox.wakeDescriptor).forEach(handle)
+        }
+        inbox.end().forEach(obey)
+        for continuation in closeWaiters { continuation.resume() }
+    }
+
+    private func obey(_ command: Command) {
+        switch command {
+        case .run(let ticket, let job):
+            guard !isClosing else { return job.continuation.resume(throwing: HandlerError.closed) }
+            jobs[ticket] = job
+            waiting.append(ticket)
+        case .cancel(let ticket):
+            guard jobs[ticket] != nil else { return }
+            if !waiting.remove(ticket), let child = childOfTicket.removeValue(forKey: ticket) {
+                running[child] = nil
+                table.stop(child, grace: grace)
+            }
+            finish(ticket, .failure(CancellationError()))
+        case .close(let limit, let continuation):
+            if let continuation { closeWaiters.append(continuation) }
+            isClosing = true
+            for ticket in waiting.removeAll() { finish(ticket, .failure(HandlerError.closed)) }
+            let end = ContinuousClock.now + limit
+            terminatesAt = min(terminatesAt ?? end, end)
+        }
+    }
+
+    private func startWaiting() {
+        while running.count < count, let ticket = waiting.popFirst() {
+            guard let job = jobs[ticket] else { continue }
+            do throws(SystemError) {
+                let child = try table.start(adding: job.variables)
+                running[child] = ticket
+                childOfTicket[ticket] = child
+                table.send(job.input, to: child)
+                table.closeInput(of: child)
+            } catch {
+                finish(ticket, .failure(Self.error(error)))
+            }
+        }
+    }
+
+    private static func error(_ error: SystemError) -> any Error {
+        // A variable beyond the kernel's 128 KiB is so at every attempt.
+        error.code == E2BIG
+            ? JobError.deadLetter("the job's id, type or key is too long for an environment variable")
+            : HandlerError(code: .notStarted, message: "the command could not be started: \(error)")
+    }
+
+    private func handle(_ event: ChildEvent) {
+        switch event {
+        case .output(let child, let line):
+            log("command stdout", child, table.pid(of: child), String(decoding: line, as: UTF8.self))
+        case .diagnostic(let child, let pid, let line): log("command stderr", child, pid, line)
+        case .exited(let child, let end):
+            guard let ticket = running.removeValue(forKey: child) else { return }
+            childOfTicket[ticket] = nil
+            if isTerminating, case .killed = end.status {
+                finish(ticket, .failure(HandlerError.closed))
+            } else {
+                finish(ticket, Self.result(end))
+            }
+        // Neither is asked of the table for these.
+        case .overlongOutput, .unreachable: break
+        }
+    }
+
+    private func log(_ message: String, _ child: ChildID, _ pid: pid_t?, _ line: String) {
+        let job = running[child].flatMap { jobs[$0]?.id }
+        logger.log(.info, message, ["job": job ?? "", "pid": pid.map { "\($0)" } ?? "", "line": line])
+    }
+
+    static func result(_ end: ChildEnd) -> Result<Void, any Error> {
+        let reason = end.errorTail.isEmpty ? end.status.description : end.errorTail
+        return switch end.status {
+        case .exited(0): .success(())
+        case .exited(75): .failure(JobError.retry(reason))
+        case .exited(65): .failure(JobError.deadLetter(reason))
+        default: .failure(HandlerError(code: .failed, message: reason))
+        }
+    }
+
+    private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
+        jobs.removeValue(forKey: ticket)?.continuation.resume(with: result)
+    }
+}

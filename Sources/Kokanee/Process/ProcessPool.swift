@@ -1,0 +1,101 @@
+public import RdKafka
+
+/// Executes attempts in long-lived processes of a command, by the handler protocol.
+///
+/// Each process is `/bin/sh -c command` in a process group of its own. It is given a job as one line of JSON on its
+/// standard input, and answers with one on its standard output:
+///
+///     {"id":"…","type":"…","version":1,"attempt":1,"key":"…","data":{…}}
+///     {"id":"…","ok":true}
+///     {"id":"…","ok":false,"error":"…","retry":true,"retryAfter":"5m"}
+///
+/// A process has one job at a time; jobs beyond the number of processes wait in order. Lines with `progress` or
+/// `checkpoint` before the answer are checked, and then ignored for now. What a process writes to its standard error goes
+/// to the log, a line at a time.
+///
+/// A process that ends, or writes anything else while it has a job, has failed that job with a ``HandlerError``, unless it
+/// had not read a byte of it: then another process gets the job. Processes that end are replaced, with growing delays
+/// between 100 ms and 30 s where one never answers; the jobs wait meanwhile. When an attempt's task is cancelled its
+/// process is stopped and replaced at once.
+///
+/// No call here blocks: one OS thread moves all bytes and watches all processes. Call ``close(within:)`` at the end.
+public final class ProcessPool: JobHandler, Sendable {
+    /// How a pool treats its processes.
+    public struct Configuration: Sendable {
+        /// From the SIGTERM that stops a process's group to its SIGKILL. Default 2 s.
+        public var grace: Duration = .seconds(2)
+        /// The longest answer, in bytes. A process that writes a longer line fails its job. Default 16 MiB.
+        public var maximumAnswerSize = 16 << 20
+        /// How long ``ProcessPool/start()`` watches for a command that can't be run. Default 200 ms.
+        public var settlingTime: Duration = .milliseconds(200)
+        /// After so many processes in a row that ended without an answer an error is logged, and again after each
+        /// further such number. Default 5, at least 1.
+        public var failedStartsPerAlarm = 5
+
+        public init() {}
+    }
+
+    private let thread: LoopThread<PoolLoop.Command>
+
+    /// Starts the processes. They are replaced until the pool is closed.
+    ///
+    /// - Parameters:
+    ///   - command: for `/bin/sh -c`.
+    ///   - count: the number of processes, and so of jobs at once; at least 1.
+    /// - Throws: where the system grants no thread or pipe. ``start()`` says whether the command runs.
+    public init(command: String, count: Int, configuration: Configuration = Configuration(), logger: Logger) throws {
+        thread = try LoopThread { inbox in
+            PoolLoop(command: command, count: max(1, count), configuration: configuration, logger: logger, inbox: inbox)
+                .run()
+        }
+    }
+
+    deinit {
+        _ = thread.inbox.send(.close(within: .zero, nil))
+    }
+
+    /// Waits a moment to see the processes live.
+    ///
+    /// - Throws: ``HandlerError`` where one ended at once because the shell can't find the command or may not run it
+    ///   (exit status 127 or 126), or could not be started at all.
+    public func start() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            let isTaken = thread.inbox.send(.awaitStart(continuation))
+            if !isTaken { continuation.resume(throwing: HandlerError.closed) }
+        }
+    }
+
+    /// Has a process execute the attempt.
+    ///
+    /// - Throws: a ``JobError`` where the handler answered that the job failed, a ``HandlerError`` where its process
+    ///   failed, `CancellationError` as soon as the task is cancelled.
+    public func perform(_ payload: Bytes, _ context: JobContext) async throws {
+        let line = HandlerRequest.line(payload, context)
+        let (inbox, id) = (thread.inbox, context.id)
+        let ticket = inbox.nextTicket()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isTaken = inbox.send(.run(ticket, PoolLoop.Job(id: id, line: line, continuation: continuation)))
+                if !isTaken { continuation.resume(throwing: HandlerError.closed) }
+                // A cancellation that came before the job did has cancelled nothing.
+                if Task.isCancelled { _ = inbox.send(.cancel(ticket)) }
+            }
+        } onCancel: {
+            _ = inbox.send(.cancel(ticket))
+        }
+    }
+
+    /// Ends the processes and waits for them: their standard inputs are closed; those that still run after `limit` get
+    /// a SIGTERM, and a SIGKILL after the grace.
+    ///
+    /// A job in hand may still be answered within the limit; jobs that wait for a process fail at once with
+    /// ``HandlerError/Code/closed``.
+    public func close(within limit: Duration) async {
+        await withCheckedContinuation { continuation in
+            let isTaken = thread.inbox.send(.close(within: limit, continuation))
+            if !isTaken { continuation.resume() }
+        }
+        // The thread has nothing left to do but return.
+        thread.join()
+    }
+}
