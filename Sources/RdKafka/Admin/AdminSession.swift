@@ -103,6 +103,7 @@ extension AdminSession {
         read: (_ event: OpaquePointer) throws(KafkaError) -> R
     ) throws(KafkaError) -> R {
         let client = main
+        try refuseMissingController(client, api, operation, deadline)
         let queue = rd_kafka_queue_new(client.pointer)!
         defer { rd_kafka_queue_destroy(queue) }
         let options = rd_kafka_AdminOptions_new(client.pointer, api)!
@@ -122,6 +123,27 @@ extension AdminSession {
             throw KafkaError(code, operation: operation, message: String(cString: rd_kafka_event_error_string(event)))
         }
         return try read(event)
+    }
+
+    /// The embedded broker names a controller that does not exist, for which librdkafka would wait the whole timeout.
+    private func refuseMissingController(
+        _ client: ClientHandle,
+        _ api: rd_kafka_admin_op_t,
+        _ operation: String,
+        _ deadline: Deadline
+    ) throws(KafkaError) {
+        let askingController = [
+            RD_KAFKA_ADMIN_OP_CREATETOPICS, RD_KAFKA_ADMIN_OP_DELETETOPICS, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS,
+        ]
+        guard askingController.contains(api) else { return }
+        guard let id = rd_kafka_clusterid(client.pointer, max(deadline.remaining.wholeMilliseconds, 1)) else { return }
+        defer { rd_kafka_mem_free(client.pointer, id) }
+        guard String(cString: id).hasPrefix("mockCluster") else { return }
+        throw KafkaError(
+            code: .localUnsupportedFeature,
+            operation: operation,
+            message: "the embedded broker can't do that"
+        )
     }
 }
 
