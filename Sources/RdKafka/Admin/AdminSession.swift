@@ -154,11 +154,15 @@ private final class ConnectionTrouble: Sendable {
     var last: KafkaError? { state.withLock(\.self) }
 
     func client(_ configuration: ClientConfiguration) throws(KafkaError) -> ClientHandle {
-        try ClientHandle(.consumer, configuration, onError: { error in
-            // It comes after the errors that tell why.
-            guard error.code != .localAllBrokersDown else { return }
-            self.state.withLock { $0 = error }
-        })
+        try ClientHandle(
+            .consumer,
+            configuration,
+            onError: { error in
+                // It comes after the errors that tell why.
+                guard error.code != .localAllBrokersDown else { return }
+                self.state.withLock { $0 = error }
+            }
+        )
     }
 
     func forget() {
