@@ -1,4 +1,5 @@
 import Foundation
+import Kokanee
 import RdKafka
 import Testing
 
@@ -182,6 +183,27 @@ struct ProgramTests {
             #expect(whole.output.text.hasPrefix(#"{"sent":3,"rejected":2,"seconds":"#))
             #expect(whole.error.text.contains("line 5: a payload of 1100002 bytes is too large"))
         }
+    }
+
+    @Test("neighbours that failed for the same reason are told together")
+    func groupedFailures() {
+        #expect(
+            BulkEnqueue.grouped([(1, "a"), (2, "a"), (4, "a"), (5, "b"), (6, "a")]) == [
+                "lines 1 to 4: a", "line 5: b", "line 6: a",
+            ]
+        )
+        #expect(BulkEnqueue.grouped([]).isEmpty)
+    }
+
+    @Test("wrong input does not hide that the brokers failed")
+    func tally() {
+        var tally = BulkEnqueue.Tally()
+        tally.reject(JobLine.Problem(line: 1, message: "x"))
+        #expect(tally.code == .input)
+        tally.reject(KafkaError(code: .localMessageTimedOut, operation: "x"))
+        #expect(tally.code == .failure)
+        tally.reject(InputError("x"))
+        #expect(tally == BulkEnqueue.Tally(sent: 0, rejected: 3, code: .failure))
     }
 
     @Test("a file of many chunks arrives whole")
