@@ -25,8 +25,8 @@ final class Dispatcher {
     var hasJoined = false
     /// When partitions were handed back whose jobs still run, until the next assignment.
     var suspendedAt: ContinuousClock.Instant?
-    /// How long they may go on without one; shorter than the session timeout, before which no other worker can have
-    /// been given them without this one's knowing.
+    /// How long they may go on without one: a little less than the session timeout. The broker heard of this worker
+    /// when it took them back, and can't go on without it, and give them to another, any sooner.
     let suspensionLimit: Duration
     private var firstInRotation = 0
     private var ids: [TopicPartition: Engine.PartitionID] = [:]
@@ -52,7 +52,7 @@ final class Dispatcher {
         }
         commits = CommitPacer(interval: configuration.commitInterval, owner: control.name)
         let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
-        suspensionLimit = .milliseconds(sessionTimeout * 2 / 3)
+        suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
         consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
     }
 

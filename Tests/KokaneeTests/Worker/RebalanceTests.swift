@@ -34,8 +34,11 @@ struct RebalanceTests {
     func longJobsOutliveARebalance() async throws {
         let broker = try EmbeddedBroker(brokers: 1)
         let queue = try Queue("long", ladder: Ladder(text: "1s"))
-        for topic in queue.allTopics { try broker.createTopic(topic, partitions: 4, replicationFactor: 1) }
-        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
+        // The embedded broker lets a rebalance last for the session timeout.
+        let properties = ["session.timeout.ms": "4000", "heartbeat.interval.ms": "500"]
+        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers, properties: properties)
+        let admin = try AdminClient(client)
+        _ = try await TopicAdministrator(admin).create(queue, partitions: 4)
         let producer = try Producer(client)
         for partition in Int32(0)..<4 {
             let record = ProducerRecord(topic: "long", partition: partition, key: Bytes("k\(partition)"), value: "{}")
@@ -73,9 +76,8 @@ struct RebalanceTests {
             #expect(starts.filter { $0.job == job }.count == (moved.contains(job) ? 2 : 1), "\(job)")
             #expect(ledger.events("end").filter { $0.job == job }.count == 1, "\(job)")
         }
-        let admin = try AdminClient(client)
         let partitions = (0..<4).map { TopicPartition(topic: "long", partition: $0) }
-        let committed = try await admin.committedOffsets(group: queue.group, partitions: partitions)
+        let committed = try await admin.committedOffsets(group: queue.group, partitions)
         #expect(partitions.allSatisfy { committed[$0]??.offset == 1 })
     }
 
