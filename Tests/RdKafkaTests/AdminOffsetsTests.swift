@@ -30,15 +30,12 @@ struct AdminOffsetsTests {
         let group = TestCluster.uniqueName("group")
         let script = """
             import sys
-            from confluent_kafka import Consumer, TopicPartition
-            from kafka import KafkaAdminClient
+            from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
             servers, group, topic = sys.argv[1:]
-            # confluent_kafka reads beyond the end of metadata.
-            before = KafkaAdminClient(bootstrap_servers=servers).list_group_offsets([group])[group]
-            for partition, committed in before.items():
+            admin = KafkaAdminClient(bootstrap_servers=servers)
+            for partition, committed in admin.list_group_offsets([group])[group].items():
                 print(partition.topic, partition.partition, committed.offset, committed.metadata)
-            consumer = Consumer({'bootstrap.servers': servers, 'group.id': group})
-            consumer.commit(offsets=[TopicPartition(topic, 0, 42, metadata='theirs')], asynchronous=False)
+            admin.alter_group_offsets(group, {TopicPartition(topic, 0): OffsetAndMetadata(42, 'theirs', -1)})
             """
         let ours = [one: CommittedOffset(offset: 5, metadata: "ours")]
         #expect(try await cluster.admin.alterOffsets(group: group, ours).isEmpty)
