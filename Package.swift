@@ -28,7 +28,7 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: ["RdKafka"],
+            dependencies: ["CLinux", "RdKafka"],
             path: "Tests/TestSupport",
             swiftSettings: swiftSettings
         ),

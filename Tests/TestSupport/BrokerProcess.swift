@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Foundation
 internal import Glibc
 internal import RdKafka
@@ -16,18 +17,13 @@ public final class BrokerProcess: Sendable {
     public var bootstrapServers: String { "127.0.0.1:\(port)" }
 
     private struct Running {
-        let process: Process
-        /// While its other end is open the broker runs.
-        let leash: Pipe
-    }
-
-    // Process and Pipe are not Sendable; they are used under this lock only, but for waiting.
-    private struct State: @unchecked Sendable {
-        var running: Running?
+        let process: Subprocess
+        /// The writing end of a pipe: while it is open the broker runs.
+        let leash: Int32
     }
 
     private let scratch: Scratch
-    private let state = Mutex(State())
+    private let state = Mutex<Running?>(nil)
 
     public init() async throws {
         scratch = try Scratch()
@@ -36,33 +32,35 @@ public final class BrokerProcess: Sendable {
     }
 
     deinit {
-        // The shell ends the broker and removes its data.
-        state.withLock { state in
-            guard let running = state.running else { return scratch.remove() }
-            try? running.leash.fileHandleForWriting.close()
-        }
+        guard let running = state.withLock(\.self) else { return scratch.remove() }
+        // The shell ends the broker and removes its data; it is for nobody to wait for it.
+        close(running.leash)
+        OSThread.start(name: "test:broker") { _ = running.process.wait() }
     }
 
     /// Starts the broker after ``stop()`` and waits until it answers.
     public func start() async throws {
         let environment = ProcessInfo.processInfo.environment
         let program = environment["KOKANEE_NOIDA_DB"] ?? "noida-db"
-        let process = Process()
-        let leash = Pipe()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = [
-            "-c", Self.script, "sh", scratch.directory.path, program, "start", "--data-dir",
-            scratch.file("data").path, "--only", "kafka", "--kafka-port", String(port),
-        ]
         let log = scratch.file("log")
         try? FileManager.default.removeItem(at: scratch.file("word"))
-        try Data().write(to: log)
-        process.standardInput = leash
-        process.standardOutput = try FileHandle(forWritingTo: log)
-        process.standardError = process.standardOutput
-        try process.runUnblocked()
-        let running = Running(process: process, leash: leash)
-        state.withLock { $0.running = running }
+        var leash: [Int32] = [0, 0]
+        guard pipe2(&leash, O_CLOEXEC) == 0 else {
+            throw CannotStart(description: "no pipe: \(String(cString: strerror(errno)))")
+        }
+        defer { close(leash[0]) }
+        let process = try Subprocess(
+            "/bin/sh",
+            [
+                "-c", Self.script, "sh", scratch.directory.path, program, "start", "--data-dir",
+                scratch.file("data").path, "--only", "kafka", "--kafka-port", String(port),
+            ],
+            input: .descriptor(leash[0]),
+            output: log,
+            errors: log
+        )
+        let running = Running(process: process, leash: leash[1])
+        state.withLock { $0 = running }
         let admin = try AdminClient(ClientConfiguration(bootstrapServers: bootstrapServers))
         do {
             try await eventually("the broker answers", within: .seconds(30)) {
@@ -83,26 +81,27 @@ public final class BrokerProcess: Sendable {
 
     /// Ends the broker by SIGTERM and waits for it; its data stay for ``start()``.
     public func stop() async throws {
-        let running = state.withLock { state -> State in
-            defer { state.running = nil }
+        let running = state.withLock { state in
+            defer { state = nil }
             return state
         }
-        try await OSThread.run(name: "test:broker") {
-            guard let running = running.running else { return }
-            try running.leash.fileHandleForWriting.write(contentsOf: Data("keep\n".utf8))
-            try running.leash.fileHandleForWriting.close()
-            running.process.waitUntilExit()
+        guard let running else { return }
+        _ = try await OSThread.run(name: "test:broker") {
+            // If the broker has ended by itself nobody reads it, which is no error here.
+            signal(SIGPIPE, SIG_IGN)
+            _ = write(running.leash, "keep\n", 5)
+            close(running.leash)
+            return running.process.wait()
         }
     }
 
-    private var isRunning: Bool { state.withLock { $0.running?.process.isRunning ?? false } }
+    private var isRunning: Bool { state.withLock { $0?.process.isRunning ?? false } }
 
     /// Runs the broker until stdin ends, which it does when the test process is gone, however it went.
     ///
     /// The broker has a session, and so a process group, of its own: it may be a wrapper that hands no signal on,
     /// and is gone before what it wraps.
     /// The directory is removed in the end, unless stdin said a word before it ended, or the broker ended by itself.
-    /// The watcher runs no program that could outlive it: `Process` takes its descriptors for those of the shell.
     private static let script = """
         directory=$1; shift
         exec 3<&0

@@ -36,21 +36,19 @@ public enum Oracle {
             let errorFile = scratch.file("stderr")
             // Files, not pipes: nothing can then wait for the other side to read.
             try Data((input ?? "").utf8).write(to: inputFile)
-            try Data().write(to: outputFile)
-            try Data().write(to: errorFile)
-            let process = Process()
-            process.executableURL = URL(filePath: "/usr/bin/env")
-            process.arguments = ["timeout", String(limit.components.seconds), program] + arguments
-            process.standardInput = try FileHandle(forReadingFrom: inputFile)
-            process.standardOutput = try FileHandle(forWritingTo: outputFile)
-            process.standardError = try FileHandle(forWritingTo: errorFile)
-            try process.runUnblocked()
-            process.waitUntilExit()
-            guard process.terminationStatus == 0 else {
+            let process = try Subprocess(
+                "timeout",
+                [String(limit.components.seconds), program] + arguments,
+                input: .file(inputFile),
+                output: outputFile,
+                errors: errorFile
+            )
+            let status = process.wait()
+            guard status == 0 else {
                 let errors = String(decoding: try Data(contentsOf: errorFile), as: UTF8.self)
-                let hint = process.terminationStatus == 127 ? " (`make test` installs what tests need)" : ""
+                let hint = status == 127 ? " (`make test` installs what tests need)" : ""
                 throw Failed(
-                    description: "\(program) exited with \(process.terminationStatus)\(hint): \(errors)"
+                    description: "\(program) exited with \(status)\(hint): \(errors)"
                 )
             }
             return String(decoding: try Data(contentsOf: outputFile), as: UTF8.self)
