@@ -8,11 +8,11 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "listing groups"
-            return try session.retrying(until: deadline) { session throws(KafkaError) in
+            return try session.retrying(until: deadline) { session, attempt throws(KafkaError) in
                 try session.request(
                     RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS,
                     operation,
-                    deadline,
+                    attempt,
                     send: { rd_kafka_ListConsumerGroups($0, $1, $2) },
                     read: { event throws(KafkaError) in
                         var count = 0
@@ -39,11 +39,11 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "describing group \(id)"
-            return try session.retrying(until: deadline) { session throws(KafkaError) in
+            return try session.retrying(until: deadline) { session, attempt throws(KafkaError) in
                 try session.request(
                     RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
                     operation,
-                    deadline,
+                    attempt,
                     send: { client, options, queue in
                         id.withCString { name in
                             var names: [UnsafePointer<CChar>?] = [name]
@@ -71,7 +71,7 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         _ = try await session.run { session throws(KafkaError) in
             let operation = "deleting group \(id)"
-            try session.retrying(until: deadline) { session throws(KafkaError) in
+            try session.retrying(until: deadline) { session, _ throws(KafkaError) in
                 var deletion = rd_kafka_DeleteGroup_new(id)
                 defer { rd_kafka_DeleteGroup_destroy(deletion) }
                 try session.request(

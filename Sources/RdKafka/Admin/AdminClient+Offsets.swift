@@ -26,9 +26,9 @@ extension AdminClient {
             // Not ListConsumerGroupOffsets: before 2.1 librdkafka follows a null pointer when the broker answers it
             // that it is not the coordinator (any more).
             let client = try session.client(ofGroup: group)
-            return try session.retrying(until: deadline) { _ throws(KafkaError) in
+            return try session.retrying(until: deadline) { _, attempt throws(KafkaError) in
                 let list = TopicPartitionList(partitions)
-                let limit = max(deadline.remaining.wholeMilliseconds, 1)
+                let limit = max(attempt.remaining.wholeMilliseconds, 1)
                 try KafkaError.check(rd_kafka_committed(client.pointer, list.pointer, limit), operation)
                 var committed: [TopicPartition: CommittedOffset?] = [:]
                 var failure: KafkaError?
@@ -67,7 +67,7 @@ extension AdminClient {
         }
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
-            try session.retrying(until: deadline) { session throws(KafkaError) in
+            try session.retrying(until: deadline) { session, _ throws(KafkaError) in
                 let list = TopicPartitionList(capacity: offsets.count)
                 for (partition, committed) in offsets {
                     list.add(partition, offset: committed.offset, metadata: committed.metadata)
@@ -103,7 +103,7 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "deleting offsets of group \(group)"
-            return try session.retrying(until: deadline) { session throws(KafkaError) in
+            return try session.retrying(until: deadline) { session, _ throws(KafkaError) in
                 let list = TopicPartitionList(partitions)
                 var deletion = rd_kafka_DeleteConsumerGroupOffsets_new(group, list.pointer)
                 defer { rd_kafka_DeleteConsumerGroupOffsets_destroy(deletion) }
@@ -134,18 +134,18 @@ extension AdminClient {
         guard !partitions.isEmpty else { return [:] }
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
-            try session.retrying(until: deadline) { session throws(KafkaError) in
+            try session.retrying(until: deadline) { session, attempt throws(KafkaError) in
                 switch specification {
                 case .earliest:
-                    return try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), session, deadline)
+                    return try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), session, attempt)
                 case .latest:
-                    return try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), session, deadline)
+                    return try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), session, attempt)
                 case .timestamp(let time):
                     // It would answer any time with "no record", which can't be told from the truth.
-                    try session.refuseEmbeddedBroker("listing offsets by time", deadline)
+                    try session.refuseEmbeddedBroker("listing offsets by time", attempt)
                     // The end first: what is appended in between is then after it, and not passed over.
-                    let ends = try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), session, deadline)
-                    let found = try Self.offsets(partitions, at: max(0, time), session, deadline)
+                    let ends = try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), session, attempt)
+                    let found = try Self.offsets(partitions, at: max(0, time), session, attempt)
                     return ends.merging(found) { end, offset in offset < 0 ? end : offset }
                 }
             }

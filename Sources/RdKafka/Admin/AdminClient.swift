@@ -21,8 +21,8 @@ public final class AdminClient: Sendable {
         let deadline = Deadline(after: timeout)
         _ = try await session.run { session throws(KafkaError) in
             do throws(KafkaError) {
-                _ = try session.retrying(until: deadline) { session throws(KafkaError) in
-                    try Self.metadata(session.main, naming: nil, deadline, "")
+                _ = try session.retrying(until: deadline) { session, attempt throws(KafkaError) in
+                    try Self.metadata(session.main, naming: nil, attempt, "")
                 }
             } catch {
                 session.serveCallbacks()
@@ -54,8 +54,8 @@ public final class AdminClient: Sendable {
         return try await session.run { session throws(KafkaError) in
             let operation = "asking for the cluster's metadata"
             guard allowAutoCreate, let topics, !topics.isEmpty else {
-                let all = try session.retrying(until: deadline) { session throws(KafkaError) in
-                    try Self.metadata(session.main, naming: nil, deadline, operation)
+                let all = try session.retrying(until: deadline) { session, attempt throws(KafkaError) in
+                    try Self.metadata(session.main, naming: nil, attempt, operation)
                 }
                 guard let topics else { return all }
                 let wanted = Set(topics)
@@ -66,8 +66,8 @@ public final class AdminClient: Sendable {
             var brokers: [ClusterMetadata.Broker] = []
             var found: [String: Result<Int, KafkaError>] = [:]
             for topic in topics {
-                let answer = try session.retrying(until: deadline) { _ throws(KafkaError) in
-                    try Self.metadata(client, naming: topic, deadline, operation)
+                let answer = try session.retrying(until: deadline) { _, attempt throws(KafkaError) in
+                    try Self.metadata(client, naming: topic, attempt, operation)
                 }
                 brokers = answer.brokers
                 found[topic] = answer.topics[topic]
@@ -77,7 +77,9 @@ public final class AdminClient: Sendable {
     }
 
     static func brokerCount(_ session: AdminSession, _ deadline: Deadline) throws(KafkaError) -> Int {
-        try metadata(session.main, naming: nil, deadline, "counting the brokers").brokers.count
+        try session.retrying(until: deadline) { session, attempt throws(KafkaError) in
+            try metadata(session.main, naming: nil, attempt, "counting the brokers").brokers.count
+        }
     }
 
     private static func metadata(

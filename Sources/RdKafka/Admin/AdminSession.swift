@@ -59,20 +59,25 @@ final class AdminSession: Sendable {
     var lastTrouble: KafkaError? { trouble.last }
 
     /// Repeats `body` while it fails in a way that passes by itself. It must be harmless to repeat.
+    ///
+    /// - Parameter body: is given a deadline for one attempt, after which the next may have more luck: librdkafka keeps
+    ///   a request for the broker that it chose, also when that broker has just gone away.
     func retrying<R>(
         until deadline: Deadline,
-        _ body: (AdminSession) throws(KafkaError) -> R
+        _ body: (_ session: AdminSession, _ attempt: Deadline) throws(KafkaError) -> R
     ) throws(KafkaError) -> R {
+        let pause = Duration.milliseconds(100)
+        var patience = Duration.seconds(1)
         while true {
             do throws(KafkaError) {
-                return try body(self)
+                return try body(self, Deadline(after: min(patience, deadline.remaining)))
             } catch {
-                let pause = Duration.milliseconds(100)
                 let passes = error.isRetriable && error.code != .unknownTopicOrPartition
                 guard passes, deadline.remaining > pause else { throw error }
                 // librdkafka goes on believing in its leaders and coordinators, whatever the broker says.
                 if error.code == .notCoordinator || error.code == .notLeader { try renewMain() }
                 usleep(UInt32(pause.wholeMilliseconds) * 1000)
+                patience *= 2
             }
         }
     }
