@@ -38,6 +38,10 @@ let package = Package(
             dependencies: ["Kokanee", "RdKafka", "TestSupport"],
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "KokaneeCLITests", dependencies: ["kokanee", "Kokanee"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "KokaneeCLITests",
+            dependencies: ["kokanee", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

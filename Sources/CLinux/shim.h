@@ -1,8 +1,7 @@
 #pragma once
 
-#include <spawn.h>
-
 // Calls that glibc's headers show only under _GNU_SOURCE or _DEFAULT_SOURCE, without which Swift's Glibc module is
-// built.
+// built. No header is included: its types would belong to this module in some builds, and to Glibc in others.
 int pipe2(int descriptors[2], int flags);
-int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+// `actions` is a posix_spawn_file_actions_t *.
+int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);

@@ -1,4 +1,6 @@
 internal import CRdKafka
+internal import Glibc
+internal import Synchronization
 
 /// A Kafka cluster inside this process, for development and tests: librdkafka's mock cluster, whose brokers listen on
 /// local ports and keep everything in memory. It ends with the object.
@@ -9,8 +11,8 @@ internal import CRdKafka
 /// transaction isolation, and once a group has had members it refuses commits of anyone else.
 ///
 /// `@unchecked Sendable`: the cluster's pointer never changes until `deinit`. Its functions either send an operation
-/// to the cluster's own thread and wait for the answer, or take the cluster's lock, so any thread may call them; the
-/// waits are on that thread, never on a network.
+/// to the cluster's own thread and wait for the answer, or take the cluster's lock, so any thread may call them. They
+/// take milliseconds, and never wait for a network.
 public final class EmbeddedBroker: @unchecked Sendable {
     /// `HOST:PORT` of every broker, separated by commas. The brokers' ids are 1 and up, in this order.
     public let bootstrapServers: String
@@ -19,6 +21,8 @@ public final class EmbeddedBroker: @unchecked Sendable {
 
     private let cluster: OpaquePointer
     private let client: ClientHandle
+    /// When the last operation was answered.
+    private let lastOperation = Mutex<ContinuousClock.Instant>(.now)
 
     /// - Parameters:
     ///   - brokers: how many, at least 1.
@@ -68,9 +72,21 @@ public final class EmbeddedBroker: @unchecked Sendable {
             )
         }
         try KafkaError.check(
-            rd_kafka_mock_topic_create(cluster, name, Int32(partitions), Int32(replicationFactor)),
+            operate { rd_kafka_mock_topic_create(cluster, name, Int32(partitions), Int32(replicationFactor)) },
             "creating topic \(name)"
         )
+    }
+
+    /// Runs an operation that the cluster's thread answers.
+    ///
+    /// That thread answers first and empties the pipe that wakes it after that: an operation sent in between would be
+    /// noticed up to a second later. So they come one by one, and with time to get there between them.
+    private func operate(_ operation: () -> rd_kafka_resp_err_t) -> rd_kafka_resp_err_t {
+        lastOperation.withLock { last in
+            if last.duration(to: .now) < .milliseconds(1) { usleep(1000) }
+            defer { last = .now }
+            return operation()
+        }
     }
 }
 
@@ -134,18 +150,18 @@ extension EmbeddedBroker {
     /// - Parameter broker: nil is all of them.
     /// - Throws: ``KafkaError`` where there is no such broker.
     public func setBrokerDown(_ broker: Int32? = nil) throws(KafkaError) {
-        try KafkaError.check(rd_kafka_mock_broker_set_down(cluster, broker ?? -1), "taking a broker down")
+        try KafkaError.check(operate { rd_kafka_mock_broker_set_down(cluster, broker ?? -1) }, "taking a broker down")
     }
 
     /// Takes a broker, or all, up again, on the port that it had.
     public func setBrokerUp(_ broker: Int32? = nil) throws(KafkaError) {
-        try KafkaError.check(rd_kafka_mock_broker_set_up(cluster, broker ?? -1), "taking a broker up")
+        try KafkaError.check(operate { rd_kafka_mock_broker_set_up(cluster, broker ?? -1) }, "taking a broker up")
     }
 
     /// Delays every answer of a broker, or of all, from now on.
     public func setRoundTripTime(_ delay: Duration, ofBroker broker: Int32? = nil) throws(KafkaError) {
         try KafkaError.check(
-            rd_kafka_mock_broker_set_rtt(cluster, broker ?? -1, delay.wholeMilliseconds),
+            operate { rd_kafka_mock_broker_set_rtt(cluster, broker ?? -1, delay.wholeMilliseconds) },
             "setting a broker's round-trip time"
         )
     }
@@ -153,7 +169,7 @@ extension EmbeddedBroker {
     /// Moves a partition to another leader; nil leaves it without one. A topic that is not there is created.
     public func setLeader(of partition: TopicPartition, to broker: Int32?) throws(KafkaError) {
         try KafkaError.check(
-            rd_kafka_mock_partition_set_leader(cluster, partition.topic, partition.partition, broker ?? -1),
+            operate { rd_kafka_mock_partition_set_leader(cluster, partition.topic, partition.partition, broker ?? -1) },
             "moving the leader of \(partition)"
         )
     }
@@ -161,13 +177,16 @@ extension EmbeddedBroker {
     /// Moves a group to another coordinator, which need not be a broker that exists.
     public func setCoordinator(ofGroup group: String, to broker: Int32) throws(KafkaError) {
         try KafkaError.check(
-            rd_kafka_mock_coordinator_set(cluster, "group", group, broker),
+            operate { rd_kafka_mock_coordinator_set(cluster, "group", group, broker) },
             "moving the coordinator of group \(group)"
         )
     }
 
     /// Answers metadata requests for a topic with an error; nil ends it. A topic that is not there is created.
     public func setTopicError(_ topic: String, to error: KafkaError.Code?) {
-        rd_kafka_mock_topic_set_error(cluster, topic, rd_kafka_resp_err_t(error?.rawValue ?? 0))
+        _ = operate {
+            rd_kafka_mock_topic_set_error(cluster, topic, rd_kafka_resp_err_t(error?.rawValue ?? 0))
+            return RD_KAFKA_RESP_ERR_NO_ERROR
+        }
     }
 }

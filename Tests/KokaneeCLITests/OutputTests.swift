@@ -1,19 +1,7 @@
 import Kokanee
-import Synchronization
 import Testing
 
 @testable import kokanee
-
-/// Remembers what was written.
-final class Recorder: Sendable {
-    private let bytes = Mutex<[UInt8]>([])
-
-    func sink(isTerminal: Bool = false) -> TextSink {
-        TextSink(isTerminal: isTerminal) { [self] written in bytes.withLock { $0 += written } }
-    }
-
-    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
-}
 
 @Suite struct OutputTests {
     static var table: Table {

@@ -16,8 +16,9 @@ struct AdminOffsetsTests {
             partitions[1]: CommittedOffset(offset: 0),
         ]
         #expect(try await cluster.admin.alterOffsets(group: group, offsets).isEmpty)
-        let committed = try await cluster.admin.committedOffsets(group: group, partitions)
-        #expect(committed == [partitions[0]: offsets[partitions[0]], partitions[1]: offsets[partitions[1]], partitions[2]: nil])
+        var expected = offsets.mapValues(Optional.some)
+        expected[partitions[2]] = .some(nil)
+        #expect(try await cluster.admin.committedOffsets(group: group, partitions) == expected)
     }
 
     @Test("what another client committed is read, and what we commit another client reads")
@@ -29,21 +30,27 @@ struct AdminOffsetsTests {
         let script = """
             import sys
             from confluent_kafka import Consumer, TopicPartition
+            from kafka import KafkaAdminClient
             servers, group, topic = sys.argv[1:]
+            # confluent_kafka reads beyond the end of metadata.
+            before = KafkaAdminClient(bootstrap_servers=servers).list_group_offsets(group)
+            for partition, committed in before.items():
+                print(partition.topic, partition.partition, committed.offset, committed.metadata)
             consumer = Consumer({'bootstrap.servers': servers, 'group.id': group})
-            before = consumer.committed([TopicPartition(topic, 1)], timeout=10)
             consumer.commit(offsets=[TopicPartition(topic, 0, 42, metadata='theirs')], asynchronous=False)
-            print(before[0].offset, before[0].metadata)
             """
         let ours = [one: CommittedOffset(offset: 5, metadata: "ours")]
         #expect(try await cluster.admin.alterOffsets(group: group, ours).isEmpty)
         let output = try await Oracle.python(script, [cluster.bootstrapServers, group, topic])
-        #expect(output == "5 ours\n")
+        #expect(output == "\(topic) 1 5 ours\n")
         let committed = try await cluster.admin.committedOffsets(group: group, [zero, one])
         #expect(committed == [zero: CommittedOffset(offset: 42, metadata: "theirs"), one: ours[one]])
     }
 
-    @Test("partitions that can't be committed are named, the others are committed", arguments: TestCluster.Kind.allCases)
+    @Test(
+        "partitions that can't be committed are named, the others are committed",
+        arguments: TestCluster.Kind.allCases
+    )
     func partialFailure(kind: TestCluster.Kind) async throws {
         let cluster = try await TestCluster.shared(kind)
         let good = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
@@ -103,7 +110,8 @@ struct AdminOffsetsTests {
             0: 0, 1_700_000_001_000: 0, 1_700_000_001_001: 1, 1_700_000_003_000: 2, 1_700_000_003_001: 3,
         ]
         for (time, offset) in wanted {
-            #expect(try await cluster.admin.listOffsets([partition], .timestamp(time)) == [partition: offset])
+            let found = try await cluster.admin.listOffsets([partition], .timestamp(time))
+            #expect(found == [partition: offset], "at \(time): \(found)")
         }
     }
 

@@ -44,8 +44,10 @@ struct AdminTopicsTests {
     @Test("a topic that can't be is refused before anything is sent")
     func invalidTopic() async throws {
         let cluster = try await TestCluster.shared(.server)
-        let error = try await kafkaError { _ = try await cluster.admin.createTopics([NewTopic(name: "", partitions: 1)]) }
-        #expect(error?.code == .localInvalidArgument)
+        for topic in [NewTopic(name: "", partitions: 1), NewTopic(name: "a", partitions: 0)] {
+            let error = try await kafkaError { _ = try await cluster.admin.createTopics([topic]) }
+            #expect(error?.code == .localInvalidArgument)
+        }
     }
 
     @Test("asking for a topic's metadata does not create it", arguments: TestCluster.Kind.allCases)

@@ -60,7 +60,7 @@ public final class BrokerProcess: Sendable {
         process.standardInput = leash
         process.standardOutput = try FileHandle(forWritingTo: log)
         process.standardError = process.standardOutput
-        try process.run()
+        try process.runUnblocked()
         let running = Running(process: process, leash: leash)
         state.withLock { $0.running = running }
         let admin = try AdminClient(ClientConfiguration(bootstrapServers: bootstrapServers))
@@ -89,7 +89,7 @@ public final class BrokerProcess: Sendable {
         }
         try await OSThread.run(name: "test:broker") {
             guard let running = running.running else { return }
-            try running.leash.fileHandleForWriting.write(contentsOf: Data("keep".utf8))
+            try running.leash.fileHandleForWriting.write(contentsOf: Data("keep\n".utf8))
             try running.leash.fileHandleForWriting.close()
             running.process.waitUntilExit()
         }
@@ -99,19 +99,26 @@ public final class BrokerProcess: Sendable {
 
     /// Runs the broker until stdin ends, which it does when the test process is gone, however it went.
     ///
-    /// The broker has a session, and so a process group, of its own: it may be a wrapper that hands no signal on.
+    /// The broker has a session, and so a process group, of its own: it may be a wrapper that hands no signal on,
+    /// and is gone before what it wraps.
     /// The directory is removed in the end, unless stdin said a word before it ended, or the broker ended by itself.
+    /// The watcher runs no program that could outlive it: `Process` takes its descriptors for those of the shell.
     private static let script = """
         directory=$1; shift
         exec 3<&0
         setsid "$@" </dev/null &
         broker=$!
-        { cat >"$directory/word"; kill -TERM -$broker || kill -TERM $broker; } <&3 2>/dev/null &
+        {
+            read -r word
+            echo "$word" >"$directory/word"
+            kill -TERM -$broker || kill -TERM $broker
+        } <&3 2>/dev/null &
         watcher=$!
         exec 3<&-
         wait $broker
+        while kill -0 -$broker 2>/dev/null; do sleep 0.02; done
         kill $watcher 2>/dev/null
-        [ ! -f "$directory/word" ] || [ -s "$directory/word" ] || rm -rf "$directory"
+        [ ! -f "$directory/word" ] || [ -n "$(cat "$directory/word")" ] || rm -rf "$directory"
         """
 
     private static func freePort() throws -> UInt16 {

@@ -44,7 +44,7 @@ public enum Oracle {
             process.standardInput = try FileHandle(forReadingFrom: inputFile)
             process.standardOutput = try FileHandle(forWritingTo: outputFile)
             process.standardError = try FileHandle(forWritingTo: errorFile)
-            try process.run()
+            try process.runUnblocked()
             process.waitUntilExit()
             guard process.terminationStatus == 0 else {
                 let errors = String(decoding: try Data(contentsOf: errorFile), as: UTF8.self)

@@ -17,6 +17,10 @@ struct JoiningReset {
     init(_ reset: OffsetReset, _ offsets: [TopicPartition: CommittedOffset], _ configuration: ClientConfiguration) {
         self.reset = reset
         self.offsets = offsets
+        var configuration = configuration
+        // The embedded broker makes those who join next wait for as long as the last who joined had asked for.
+        configuration.properties["session.timeout.ms"] = "6000"
+        configuration.properties["group.instance.id"] = nil
         self.configuration = configuration
     }
 

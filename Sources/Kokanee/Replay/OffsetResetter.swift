@@ -121,7 +121,7 @@ public struct OffsetResetter: Sendable {
 
     @discardableResult
     private func refuseMembers(of group: String) async throws -> GroupMembership {
-        let membership = try await GroupMembership.read(group, configuration)
+        let membership = try await GroupMembership.read(group, admin)
         guard case .members(let members) = membership, !members.isEmpty else { return membership }
         let names = zip(members, GroupMembership.names(of: members)).map { "\($1) at \($0.host)" }.sorted()
         let more = names.count > 10 ? " and \(names.count - 10) more" : ""

@@ -7,11 +7,9 @@ enum GroupMembership: Sendable, Hashable {
     case unknown
 
     /// - Throws: ``KafkaError`` where the broker does not answer, or does not let us.
-    static func read(_ group: String, _ configuration: ClientConfiguration) async throws(KafkaError) -> Self {
+    static func read(_ group: String, _ admin: AdminClient) async throws(KafkaError) -> Self {
         do throws(KafkaError) {
-            // A client of its own: one that a broker has told once that it can't describe groups waits for its
-            // timeout when it asks again (librdkafka 2.0.2).
-            return .members(try await AdminClient(configuration).describeGroup(group).members)
+            return .members(try await admin.describeGroup(group).members)
         } catch {
             if error.isUnsupported { return .unknown }
             // Brokers from 4.0 on say so of a group that does not exist; older ones describe it as dead.

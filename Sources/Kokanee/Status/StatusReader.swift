@@ -40,7 +40,7 @@ public struct StatusReader: Sendable {
         let state = try Self.partitions(of: queue.stateTopic, topics) ?? []
 
         // In this order: what is worked meanwhile makes a count too high, never below zero.
-        let membership = try await GroupMembership.read(queue.group, configuration)
+        let membership = try await GroupMembership.read(queue.group, admin)
         let committed = try await admin.committedOffsets(group: queue.group, worked)
         let lows = try await admin.listOffsets(worked + deadLetters + state, .earliest)
         let ends = try await admin.listOffsets(worked + deadLetters + state, .latest)

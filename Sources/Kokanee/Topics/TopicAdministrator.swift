@@ -61,6 +61,18 @@ public struct TopicAdministrator: Sendable {
         return inspection.partitions
     }
 
+    /// The ladder that a queue's rungs on the broker make; nil where it has none.
+    ///
+    /// - Throws: ``KafkaError``.
+    public func ladder(of queue: Queue) async throws -> Ladder? {
+        let prefix = "\(queue.name).retry."
+        let delays = try await admin.metadata().topics.keys.compactMap { topic -> Duration? in
+            guard topic.hasPrefix(prefix) else { return nil }
+            return try? Duration(text: String(topic.dropFirst(prefix.count)))
+        }
+        return try? Ladder(delays.sorted())
+    }
+
     /// Creates the topics that are missing, and leaves alone those that are there.
     ///
     /// A broker without CreateTopics, such as the embedded one, makes topics of 4 partitions when they are named. That

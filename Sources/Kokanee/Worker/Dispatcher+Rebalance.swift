@@ -4,6 +4,7 @@ extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
     func take(_ partitions: [TopicPartition]) throws {
         hasJoined = true
+        forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
         let committed = committedOffsets(of: partitions)
         var starts: [TopicPartition: Consumer.Start] = [:]
@@ -33,6 +34,15 @@ extension Dispatcher {
             )
             return intake
         }
+        let elsewhere = engine.withScheduler { scheduler in
+            var elsewhere = scheduler.forgetSuspended(queue: runtime.index, except: rotation.map(\.id))
+            for intake in rotation {
+                elsewhere += scheduler.forgetSuspended(of: intake.id, below: intake.expected ?? 0)
+            }
+            return elsewhere
+        }
+        engine.cancel(elsewhere)
+        suspendedAt = nil
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         logger.log(
             .info,
@@ -45,6 +55,9 @@ extension Dispatcher {
     func giveBack(_ partitions: [TopicPartition]) throws {
         drain(partitions, within: configuration.revocationLimit)
         commits.commitNow(self)
+        let ids = partitions.map(id(of:))
+        engine.withScheduler { $0.suspend(ids) }
+        suspendedAt = engine.clock.monotonic()
         try letGo(partitions)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
     }
@@ -65,6 +78,14 @@ extension Dispatcher {
         for partition in partitions { intakes[partition] = nil }
         rotation.removeAll { intakes[$0.topicPartition] == nil }
         try consumer.unassign()
+    }
+
+    /// Gives up on what runs of partitions that don't come back in time: a group that goes on without this worker may
+    /// have given them to another one.
+    func forgetSuspendedIfLate() {
+        guard let since = suspendedAt, engine.clock.monotonic() - since > suspensionLimit else { return }
+        suspendedAt = nil
+        engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
     }
 
     /// Stops the intake and waits for what runs or hops, but no longer than the limit.

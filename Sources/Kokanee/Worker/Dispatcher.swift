@@ -23,6 +23,11 @@ final class Dispatcher {
     var commits: CommitPacer
     var idleness = IdleWatch()
     var hasJoined = false
+    /// When partitions were handed back whose jobs still run, until the next assignment.
+    var suspendedAt: ContinuousClock.Instant?
+    /// How long they may go on without one: a little less than the session timeout. The broker heard of this worker
+    /// when it took them back, and can't go on without it, and give them to another, any sooner.
+    let suspensionLimit: Duration
     private var firstInRotation = 0
     private var ids: [TopicPartition: Engine.PartitionID] = [:]
     private var partitions: [Engine.PartitionID: TopicPartition] = [:]
@@ -46,6 +51,8 @@ final class Dispatcher {
             (0..<Int32(partitions)).map { TopicPartition(topic: topic, partition: $0) }
         }
         commits = CommitPacer(interval: configuration.commitInterval, owner: control.name)
+        let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
+        suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
         consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
     }
 
@@ -62,6 +69,7 @@ final class Dispatcher {
             let untilRung = releaseRungs()
             let untilTick = engine.tick()
             commits.commitIfDue(self)
+            forgetSuspendedIfLate()
             idleness.look(self)
             pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
         }

@@ -65,7 +65,7 @@ final class Engine: Sendable {
                 switch state.scheduler.admit(id, offset: offset, decision.facts, decision.content) {
                 case .accepted(let ticket):
                     if decision.move != nil { moves.append((ticket, decision)) }
-                case .finishedBefore, .refused: break
+                case .finishedBefore, .adopted, .refused: break
                 case .regressed:
                     regression = index
                     return state.handOver(now: clock.monotonic())

@@ -9,8 +9,8 @@ struct Scheduler<Content> {
 
     /// Names a job in flight. A stale ticket, whose job has left, names nothing.
     struct Ticket: Hashable, Sendable {
-        fileprivate var place: Int
-        fileprivate var stamp: UInt64
+        var place: Int
+        var stamp: UInt64
     }
 
     /// How much may be in flight.
@@ -46,6 +46,8 @@ struct Scheduler<Content> {
         case accepted(Ticket)
         /// The commit's map says that it was finished in an earlier assignment.
         case finishedBefore
+        /// It still runs since before the last rebalance, and goes on as part of this epoch.
+        case adopted
         /// Below what was read already: fence the partition and assign it anew from there.
         case regressed
         /// The partition's intake is over.
@@ -71,8 +73,9 @@ struct Scheduler<Content> {
     struct Job {
         let stamp: UInt64
         let partition: PartitionID
-        let epoch: UInt64
-        let number: Int
+        /// The epoch and the tracker's number are renewed where a job outlives a rebalance.
+        var epoch: UInt64
+        var number: Int
         let offset: Int64
         let bytes: Int
         let lane: Lanes.ID?
@@ -96,21 +99,31 @@ struct Scheduler<Content> {
         var active = 0
         /// Read to its end as of the last look.
         var isAtEnd = false
+        /// What was running when the partition was handed back, by offset; see ``Scheduler/suspend(_:)``.
+        var suspended: [Int64: Suspended] = [:]
+    }
+
+    /// A job of a partition that was handed back and may come again at once.
+    enum Suspended {
+        /// It still runs, or hops.
+        case active(Ticket)
+        /// It was completed meanwhile.
+        case finished
     }
 
     let limits: Limits
-    private(set) var partitions: [PartitionID: Partition] = [:]
+    var partitions: [PartitionID: Partition] = [:]
     private(set) var inFlight = 0
     private(set) var inFlightBytes = 0
     private(set) var fencedJobs = 0
-    private var assignedCount = 0
-    private var jobs: [Job?] = []
+    var assignedCount = 0
+    var jobs: [Job?] = []
     private var freePlaces: [Int] = []
     private var lanes = Lanes()
     private var ready = Fifo<Ticket>()
     private var held = Heap<HeldJob>()
     private var nextStamp: UInt64 = 0
-    private var nextEpoch: UInt64 = 0
+    var nextEpoch: UInt64 = 0
 
     init(limits: Limits) {
         self.limits = limits
@@ -208,18 +221,13 @@ extension Scheduler {
             running.append(Ticket(place: place, stamp: job.stamp))
         }
         for id in ids {
-            nextEpoch += 1
-            partitions[id]?.epoch = nextEpoch
-            partitions[id]?.isAssigned = false
-            partitions[id]?.isDirty = false
-            partitions[id]?.inFlight = 0
-            partitions[id]?.active = 0
-            assignedCount -= 1
+            running += forgetSuspended(of: id, below: .max)
+            endEpoch(of: id)
         }
         return running
     }
 
-    private func isCurrent(_ job: Job) -> Bool {
+    func isCurrent(_ job: Job) -> Bool {
         partitions[job.partition]?.epoch == job.epoch
     }
 }
@@ -248,6 +256,11 @@ extension Scheduler {
             partition.isDirty = true
             partitions[id] = partition
             return admission == .regressed ? .regressed : .finishedBefore
+        }
+        if let suspended = partition.suspended.removeValue(forKey: offset) {
+            partitions[id] = partition
+            if let outcome = resume(suspended, id, number) { return outcome }
+            partition = partitions[id] ?? partition
         }
         partition.inFlight += 1
         let lane = facts.key.map { Lanes.ID(queue: partition.queue, partition: partition.number, key: $0) }
@@ -347,6 +360,10 @@ extension Scheduler {
         guard let job = self[ticket], job.phase == .running else { return .unknown }
         passLane(of: ticket.place)
         guard isCurrent(job) else {
+            if !hops, finishSuspended(ticket, job) {
+                remove(ticket.place)
+                return .accepted
+            }
             fencedJobs += 1
             remove(ticket.place)
             return .fenced
@@ -370,9 +387,10 @@ extension Scheduler {
     mutating func hopped(_ ticket: Ticket, now: Int64) -> Bool {
         guard let job = self[ticket], job.phase == .hopping else { return false }
         guard isCurrent(job) else {
-            fencedJobs += 1
+            let isKept = finishSuspended(ticket, job)
+            if !isKept { fencedJobs += 1 }
             remove(ticket.place)
-            return false
+            return isKept
         }
         finish(ticket.place, now)
         return true

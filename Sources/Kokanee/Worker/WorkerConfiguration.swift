@@ -33,7 +33,8 @@ public struct WorkerConfiguration: Sendable {
     /// How long running jobs may go on after ``Worker/stop()``. Default 25 s, inside the 30 s that Kubernetes gives.
     public var shutdownLimit = Duration.seconds(25)
     /// How long a rebalance waits for running jobs, and all of the group with it. Default 5 s. Jobs that take longer
-    /// are cancelled, and run again with the partition's next owner.
+    /// go on if their partition comes back to this worker, as most do; else they are cancelled, and run again with the
+    /// partition's next owner.
     public var revocationLimit = Duration.seconds(5)
     /// How often finished offsets are committed. Default 1 s. What finished since the last commit runs again after a
     /// crash.

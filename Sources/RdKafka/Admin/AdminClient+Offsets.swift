@@ -103,6 +103,7 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "deleting offsets of group \(group)"
+            try session.refuseEmbeddedBroker(operation, deadline)
             return try session.retrying(until: deadline) { session throws(KafkaError) in
                 let list = TopicPartitionList(partitions)
                 var deletion = rd_kafka_DeleteConsumerGroupOffsets_new(group, list.pointer)
@@ -141,7 +142,8 @@ extension AdminClient {
                 case .latest:
                     return try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), session, deadline)
                 case .timestamp(let time):
-                    try Self.refuseEmbeddedBroker(session, deadline)
+                    // It would answer any time with "no record", which can't be told from the truth.
+                    try session.refuseEmbeddedBroker("listing offsets by time", deadline)
                     // The end first: what is appended in between is then after it, and not passed over.
                     let ends = try Self.offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), session, deadline)
                     let found = try Self.offsets(partitions, at: max(0, time), session, deadline)
@@ -171,19 +173,6 @@ extension AdminClient {
         }
         if let failure { throw failure }
         return offsets
-    }
-
-    /// It answers any time with "no record", which is not true and can't be told from the truth.
-    private static func refuseEmbeddedBroker(_ session: AdminSession, _ deadline: Deadline) throws(KafkaError) {
-        let limit = max(deadline.remaining.wholeMilliseconds, 1)
-        guard let id = rd_kafka_clusterid(session.main.pointer, limit) else { return }
-        defer { rd_kafka_mem_free(session.main.pointer, id) }
-        guard String(cString: id).hasPrefix("mockCluster") else { return }
-        throw KafkaError(
-            code: .localUnsupportedFeature,
-            operation: "listing offsets by time",
-            message: "the embedded broker does not know the offsets of a time"
-        )
     }
 
     private static func failures(

@@ -6,7 +6,7 @@ extension AdminClient {
     /// A topic may take a moment to show in ``metadata(topics:allowAutoCreate:timeout:)`` after that.
     ///
     /// - Returns: the topics that failed, by name, with why: `topicAlreadyExists` for one. Empty is success.
-    /// - Throws: ``KafkaError`` where the request as a whole failed, or can't be made: a name is empty, say.
+    /// - Throws: ``KafkaError`` where the request as a whole failed, or can't be made (`localInvalidArgument`).
     public func createTopics(
         _ topics: [NewTopic],
         timeout: Duration = .seconds(30)
@@ -14,11 +14,14 @@ extension AdminClient {
         guard !topics.isEmpty else { return [:] }
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
+            try session.refuseEmbeddedBroker(Self.operation("creating", topics: topics.map(\.name)), deadline)
             var failures: [String: KafkaError]
             do throws(KafkaError) {
                 failures = try Self.create(topics, session, deadline)
-            } catch where error.isUnsupported && topics.contains(where: { $0.replicationFactor == nil }) {
+            } catch {
                 // librdkafka refuses it by itself where the broker is older than KIP-464.
+                let leavesReplication = topics.contains { $0.replicationFactor == nil }
+                guard error.isUnsupported, leavesReplication else { throw error }
                 return try Self.create(try Self.replicated(topics, session, deadline), session, deadline)
             }
             let refused = topics.filter {
@@ -39,11 +42,13 @@ extension AdminClient {
         guard !names.isEmpty else { return [:] }
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
+            let operation = Self.operation("deleting", topics: names)
+            try session.refuseEmbeddedBroker(operation, deadline)
             var deletions = names.map { rd_kafka_DeleteTopic_new($0) }
             defer { rd_kafka_DeleteTopic_destroy_array(&deletions, deletions.count) }
             return try session.request(
                 RD_KAFKA_ADMIN_OP_DELETETOPICS,
-                Self.operation("deleting", topics: names),
+                operation,
                 deadline,
                 send: { rd_kafka_DeleteTopics($0, &deletions, deletions.count, $1, $2) },
                 read: { event in
@@ -65,6 +70,7 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "describing the configs of topic \(topic)"
+            try session.refuseEmbeddedBroker(operation, deadline)
             var resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic)
             defer { rd_kafka_ConfigResource_destroy(resource) }
             return try session.request(
@@ -98,13 +104,15 @@ extension AdminClient {
         guard !offsets.isEmpty else { return [:] }
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
+            let operation = "deleting records of \(offsets.count) partitions"
+            try session.refuseEmbeddedBroker(operation, deadline)
             let list = TopicPartitionList(capacity: offsets.count)
             for (partition, offset) in offsets { list.add(partition, offset: offset) }
             var deletion = rd_kafka_DeleteRecords_new(list.pointer)
             defer { rd_kafka_DeleteRecords_destroy(deletion) }
             return try session.request(
                 RD_KAFKA_ADMIN_OP_DELETERECORDS,
-                "deleting records of \(offsets.count) partitions",
+                operation,
                 deadline,
                 send: { rd_kafka_DeleteRecords($0, &deletion, 1, $1, $2) },
                 read: { event in
@@ -130,6 +138,14 @@ extension AdminClient {
         var handles: [OpaquePointer?] = []
         defer { rd_kafka_NewTopic_destroy_array(&handles, handles.count) }
         for topic in topics {
+            // librdkafka would take an empty name, and -1 for the broker's own choice of partitions.
+            guard !topic.name.isEmpty, topic.partitions >= 1, topic.replicationFactor ?? 1 >= 1 else {
+                throw KafkaError(
+                    code: .localInvalidArgument,
+                    operation: operation,
+                    message: "topic \"\(topic.name)\" needs a name, a partition and a replica at least"
+                )
+            }
             var message = [CChar](repeating: 0, count: 512)
             guard
                 let handle = rd_kafka_NewTopic_new(

@@ -17,6 +17,9 @@ final class AdminSession: Sendable {
 
     init(_ configuration: ClientConfiguration) throws(KafkaError) {
         var configuration = configuration.with(
+            // How long librdkafka believes in a leader or coordinator that it once knew; else it is a quarter of an
+            // hour, and a call to a broker that is gone fails for as long.
+            defaults: ["metadata.max.age.ms": "5000"],
             // Naming a topic must not create it. A broker too old to be told so logs that, which helps nobody.
             required: ["allow.auto.create.topics": "false", "enable.auto.commit": "false"]
         )
@@ -67,8 +70,8 @@ final class AdminSession: Sendable {
                 let pause = Duration.milliseconds(100)
                 let passes = error.isRetriable && error.code != .unknownTopicOrPartition
                 guard passes, deadline.remaining > pause else { throw error }
-                // librdkafka keeps who a group's coordinator was for minutes, whatever the broker says.
-                if error.code == .notCoordinator { try renewMain() }
+                // librdkafka goes on believing in its leaders and coordinators, whatever the broker says.
+                if error.code == .notCoordinator || error.code == .notLeader { try renewMain() }
                 usleep(UInt32(pause.wholeMilliseconds) * 1000)
             }
         }
@@ -85,6 +88,19 @@ final class AdminSession: Sendable {
     /// A client that lets the broker create the topics that it names, for one call: it would go on naming them.
     func creatingClient() throws(KafkaError) -> ClientHandle {
         try trouble.client(configuration.with(required: ["allow.auto.create.topics": "true"]))
+    }
+
+    /// Fails what the embedded broker can't do, which librdkafka would wait for until the timeout.
+    func refuseEmbeddedBroker(_ operation: String, _ deadline: Deadline) throws(KafkaError) {
+        let client = main
+        guard let id = rd_kafka_clusterid(client.pointer, max(deadline.remaining.wholeMilliseconds, 1)) else { return }
+        defer { rd_kafka_mem_free(client.pointer, id) }
+        guard String(cString: id).hasPrefix("mockCluster") else { return }
+        throw KafkaError(
+            code: .localUnsupportedFeature,
+            operation: operation,
+            message: "the embedded broker does not know how to do this"
+        )
     }
 
     private func renewMain() throws(KafkaError) {
@@ -132,11 +148,12 @@ private final class ConnectionTrouble: Sendable {
     var last: KafkaError? { state.withLock(\.self) }
 
     func client(_ configuration: ClientConfiguration) throws(KafkaError) -> ClientHandle {
-        try ClientHandle(.consumer, configuration, onError: { error in
+        let remember: @Sendable (KafkaError) -> Void = { error in
             // It comes after the errors that tell why.
             guard error.code != .localAllBrokersDown else { return }
             self.state.withLock { $0 = error }
-        })
+        }
+        return try ClientHandle(.consumer, configuration, onError: remember)
     }
 
     func forget() {

@@ -18,15 +18,18 @@ struct BulkEnqueue {
     struct Tally: Sendable, Equatable {
         var sent = 0
         var rejected = 0
-        /// How the run ends for those that were rejected; wrong input goes before a broker's errors.
+        /// How the run ends; a broker's errors go before wrong input.
         var code = ExitCode.success
 
         mutating func reject(_ error: any Error) {
             rejected += 1
             switch error {
-            case is InputError, is JobLine.Problem: code = .input
-            case let error as KafkaError where error.meansNoBroker && code == .success: code = .unavailable
-            default: if code == .success { code = .failure }
+            case is InputError, is JobLine.Problem:
+                if code == .success { code = .input }
+            case let error as KafkaError where error.meansNoBroker:
+                code = .unavailable
+            default:
+                code = .failure
             }
         }
     }
@@ -101,25 +104,45 @@ struct BulkEnqueue {
             await send(current, &tally, console)
             let fraction = reader.size.map { $0 == 0 ? 1 : Double(current.bytesRead) / Double($0) }
             progress.update(count: tally.sent, fraction: fraction)
-            guard settings.keepsGoing || tally.rejected == 0 else { return }
+            // Bad lines can be skipped. Where the brokers fail, the lines that follow would fail the same way.
+            guard tally.code == .success || tally.code == .input && settings.keepsGoing else { return }
             chunk = try await following
         }
     }
 
     private func send(_ chunk: Chunk, _ tally: inout Tally, _ console: Console) async {
         let results = await client.enqueue(chunk.jobs, to: queue)
+        var failures: [(line: Int, message: String)] = []
         for (line, result) in zip(chunk.lines, results) {
             switch result {
             case .success:
                 tally.sent += 1
             case .failure(let error):
                 tally.reject(error)
-                console.complain("line \(line): \("\(error)".onOneLine)")
+                failures.append((line, "\(error)".onOneLine))
             }
         }
+        for text in Self.grouped(failures) { console.complain(text) }
         for problem in chunk.problems {
             tally.reject(problem)
             console.complain("\(problem)")
+        }
+    }
+
+    /// A line of text for each run of neighbours that failed for the same reason: a broker that went away fails them
+    /// by the thousand.
+    static func grouped(_ failures: [(line: Int, message: String)]) -> [String] {
+        var runs: [(first: Int, last: Int, message: String)] = []
+        for (line, message) in failures {
+            if let run = runs.last, run.message == message {
+                runs[runs.count - 1].last = line
+            } else {
+                runs.append((line, line, message))
+            }
+        }
+        return runs.map { run in
+            run.first == run.last
+                ? "line \(run.first): \(run.message)" : "lines \(run.first) to \(run.last): \(run.message)"
         }
     }
 

@@ -1,0 +1,85 @@
+// A rebalance takes every partition from every worker, and mostly gives it back a moment later. What runs at that
+// moment would have to be cancelled and run again, at each deploy and each change of scale. Instead it goes on: its
+// epoch is over, so that it can neither commit nor hop, but if the very next assignment brings the partition back, its
+// record is read again, recognised, and the running job taken into the new epoch.
+
+extension Scheduler {
+    /// Ends the epoch of partitions that are handed back, and keeps in mind what still runs or hops.
+    ///
+    /// To be followed by the next assignment, and by ``forgetSuspended(queue:except:)`` with what that contains.
+    mutating func suspend(_ ids: some Sequence<PartitionID>) {
+        let ids = ids.filter { partitions[$0]?.isAssigned == true }
+        stopIntake(ids)
+        let affected = Set(ids)
+        for (place, job) in jobs.enumerated() {
+            guard let job, affected.contains(job.partition), isCurrent(job) else { continue }
+            guard job.phase == .running || job.phase == .hopping else { continue }
+            partitions[job.partition]?.suspended[job.offset] = .active(Ticket(place: place, stamp: job.stamp))
+        }
+        for id in ids { endEpoch(of: id) }
+    }
+
+    /// Gives up what was suspended of a queue's other partitions; returns what runs of it, to be cancelled.
+    mutating func forgetSuspended(queue: Int32, except ids: some Sequence<PartitionID> = []) -> [Ticket] {
+        let kept = Set(ids)
+        var running: [Ticket] = []
+        for (id, partition) in partitions where partition.queue == queue && !kept.contains(id) {
+            running += takeSuspended(of: id, below: .max)
+        }
+        return running
+    }
+
+    /// Gives up what was suspended below an offset: another worker has committed past it.
+    mutating func forgetSuspended(of id: PartitionID, below committed: Int64) -> [Ticket] {
+        takeSuspended(of: id, below: committed)
+    }
+
+    private mutating func takeSuspended(of id: PartitionID, below limit: Int64) -> [Ticket] {
+        guard let partition = partitions[id] else { return [] }
+        var running: [Ticket] = []
+        for (offset, suspended) in partition.suspended where offset < limit {
+            partitions[id]?.suspended[offset] = nil
+            guard case .active(let ticket) = suspended, jobs[ticket.place]?.stamp == ticket.stamp else { continue }
+            running.append(ticket)
+        }
+        return running
+    }
+
+    /// Ends an epoch: what is left of it is fenced.
+    mutating func endEpoch(of id: PartitionID) {
+        nextEpoch += 1
+        partitions[id]?.epoch = nextEpoch
+        partitions[id]?.isAssigned = false
+        partitions[id]?.isDirty = false
+        partitions[id]?.inFlight = 0
+        partitions[id]?.active = 0
+        assignedCount -= 1
+    }
+
+    /// Takes what was suspended at an offset into the epoch in which that is read again. Nil if nothing is left of it.
+    mutating func resume(_ suspended: Suspended, _ id: PartitionID, _ number: Int) -> Admission? {
+        guard var partition = partitions[id] else { return nil }
+        switch suspended {
+        case .finished:
+            partition.tracker.finish(number)
+            partition.isDirty = true
+            partitions[id] = partition
+            return .finishedBefore
+        case .active(let ticket):
+            guard jobs[ticket.place]?.stamp == ticket.stamp else { return nil }
+            jobs[ticket.place]?.epoch = partition.epoch
+            jobs[ticket.place]?.number = number
+            partition.inFlight += 1
+            partition.active += 1
+            partitions[id] = partition
+            return .adopted
+        }
+    }
+
+    /// Notes that a suspended job has been completed. False if it is not suspended, but fenced for good.
+    mutating func finishSuspended(_ ticket: Ticket, _ job: Job) -> Bool {
+        guard case .active(ticket) = partitions[job.partition]?.suspended[job.offset] else { return false }
+        partitions[job.partition]?.suspended[job.offset] = .finished
+        return true
+    }
+}

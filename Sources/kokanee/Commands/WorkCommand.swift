@@ -1,0 +1,196 @@
+internal import Foundation
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    static let work = Command(
+        name: "work",
+        summary: "Runs a worker.",
+        discussion: """
+            With --handler, N processes of CMD are started once and are fed jobs, a line of JSON each; with --exec, CMD \
+            is started for every job, with the payload on its stdin. Jobs run at least once: make handlers idempotent. \
+            SIGTERM and SIGINT end it in good order: running jobs may finish, what is finished is committed.
+            """,
+        examples: [
+            .init("kokanee work invoices --handler ./invoice.py", "long-lived processes of a program of yours"),
+            .init("kokanee work thumbs --exec 'convert - -resize 200x /srv/$KOKANEE_JOB_KEY'", "one process a job"),
+            .init("kokanee work invoices --handler ./invoice.py --until-idle --json", "until there is nothing to do"),
+        ],
+        arguments: [Argument("QUEUE", maximum: 64, "the queue, or several")],
+        options: [
+            .value("handler", "CMD", "a program that speaks the handler protocol"),
+            .value("exec", "CMD", "a program run for each job: exit 0 done, 65 dead letter, 75 or else retry"),
+            .value("concurrency", "N", "jobs, and processes, at the same time", default: "the processors, at least 4"),
+            .value("group", "G", "the consumer group", default: "kokanee.QUEUE"),
+            .value("ladder", "LIST", "the delays of retries, such as 1m,5m,1h", default: "the rungs that there are"),
+            .value("attempts", "N", "attempts before a job is a dead letter", default: "the rungs and one"),
+            .value("timeout", "D", "how long an attempt may run", default: "10m"),
+            .value(
+                "order",
+                "ORDER",
+                "jobs of a key, or of a partition, one at a time; or unordered",
+                default: "key",
+                choices: ["key", "partition", "unordered"]
+            ),
+            .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
+            .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
+            .flag("until-idle", "end once queue and ladder hold nothing more to do"),
+            .flag("create-topics", "create topics that are missing"),
+        ],
+        exclusive: [["handler", "exec"]],
+        interruption: .isHandled,
+        run: runWork
+    )
+
+    private static func runWork(_ context: Context) async throws {
+        let values = context.values
+        guard values.isSet("handler") || values.isSet("exec") else {
+            throw values.error("--handler or --exec is missing: what is to run the jobs?")
+        }
+        guard context.arguments.count == 1 || !values.isSet("group") else {
+            throw values.error("--group goes with one queue: each queue has a group of its own")
+        }
+        let configuration = try workerConfiguration(values)
+        let (queues, client) = try await context.untilInterrupted {
+            let cluster = try await context.connect()
+            var queues: [Queue] = []
+            for name in context.arguments { queues.append(try await queue(name, values, cluster)) }
+            return (queues, cluster.configuration)
+        }
+        let logger = context.console.logger()
+        let handlers = try await Handlers(values, count: configuration.concurrency, logger: logger)
+        var jobs = JobRegistry()
+        jobs.registerCatchAll(handlers.handler)
+        let worker = Worker(queues: queues, jobs: jobs, configuration: configuration, client: client, logger: logger)
+        let start = ContinuousClock.now
+        let result = await run(worker, context)
+        await handlers.close()
+        let elapsed = ContinuousClock.now - start
+        try report(worker.statistics, elapsed, context)
+        try result.get()
+        if values.isSet("until-idle"), context.interruption.isRequested { throw CancellationError() }
+    }
+
+    /// Runs the worker to its end, which an interruption asks for, and shows how far it is meanwhile.
+    private static func run(_ worker: Worker, _ context: Context) async -> Result<Void, any Error> {
+        let progress = Progress("jobs", console: context.console)
+        return await withTaskGroup(of: Result<Void, any Error>?.self) { group in
+            group.addTask {
+                do {
+                    return .success(try await worker.run())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                await context.interruption.wait()
+                if context.interruption.isRequested {
+                    context.console.say("ending: running jobs may finish; a second SIGINT ends at once")
+                }
+                worker.stop()
+                return nil
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    progress.update(count: worker.statistics.completed, fraction: nil)
+                    try? await Task.sleep(for: .milliseconds(200))
+                }
+                return nil
+            }
+            var result: Result<Void, any Error>?
+            while result == nil, let ended = await group.next() { result = ended }
+            progress.finish()
+            group.cancelAll()
+            return result ?? .success(())
+        }
+    }
+
+    private static func report(_ statistics: WorkerStatistics, _ elapsed: Duration, _ context: Context) throws {
+        let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
+        guard context.console.isJSON, context.values.isSet("until-idle") else {
+            context.console.say(
+                """
+                completed \(statistics.completed), failed attempts \(statistics.failedAttempts), \
+                retried \(statistics.retried), dead \(statistics.dead), discarded \(statistics.discarded), \
+                in \((seconds * 10).rounded() / 10) s
+                """
+            )
+            return
+        }
+        var object = JSONObjectWriter()
+        object.add("completed", statistics.completed)
+        object.add("failedAttempts", statistics.failedAttempts)
+        object.add("retried", statistics.retried)
+        object.add("dead", statistics.dead)
+        object.add("discarded", statistics.discarded)
+        object.add("seconds", (seconds * 1000).rounded() / 1000)
+        try context.console.print(object)
+    }
+
+    // MARK: - Settings
+
+    private static func workerConfiguration(_ values: OptionValues) throws -> WorkerConfiguration {
+        var configuration = WorkerConfiguration()
+        configuration.concurrency =
+            try values.integer("concurrency", in: 1...10_000) ?? max(4, ProcessInfo.processInfo.activeProcessorCount)
+        if let attempts = try values.integer("attempts", in: 1...1_000_000) {
+            configuration.retryPolicy = .ladder(attempts: attempts)
+        }
+        if let timeout = try values.duration("timeout") {
+            guard timeout > .zero else { throw values.error("--timeout is longer than nothing") }
+            configuration.attemptTimeout = timeout
+        }
+        if let limit = try values.duration("shutdown-timeout") { configuration.shutdownLimit = limit }
+        configuration.order =
+            switch values.string("order") {
+            case "partition": .partition
+            case "unordered": .unordered
+            default: .key
+            }
+        configuration.stopsWhenIdle = values.isSet("until-idle")
+        configuration.createsTopics = values.isSet("create-topics")
+        return configuration
+    }
+
+    /// The queue with the ladder that is asked for, else the one whose rungs there are.
+    private static func queue(_ name: String, _ values: OptionValues, _ cluster: Cluster) async throws -> Queue {
+        var ladder = try values.ladder()
+        if !values.isSet("ladder"), let found = try await cluster.topics.ladder(of: try values.queue(name)) {
+            ladder = found
+        }
+        return try values.queue(
+            name,
+            ladder: ladder,
+            defaultType: values.string("default-type") ?? "default",
+            group: values.string("group")
+        )
+    }
+}
+
+/// What executes the jobs: a pool of processes, or a process for each.
+private struct Handlers {
+    let handler: any JobHandler
+    private let closing: @Sendable () async -> Void
+
+    init(_ values: OptionValues, count: Int, logger: Logger) async throws {
+        if let command = values.string("handler") {
+            let pool = try ProcessPool(command: command, count: count, logger: logger)
+            do {
+                try await pool.start()
+            } catch {
+                await pool.close(within: .seconds(1))
+                throw error
+            }
+            handler = pool
+            closing = { await pool.close(within: .seconds(5)) }
+        } else {
+            let command = try CommandHandler(command: try values.requiredString("exec"), count: count, logger: logger)
+            handler = command
+            closing = { await command.close(within: .seconds(5)) }
+        }
+    }
+
+    func close() async {
+        await closing()
+    }
+}

@@ -1,0 +1,234 @@
+import Foundation
+import Kokanee
+import RdKafka
+import Testing
+
+@testable import kokanee
+
+@Suite(.timeLimit(.minutes(1)))
+struct ProgramTests {
+    struct Run {
+        let code: ExitCode
+        let output: Recorder
+        let error: Recorder
+    }
+
+    static func run(
+        _ words: [String],
+        servers: String? = nil,
+        interruption: Interruption = Interruption()
+    ) async -> Run {
+        let output = Recorder()
+        let error = Recorder()
+        let program = Program(
+            environment: servers.map { [Connection.environmentVariable: $0] } ?? [:],
+            output: output.sink(),
+            error: error.sink(),
+            interruption: interruption
+        )
+        return Run(code: await program.run(words), output: output, error: error)
+    }
+
+    /// A broker with the topics of queue `orders`, run by the command itself.
+    static func withBroker(_ body: (_ servers: String) async throws -> Void) async throws {
+        let interruption = Interruption()
+        let output = Recorder()
+        let program = Program(
+            environment: [:],
+            output: output.sink(),
+            error: Recorder().sink(),
+            interruption: interruption
+        )
+        async let code = program.run(["broker", "--queue", "orders", "--partitions", "2", "--ladder", "1s"])
+        let line = await output.firstLine()
+        let parts = line.split(separator: "=")
+        #expect(parts.first == "bootstrap.servers")
+        try await body(String(parts.last ?? ""))
+        interruption.request()
+        #expect(await code == .success)
+    }
+
+    static func file(_ text: String) throws -> String {
+        let url = FileManager.default.temporaryDirectory.appending(path: "kokanee-\(UUID().uuidString).ndjson")
+        try Data(text.utf8).write(to: url)
+        return url.path()
+    }
+
+    @Test("--help works on every command, goes to stdout and exits 0", arguments: Program.root.paths)
+    func help(path: [String]) async {
+        let run = await Self.run(path + ["--help"])
+        #expect(run.code == .success)
+        #expect(run.output.text.contains("Usage: \((["kokanee"] + path).joined(separator: " "))"))
+        #expect(run.output.text.contains("Examples:"))
+        #expect(run.error.text.isEmpty)
+    }
+
+    @Test("wrong use exits 64 with one clear line and how to get help, and says nothing on stdout")
+    func usage() async {
+        let run = await Self.run(["topics", "create", "orders", "--partition", "3"])
+        #expect(run.code == .usage)
+        #expect(
+            run.error.lines == [
+                "kokanee: unknown flag --partition (did you mean --partitions?)", "See `kokanee topics create --help`.",
+            ]
+        )
+        #expect(run.output.text.isEmpty)
+    }
+
+    @Test(
+        "what a queue or a number can't be is wrong use",
+        arguments: [
+            ["topics", "show", "a/b"], ["topics", "show", "orders.dlq"],
+            ["topics", "create", "q", "--ladder", "2s,1s"],
+            ["topics", "create", "q", "--partitions", "0"], ["enqueue", "q"], ["enqueue", "q", "--keep-going"],
+            ["enqueue", "q", "--type", "t", "--delay", "soon"], ["enqueue", "q", "--file", "-", "--data", "1"],
+            ["enqueue", "q", "--type", "t", "--delay", "1s", "--at", "now"], ["completion", "tcsh"],
+        ]
+    )
+    func wrongUse(words: [String]) async {
+        #expect(await Self.run(words).code == .usage)
+    }
+
+    @Test("no broker is 69 within seconds, and names the address", arguments: ["enqueue", "topics"])
+    func noBroker(command: String) async {
+        let words = command == "enqueue" ? ["enqueue", "q", "--type", "t"] : ["topics", "show", "q"]
+        let start = ContinuousClock.now
+        let run = await Self.run(words, servers: "127.0.0.1:1")
+        #expect(run.code == .unavailable)
+        #expect(run.error.text.contains("no broker answers at 127.0.0.1:1; is it running? -b sets the address"))
+        #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
+    @Test("a closed stdout ends a command quietly")
+    func readerGone() async {
+        let error = Recorder()
+        let program = Program(
+            environment: [:],
+            output: TextSink { _ in throw TextSink.ReaderGone() },
+            error: error.sink(),
+            interruption: Interruption()
+        )
+        #expect(await program.run(["completion", "bash"]) == .success)
+        #expect(error.text.isEmpty)
+    }
+
+    @Test("an interruption ends a command that waits, with 130")
+    func interrupted() async {
+        let interruption = Interruption()
+        async let run = Self.run(["topics", "show", "q"], servers: "127.0.0.1:1", interruption: interruption)
+        interruption.request()
+        #expect(await run.code == .interrupted)
+    }
+
+    @Test("topics are made once, and shown as they are")
+    func topics() async throws {
+        try await Self.withBroker { servers in
+            let shown = await Self.run(["topics", "show", "orders", "--ladder", "1s", "--json"], servers: servers)
+            #expect(shown.code == .success)
+            #expect(shown.output.lines.first == #"{"topic":"orders","partitions":2,"state":"ok","differences":[]}"#)
+            let missing = await Self.run(["topics", "show", "mail"], servers: servers)
+            #expect(missing.code == .failure)
+            #expect(missing.error.text.contains("create them with: kokanee topics create mail"))
+            let created = await Self.run(["topics", "create", "mail"], servers: servers)
+            #expect(created.code == .success)
+            #expect(created.output.lines.count == 10)
+            let again = await Self.run(["topics", "create", "mail"], servers: servers)
+            #expect(again.code == .success)
+            #expect(again.error.lines == ["nothing to do: all topics of mail are there"])
+            let many = await Self.run(["topics", "create", "many", "--partitions", "8"], servers: servers)
+            #expect(many.code == .failure)
+            #expect(many.error.text.contains("kokanee broker --queue many --partitions 8"))
+        }
+    }
+
+    @Test("one job is enqueued, and its id printed")
+    func enqueueOne() async throws {
+        try await Self.withBroker { servers in
+            let words = ["enqueue", "orders", "--type", "t", "--data", "[1]", "--key", "k", "--id", "j1"]
+            let plain = await Self.run(words, servers: servers)
+            #expect(plain.code == .success)
+            #expect(plain.output.text == "j1\n")
+            let json = await Self.run(words + ["--json"], servers: servers)
+            #expect(json.output.text.hasPrefix(#"{"id":"j1","topic":"orders","partition":"#))
+            let notJSON = await Self.run(["enqueue", "orders", "--type", "t", "--data", "{x}"], servers: servers)
+            #expect(notJSON.code == .input)
+            #expect(notJSON.error.text.contains("--data is not JSON"))
+            let noQueue = await Self.run(["enqueue", "nosuch", "--type", "t"], servers: servers)
+            #expect(noQueue.code == .failure)
+            #expect(noQueue.error.text.contains("kokanee topics create nosuch"))
+        }
+    }
+
+    @Test("a bad line is named, what is before it is sent, and what is after it only with --keep-going")
+    func enqueueFile() async throws {
+        let path = try Self.file(
+            """
+            {"type":"t","data":1}
+
+            {"data":2,"key":"k"}
+            {"type":"t","dat":3}
+            {"type":"t","data":"\(String(repeating: "x", count: 1_100_000))"}
+            {"type":"t","data":4}
+            """
+        )
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try await Self.withBroker { servers in
+            let words = ["enqueue", "orders", "--file", path, "--type", "other", "--json"]
+            let stopped = await Self.run(words, servers: servers)
+            #expect(stopped.code == .input)
+            #expect(stopped.output.text.hasPrefix(#"{"sent":2,"rejected":1,"seconds":"#))
+            #expect(stopped.error.lines.first == #"line 4: unknown member "dat" (did you mean data?)"#)
+            let whole = await Self.run(words + ["--keep-going"], servers: servers)
+            #expect(whole.code == .input)
+            #expect(whole.output.text.hasPrefix(#"{"sent":3,"rejected":2,"seconds":"#))
+            #expect(whole.error.text.contains("line 5: a payload of 1100002 bytes is too large"))
+        }
+    }
+
+    @Test("neighbours that failed for the same reason are told together")
+    func groupedFailures() {
+        #expect(
+            BulkEnqueue.grouped([(1, "a"), (2, "a"), (4, "a"), (5, "b"), (6, "a")]) == [
+                "lines 1 to 4: a", "line 5: b", "line 6: a",
+            ]
+        )
+        #expect(BulkEnqueue.grouped([]).isEmpty)
+    }
+
+    @Test("wrong input does not hide that the brokers failed")
+    func tally() {
+        var tally = BulkEnqueue.Tally()
+        tally.reject(JobLine.Problem(line: 1, message: "x"))
+        #expect(tally.code == .input)
+        tally.reject(KafkaError(code: .localMessageTimedOut, operation: "x"))
+        #expect(tally.code == .failure)
+        tally.reject(InputError("x"))
+        #expect(tally == BulkEnqueue.Tally(sent: 0, rejected: 3, code: .failure))
+    }
+
+    @Test("a file of many chunks arrives whole")
+    func enqueueManyChunks() async throws {
+        let count = 30_000
+        let path = try Self.file(
+            (0..<count).map { #"{"type":"t","data":{"number":\#($0)},"key":"k"}"# }.joined(separator: "\n")
+        )
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try await Self.withBroker { servers in
+            let run = await Self.run(["enqueue", "orders", "--file", path, "--json"], servers: servers)
+            #expect(run.code == .success)
+            #expect(run.output.text.hasPrefix(#"{"sent":\#(count),"rejected":0,"seconds":"#))
+            let next = await Self.run(
+                ["enqueue", "orders", "--type", "t", "--data", "1", "--key", "k", "--json"],
+                servers: servers
+            )
+            #expect(next.output.text.contains(#""offset":\#(count)}"#))
+        }
+    }
+}
+
+extension Command {
+    /// The words after `kokanee` that name it and its subcommands.
+    var paths: [[String]] {
+        [[]] + subcommands.flatMap { child in child.paths.map { [child.name] + $0 } }
+    }
+}

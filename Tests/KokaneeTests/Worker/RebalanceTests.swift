@@ -1,0 +1,107 @@
+import Kokanee
+import RdKafka
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Rebalances")
+struct RebalanceTests {
+    /// What ran, by job: starts and ends in the order in which they happened.
+    private final class Ledger: Sendable {
+        private let entries = Mutex<[(job: String, worker: String, event: String)]>([])
+
+        func note(_ job: String, _ worker: String, _ event: String) {
+            entries.withLock { $0.append((job, worker, event)) }
+        }
+
+        func events(_ event: String) -> [(job: String, worker: String)] {
+            entries.withLock { $0.filter { $0.event == event }.map { ($0.job, $0.worker) } }
+        }
+    }
+
+    /// Lets jobs end when the test says so.
+    private final class Gate: Sendable {
+        private let isOpen = Mutex(false)
+
+        func open() { isOpen.withLock { $0 = true } }
+
+        func wait() async throws {
+            while !isOpen.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+        }
+    }
+
+    @Test("a job that outlasts a rebalance goes on where its partition stays, and runs again where it moves")
+    func longJobsOutliveARebalance() async throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        let queue = try Queue("long", ladder: Ladder(text: "1s"))
+        // The embedded broker lets a rebalance last for the session timeout.
+        let properties = ["session.timeout.ms": "4000", "heartbeat.interval.ms": "500"]
+        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers, properties: properties)
+        let admin = try AdminClient(client)
+        _ = try await TopicAdministrator(admin).create(queue, partitions: 4)
+        let producer = try Producer(client)
+        for partition in Int32(0)..<4 {
+            let record = ProducerRecord(topic: "long", partition: partition, key: Bytes("k\(partition)"), value: "{}")
+            _ = try await producer.send(record)
+        }
+        let ledger = Ledger()
+        let gate = Gate()
+        let first = try worker("first", queue, client, ledger, gate)
+        let second = try worker("second", queue, client, ledger, gate)
+
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await first.run() }
+            try await eventually("all four jobs run") { ledger.events("start").count == 4 }
+            group.addTask { try await second.run() }
+            try await eventually("the second worker runs what moved to it", within: .seconds(30)) {
+                ledger.events("start").contains { $0.worker == "second" }
+            }
+            let moved = Set(ledger.events("start").filter { $0.worker == "second" }.map(\.job))
+            try await eventually("what moved is cancelled on the first") {
+                Set(ledger.events("cancelled").map(\.job)).isSuperset(of: moved)
+            }
+            gate.open()
+            try await eventually("every job is completed once") {
+                first.statistics.completed + second.statistics.completed == 4
+            }
+            first.stop()
+            second.stop()
+            try await group.waitForAll()
+        }
+
+        let starts = ledger.events("start")
+        let moved = Set(starts.filter { $0.worker == "second" }.map(\.job))
+        #expect((1...3).contains(moved.count))
+        for job in (0..<4).map({ "long/\($0)/0" }) {
+            #expect(starts.filter { $0.job == job }.count == (moved.contains(job) ? 2 : 1), "\(job)")
+            #expect(ledger.events("end").filter { $0.job == job }.count == 1, "\(job)")
+        }
+        let partitions = (0..<4).map { TopicPartition(topic: "long", partition: $0) }
+        let committed = try await admin.committedOffsets(group: queue.group, partitions)
+        #expect(partitions.allSatisfy { committed[$0]??.offset == 1 })
+    }
+
+    private func worker(
+        _ name: String,
+        _ queue: Queue,
+        _ client: ClientConfiguration,
+        _ ledger: Ledger,
+        _ gate: Gate
+    ) throws -> Worker {
+        var jobs = JobRegistry()
+        try jobs.register("default") { (_: Bytes, context) in
+            ledger.note(context.id, name, "start")
+            do {
+                try await gate.wait()
+            } catch {
+                ledger.note(context.id, name, "cancelled")
+                throw error
+            }
+            ledger.note(context.id, name, "end")
+        }
+        var configuration = WorkerConfiguration()
+        configuration.concurrency = 4
+        configuration.revocationLimit = .milliseconds(100)
+        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client)
+    }
+}
