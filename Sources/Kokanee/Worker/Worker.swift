@@ -198,6 +198,8 @@ public final class Worker: Sendable {
             "queued.max.messages.kbytes": "\(min(kilobytes, 2_097_151))",
             "session.timeout.ms": "15000",
             "fetch.error.backoff.ms": "100",
+            // What `kokanee status`, and Kafka's own tools, call the member.
+            "client.id": control.name,
         ]
         client.properties.merge(defaults) { set, _ in set }
         // The earliest, never the latest: what was enqueued before the group's first worker is work, too.
