@@ -51,7 +51,7 @@ struct TopicReaderTests {
         }
         let elapsed = start.duration(to: .now)
         #expect(count.withLock(\.self) == 10_000)
-        #expect(elapsed < .seconds(3), "\(elapsed)")
+        #expect(elapsed < .seconds(1), "\(elapsed)")
     }
 
     @Test("a range beyond the log's end ends there", arguments: TestCluster.Kind.allCases)
