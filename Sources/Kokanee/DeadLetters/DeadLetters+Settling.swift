@@ -28,7 +28,8 @@ public struct SettlementError: Error, Sendable, CustomStringConvertible {
     public let cause: any Error
 
     public var description: String {
-        let done = "\(settlement.letters) of \(settlement.findings.letters) letters were done before"
+        let total = settlement.findings.letters
+        let done = total == 0 ? "nothing was done" : "\(settlement.letters) of \(total) letters were done before"
         if let cause = cause as? KafkaError, cause.isFenced {
             return "another command took over the queue's dead letters; \(done). Run it again for what is left"
         }
@@ -112,7 +113,12 @@ extension DeadLetters {
     ) async throws -> Settlement {
         let layout = try await layout()
         let producer = try TransactionalProducer(producerConfiguration, transactionalID: transactionalID)
-        try await producer.takeOver()
+        do throws(KafkaError) {
+            try await producer.takeOver()
+        } catch {
+            guard error.isFenced else { throw error }
+            throw SettlementError(settlement: Settlement(Findings()), cause: error)
+        }
         // Only now: what somebody else was about to decide is decided, or will never be.
         let verdicts = try await verdicts(layout, .complete)
         var open = filter

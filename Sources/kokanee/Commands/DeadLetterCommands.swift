@@ -177,7 +177,7 @@ extension Command {
                 throw Failure("\(DeadLetterOutput.count(settlement.refusals.count)) could not be \(done)")
             }
         } catch let error as SettlementError {
-            try summary.print(error.settlement)
+            if error.settlement.letters > 0 { try summary.print(error.settlement) }
             throw failure(error)
         }
     }
