@@ -208,18 +208,22 @@ extension Scheduler {
         ids.allSatisfy { (partitions[$0]?.active ?? 0) == 0 }
     }
 
+    /// What runs of the partitions in their present epochs.
+    func running(in ids: some Sequence<PartitionID>) -> [Ticket] {
+        let ids = Set(ids)
+        return jobs.enumerated().compactMap { place, job in
+            guard let job, job.phase == .running, ids.contains(job.partition), isCurrent(job) else { return nil }
+            return Ticket(place: place, stamp: job.stamp)
+        }
+    }
+
     /// Ends the epoch of partitions: what still runs can't commit, hop or write state any more.
     ///
     /// - Returns: the running jobs, which should be cancelled.
     mutating func fence(_ ids: some Sequence<PartitionID>) -> [Ticket] {
         let ids = ids.filter { partitions[$0]?.isAssigned == true }
         stopIntake(ids)
-        let affected = Set(ids)
-        var running: [Ticket] = []
-        for (place, job) in jobs.enumerated() {
-            guard let job, job.phase == .running, affected.contains(job.partition), isCurrent(job) else { continue }
-            running.append(Ticket(place: place, stamp: job.stamp))
-        }
+        var running = running(in: ids)
         for id in ids {
             running += forgetSuspended(of: id, below: .max)
             endEpoch(of: id)
