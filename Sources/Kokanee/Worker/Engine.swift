@@ -115,7 +115,7 @@ final class Engine: Sendable {
         let content = assignment.content
         guard let job = content.job, let handler = content.handler else { return .completed }
         if let expiresAt = job.envelope.expiresAt, expiresAt <= clock.wall() {
-            return .failed(JobError.discard("it expired at \(Timestamp.text(expiresAt))"))
+            return .expired(at: expiresAt)
         }
         let context = JobContext(
             queue: content.runtime.queue.name,

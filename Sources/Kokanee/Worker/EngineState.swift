@@ -208,7 +208,7 @@ struct EngineState {
         case .retry:
             statistics.failedAttempts += 1
             statistics.retried += 1
-        case .bury: statistics.failedAttempts += 1
+        case .bury(let reason, _): statistics.failedAttempts += reason == .expired ? 0 : 1
         }
         return conclusion
     }
