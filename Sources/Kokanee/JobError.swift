@@ -20,7 +20,8 @@ public struct JobError: Error, Sendable, CustomStringConvertible {
         JobError(verdict: .discard, reason: reason)
     }
 
-    /// The attempt failed; the next one comes after `delay`, or when the retry policy says, where that is nil.
+    /// The attempt failed; the next one comes after `delay`, of at most 365 days, or when the retry policy says, where
+    /// that is nil.
     ///
     /// The attempt counts: after the last one the job is a dead letter all the same.
     public static func retry(after delay: Duration? = nil, _ reason: String) -> JobError {

@@ -4,11 +4,14 @@ internal import RdKafka
 struct CommitPacer {
     /// A result that does not come within this is taken for lost.
     private static let patience = Duration.seconds(60)
+    /// How long a rebalance or the end waits for a result: without a broker there is none, and the group waits.
+    private static let lastCommitLimit = Duration.seconds(5)
 
     let interval: Duration
     private let owner: String
     private var nextAt = ContinuousClock.now
-    private var outstanding: [Engine.PartitionID]?
+    private var outstanding: (tag: Int, ids: [Engine.PartitionID])?
+    private var lastTag = 0
     private var sentAt = ContinuousClock.now
     /// Falls where the broker's `offset.metadata.max.bytes` is below the default.
     private var metadataLimit = CommitMetadata.defaultLimit
@@ -22,39 +25,61 @@ struct CommitPacer {
 
     mutating func commitIfDue(_ dispatcher: Dispatcher) {
         let now = dispatcher.engine.clock.monotonic()
-        if let late = outstanding, now - sentAt > Self.patience {
-            dispatcher.engine.withScheduler { $0.commitFailed(late) }
-            outstanding = nil
-        }
+        if outstanding != nil, now - sentAt > Self.patience { giveUp(dispatcher) }
         guard outstanding == nil, now >= nextAt else { return }
         nextAt = now + interval
-        let (ids, offsets) = take(dispatcher)
-        guard !ids.isEmpty else { return }
-        do {
-            try dispatcher.consumer.commit(offsets)
-            outstanding = ids
-            sentAt = now
-        } catch {
-            failed(ids, error, dispatcher)
-        }
+        send(dispatcher)
     }
 
-    /// Commits all that is finished and waits for the answer.
+    /// Commits all that is finished and waits for the answer, though not for long.
     mutating func commitNow(_ dispatcher: Dispatcher) {
+        let clock = dispatcher.engine.clock
+        let deadline = clock.monotonic() + Self.lastCommitLimit
+        // The one under way goes first: librdkafka may send it again, and then behind a newer one it would win.
+        awaitResult(until: deadline, dispatcher)
+        if outstanding != nil { giveUp(dispatcher) }
+        send(dispatcher)
+        awaitResult(until: deadline, dispatcher)
+    }
+
+    /// The broker has answered. An answer that was given up before changes nothing.
+    mutating func ended(_ tag: Int, _ result: Result<[TopicPartition], KafkaError>, _ dispatcher: Dispatcher) {
+        guard let ended = outstanding, ended.tag == tag else { return }
+        outstanding = nil
+        if case .failure(let error) = result { failed(ended.ids, error, dispatcher) }
+    }
+
+    /// Takes the results that are there, for whoever can't serve other events meanwhile.
+    mutating func takeResults(_ dispatcher: Dispatcher) {
+        while let (tag, result) = dispatcher.consumer.nextCommitResult() { ended(tag, result, dispatcher) }
+    }
+
+    private mutating func send(_ dispatcher: Dispatcher) {
         let (ids, offsets) = take(dispatcher)
         guard !ids.isEmpty else { return }
+        lastTag += 1
         do {
-            try dispatcher.consumer.commitAndWait(offsets)
+            try dispatcher.consumer.commit(offsets, tag: lastTag)
+            outstanding = (lastTag, ids)
+            sentAt = dispatcher.engine.clock.monotonic()
         } catch {
             failed(ids, error, dispatcher)
         }
     }
 
-    /// The broker has answered.
-    mutating func ended(_ result: Result<[TopicPartition], KafkaError>, _ dispatcher: Dispatcher) {
-        let ids = outstanding ?? []
+    private mutating func awaitResult(until deadline: ContinuousClock.Instant, _ dispatcher: Dispatcher) {
+        takeResults(dispatcher)
+        while outstanding != nil, dispatcher.engine.clock.monotonic() < deadline {
+            dispatcher.consumer.wait(upTo: .milliseconds(10))
+            takeResults(dispatcher)
+        }
+    }
+
+    private mutating func giveUp(_ dispatcher: Dispatcher) {
+        let ids = outstanding?.ids ?? []
         outstanding = nil
-        if case .failure(let error) = result { failed(ids, error, dispatcher) }
+        let error = KafkaError(code: .localTimedOut, operation: "waiting for a commit's result")
+        failed(ids, error, dispatcher)
     }
 
     private func take(_ dispatcher: Dispatcher) -> ([Engine.PartitionID], [TopicPartition: CommittedOffset]) {

@@ -6,6 +6,9 @@ extension Dispatcher {
         hasJoined = true
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
+        // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
+        let ids = partitions.map(id(of:))
+        engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index, except: ids) })
         let committed = committedOffsets(of: partitions)
         var starts: [TopicPartition: Consumer.Start] = [:]
         for partition in partitions {
@@ -34,14 +37,10 @@ extension Dispatcher {
             )
             return intake
         }
-        let elsewhere = engine.withScheduler { scheduler in
-            var elsewhere = scheduler.forgetSuspended(queue: runtime.index, except: rotation.map(\.id))
-            for intake in rotation {
-                elsewhere += scheduler.forgetSuspended(of: intake.id, below: intake.expected ?? 0)
-            }
-            return elsewhere
+        let finishedElsewhere = engine.withScheduler { scheduler in
+            rotation.flatMap { scheduler.forgetSuspended(of: $0.id, below: $0.expected ?? 0) }
         }
-        engine.cancel(elsewhere)
+        engine.cancel(finishedElsewhere)
         suspendedAt = nil
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         logger.log(
@@ -55,9 +54,11 @@ extension Dispatcher {
     func giveBack(_ partitions: [TopicPartition]) throws {
         drain(partitions, within: configuration.revocationLimit)
         commits.commitNow(self)
-        let ids = partitions.map(id(of:))
-        engine.withScheduler { $0.suspend(ids) }
-        suspendedAt = engine.clock.monotonic()
+        if !control.isStopping {
+            let ids = partitions.map(id(of:))
+            engine.withScheduler { $0.suspend(ids) }
+            suspendedAt = engine.clock.monotonic()
+        }
         try letGo(partitions)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
     }
@@ -75,8 +76,11 @@ extension Dispatcher {
     private func letGo(_ partitions: [TopicPartition]) throws {
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withScheduler { $0.fence(ids) })
-        for partition in partitions { intakes[partition] = nil }
-        rotation.removeAll { intakes[$0.topicPartition] == nil }
+        // The queues' handles stay for as long as the assignment.
+        defer {
+            for partition in partitions { intakes[partition] = nil }
+            rotation.removeAll { intakes[$0.topicPartition] == nil }
+        }
         try consumer.unassign()
     }
 
@@ -95,6 +99,8 @@ extension Dispatcher {
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
             _ = engine.tick()
+            commits.takeResults(self)
+            commits.commitIfDue(self)
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -132,21 +138,46 @@ extension Dispatcher {
 
     /// Stops intake, lets running jobs finish within the limit, cancels the others, commits and leaves the group.
     func shutDown() throws {
+        try drainAll(within: configuration.shutdownLimit)
         let partitions = rotation.map(\.topicPartition)
-        drain(partitions, within: configuration.shutdownLimit)
         let ids = partitions.map(id(of:))
-        if !engine.withScheduler({ $0.isDrained(ids) }) {
+        let running = engine.withScheduler { $0.running(in: ids) }
+        if !running.isEmpty {
             logger.log(
                 .warning,
                 "jobs still run at the shutdown limit: they are cancelled, and run again on another worker",
-                ["queue": name, "limit": configuration.shutdownLimit.text]
+                ["queue": name, "limit": configuration.shutdownLimit.text, "jobs": "\(running.count)"]
             )
-            engine.cancelAll()
+            engine.cancel(running)
             drain(partitions, within: .seconds(1))
         }
         commits.commitNow(self)
         try letGo(partitions)
         leave()
+    }
+
+    /// As ``drain(_:within:)``, of all that is assigned, and answering rebalances: this may last for long, and the
+    /// whole group would wait.
+    private func drainAll(within limit: Duration) throws {
+        // Partitions will not come back to a worker that leaves.
+        engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
+        engine.withScheduler { $0.stopIntake(rotation.map(\.id)) }
+        let deadline = engine.clock.monotonic() + limit
+        while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
+            try serveEvents()
+            _ = engine.tick()
+            commits.commitIfDue(self)
+            consumer.wait(upTo: .milliseconds(10))
+        }
+    }
+
+    /// The consumer can't go on: what runs may not commit, hop or write state any more.
+    func abandon() {
+        let ids = rotation.map(\.id)
+        let running = engine.withScheduler { scheduler in
+            scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)
+        }
+        engine.cancel(running)
     }
 
     private func leave() {

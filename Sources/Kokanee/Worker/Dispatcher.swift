@@ -60,6 +60,16 @@ final class Dispatcher {
     ///
     /// - Throws: ``KafkaError`` where the consumer can't go on.
     func run() throws {
+        do {
+            try work()
+            try shutDown()
+        } catch {
+            abandon()
+            throw error
+        }
+    }
+
+    private func work() throws {
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
@@ -73,7 +83,6 @@ final class Dispatcher {
             idleness.look(self)
             pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
         }
-        try shutDown()
     }
 
     // MARK: - Events
@@ -84,7 +93,7 @@ final class Dispatcher {
             case .assigned(let partitions): try take(partitions)
             case .revoked(let partitions): try giveBack(partitions)
             case .lost(let partitions): try lose(partitions)
-            case .committed(let result): commits.ended(result, self)
+            case .committed(let tag, let result): commits.ended(tag, result, self)
             case .record(let record):
                 guard let intake = intakes[record.topicPartition] else { continue }
                 accept([record], from: intake)
@@ -211,7 +220,13 @@ final class Dispatcher {
             }
             if !due.isEmpty { admit(due, from: intake, now: now) }
             settleEnd(of: intake)
-            if let first = intake.waiting.first { next = min(next, max(first.dueAt - now, 0)) }
+            guard let first = intake.waiting.first else { continue }
+            if first.dueAt > now {
+                next = min(next, first.dueAt - now)
+            } else {
+                // Due, and no room: looking again at once would only burn the processor.
+                engine.wakeWhenThereIsRoom(runtime)
+            }
         }
         return next == .max ? .seconds(1) : .milliseconds(next)
     }

@@ -2,6 +2,8 @@
 enum AttemptEnd: Sendable {
     case completed
     case failed(any Error)
+    /// It was not begun: the job's time, in milliseconds since the epoch, was over.
+    case expired(at: Int64)
     /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
     case timedOut(Duration, ignoredCancellation: Bool)
 }
@@ -13,6 +15,9 @@ enum Disposition: Sendable, Equatable {
     /// Another attempt, after a wait in milliseconds.
     case retry(attempt: Int, after: Int64, Envelope.Failure)
     case bury(DeadReason, Envelope.Failure?)
+
+    /// A year: intake takes what is much further ahead for a mistake.
+    private static let longestWait: Int64 = 365 * 86_400_000
 
     /// Where a job that moves is to go.
     enum Destination: Equatable {
@@ -39,6 +44,9 @@ enum Disposition: Sendable, Equatable {
         switch end {
         case .completed:
             return .complete
+        case .expired(let time):
+            let message = "it was not to start at \(Timestamp.text(time)) or later"
+            return .bury(.expired, Envelope.Failure(type: "Expired", message: message, at: now))
         case .timedOut(let timeout, let ignoredCancellation):
             let detail = ignoredCancellation ? ", and ignored its cancellation" : ""
             let message = "the attempt ran over \(timeout.text)\(detail)"
@@ -59,7 +67,7 @@ enum Disposition: Sendable, Equatable {
         }
         let policyDelay = policy.delay(afterAttempt: envelope.attempt, ladder: ladder, randomness: randomness)
         guard let policyDelay else { return .bury(.attemptsExhausted, failure) }
-        let delay = max(0, (wished ?? policyDelay).milliseconds)
+        let delay = min(max(0, (wished ?? policyDelay).milliseconds), longestWait)
         return .retry(attempt: envelope.attempt + 1, after: delay, failure)
     }
 

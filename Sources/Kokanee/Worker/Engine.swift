@@ -101,7 +101,7 @@ final class Engine: Sendable {
     private func startRunner(_ index: Int) {
         let generation = state.withLock { $0.runners[index].begin() }
         let task = Task { await self.run(index, generation) }
-        state.withLock { $0.runners[index].attach(task, generation) }
+        if state.withLock({ $0.runners[index].attach(task, generation) }) { task.cancel() }
     }
 
     private func run(_ index: Int, _ generation: Int) async {
@@ -115,7 +115,7 @@ final class Engine: Sendable {
         let content = assignment.content
         guard let job = content.job, let handler = content.handler else { return .completed }
         if let expiresAt = job.envelope.expiresAt, expiresAt <= clock.wall() {
-            return .failed(JobError.discard("it expired at \(Timestamp.text(expiresAt))"))
+            return .expired(at: expiresAt)
         }
         let context = JobContext(
             queue: content.runtime.queue.name,
@@ -312,13 +312,18 @@ final class Engine: Sendable {
             task.cancel()
         }
         for stuck in due.stuck {
+            let (ticket, content) = (stuck.attempt.ticket, stuck.attempt.content)
             logger.log(
                 .error,
-                "attempt ignores its cancellation: it is given up as failed, its slot replaced, its result ignored",
-                stuck.content.fields
+                "attempt ignores its cancellation: it is given up, its slot replaced, its result ignored",
+                content.fields
             )
-            let timeout = stuck.content.runtime.attemptTimeout ?? .zero
-            conclude(decide(stuck.ticket, stuck.content, .timedOut(timeout, ignoredCancellation: true)))
+            switch stuck.cancellation {
+            case .timeout(let limit):
+                conclude(decide(ticket, content, .timedOut(limit, ignoredCancellation: true)))
+            case .shutdown:
+                conclude(DecidedAttempt(ticket: ticket, content: content, disposition: nil))
+            }
             startRunner(stuck.runner)
         }
         let untilHeld = due.nextHeld.map { Duration.milliseconds($0 - wall) }
@@ -327,12 +332,8 @@ final class Engine: Sendable {
 
     /// Asks the tasks of these attempts to end; what they return then counts for nothing.
     func cancel(_ tickets: [Ticket]) {
-        for task in state.withLock({ $0.cancel(tickets) }) { task.cancel() }
-    }
-
-    /// Cancels all attempts that still run.
-    func cancelAll() {
-        for task in state.withLock({ $0.cancelAll() }) { task.cancel() }
+        let now = clock.monotonic()
+        for task in state.withLock({ $0.cancel(tickets, now: now) }) { task.cancel() }
     }
 
     /// Ends the idle runners, and the others with their attempts. No hop is tried again from now on.

@@ -78,9 +78,11 @@ struct Runner: Sendable {
         return generation
     }
 
-    mutating func attach(_ task: Task<Void, Never>, _ generation: Int) {
-        guard generation == self.generation else { return }
+    /// True if the task has to be cancelled at once: it began to run, and was to be cancelled, before it was known.
+    mutating func attach(_ task: Task<Void, Never>, _ generation: Int) -> Bool {
+        guard generation == self.generation else { return false }
         self.task = task
+        return cancellation != nil
     }
 
     func cancellation(_ generation: Int) -> Cancellation? {
@@ -114,7 +116,7 @@ struct EngineState {
         var handovers: [Handover] = []
         var hops: [PendingHop] = []
         var cancellations: [(Task<Void, Never>, JobContent)] = []
-        var stuck: [(runner: Int, ticket: Engine.Ticket, content: JobContent)] = []
+        var stuck: [(runner: Int, attempt: Assignment, cancellation: Runner.Cancellation)] = []
         var nextHeld: Int64?
     }
 
@@ -172,9 +174,8 @@ struct EngineState {
     /// Gives ready jobs to idle runners.
     mutating func handOver(now: ContinuousClock.Instant) -> [Handover] {
         var handovers: [Handover] = []
-        while let index = idle.last, scheduler.readyCount > 0, let next = scheduler.take() {
+        while let index = idle.last, let continuation = runners[index].continuation, let next = scheduler.take() {
             idle.removeLast()
-            guard let continuation = runners[index].continuation else { continue }
             runners[index].continuation = nil
             let assignment = Assignment(ticket: next.ticket, content: next.content)
             runners[index].take(assignment, now: now)
@@ -207,13 +208,14 @@ struct EngineState {
         case .retry:
             statistics.failedAttempts += 1
             statistics.retried += 1
-        case .bury: statistics.failedAttempts += 1
+        case .bury(let reason, _): statistics.failedAttempts += reason == .expired ? 0 : 1
         }
         return conclusion
     }
 
     mutating func waitForRoom(_ wakeup: Wakeup) {
-        waitingForRoom.append(wakeup)
+        // A partition that is full for long asks at every turn.
+        if !waitingForRoom.contains(where: { $0 === wakeup }) { waitingForRoom.append(wakeup) }
         inFlightWhenFull = scheduler.inFlight
     }
 
@@ -233,44 +235,38 @@ struct EngineState {
         due.handovers = handOver(now: now)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
-            due.hops.append(first)
+            if scheduler.mayHop(first.ticket) { due.hops.append(first) } else { scheduler.abandonHop(first.ticket) }
         }
         for index in runners.indices {
             guard let deadline = runners[index].deadline, deadline <= now, let running = runners[index].running else {
                 continue
             }
-            if runners[index].cancellation == nil {
+            guard let cancellation = runners[index].cancellation else {
                 guard let task = runners[index].task else { continue }
                 runners[index].cancellation = .timeout(running.content.runtime.attemptTimeout ?? .zero)
                 runners[index].deadline = now + grace
                 due.cancellations.append((task, running.content))
-            } else {
-                // From here on the stuck task has no word in this slot.
-                _ = runners[index].begin()
-                statistics.stuck += 1
-                due.stuck.append((index, running.ticket, running.content))
+                continue
             }
+            // From here on the stuck task has no word in this slot.
+            _ = runners[index].begin()
+            statistics.stuck += 1
+            due.stuck.append((index, running, cancellation))
         }
         return due
     }
 
-    mutating func cancel(_ tickets: [Engine.Ticket]) -> [Task<Void, Never>] {
+    /// The tasks of these attempts, to be cancelled outside the lock.
+    mutating func cancel(_ tickets: [Engine.Ticket], now: ContinuousClock.Instant) -> [Task<Void, Never>] {
+        guard !tickets.isEmpty else { return [] }
         let tickets = Set(tickets)
-        return cancelRunning { tickets.contains($0.ticket) }
-    }
-
-    mutating func cancelAll() -> [Task<Void, Never>] {
-        cancelRunning { _ in true }
-    }
-
-    private mutating func cancelRunning(where shouldCancel: (Assignment) -> Bool) -> [Task<Void, Never>] {
         var tasks: [Task<Void, Never>] = []
         for index in runners.indices {
-            guard let running = runners[index].running, runners[index].cancellation == nil, shouldCancel(running) else {
-                continue
-            }
+            guard let running = runners[index].running, tickets.contains(running.ticket),
+                runners[index].cancellation == nil
+            else { continue }
             runners[index].cancellation = .shutdown
-            runners[index].deadline = .now + grace
+            runners[index].deadline = now + grace
             if let task = runners[index].task { tasks.append(task) }
         }
         return tasks

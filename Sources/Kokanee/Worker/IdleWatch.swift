@@ -11,25 +11,26 @@ struct IdleWatch {
         let now = dispatcher.engine.clock.monotonic()
         guard now >= nextLookAt else { return }
         nextLookAt = now + Self.interval
-        let isIdle = dispatcher.isAtRest && dispatcher.commits.isIdle && isDone(dispatcher)
-        dispatcher.control.note(idle: isIdle, queue: dispatcher.runtime.index)
+        let ends = dispatcher.isAtRest && dispatcher.commits.isIdle ? endsIfDone(dispatcher) : nil
+        dispatcher.control.note(idleAt: ends, queue: dispatcher.runtime.index)
     }
 
-    /// Whether the group has committed every partition to its end; others' work shows by their commits.
-    private func isDone(_ dispatcher: Dispatcher) -> Bool {
+    /// Where all partitions end if the group has committed every one to its end; others' work shows by their commits.
+    private func endsIfDone(_ dispatcher: Dispatcher) -> [Int64]? {
         let consumer = dispatcher.consumer
         do {
             let committed = try consumer.committed(dispatcher.allPartitions)
             let ends = try consumer.edges(.latest, of: dispatcher.allPartitions)
             let untouched = dispatcher.allPartitions.filter { committed[$0] == nil && ends[$0] != 0 }
             let starts = try consumer.edges(.earliest, of: untouched)
-            return dispatcher.allPartitions.allSatisfy { partition in
+            let isDone = dispatcher.allPartitions.allSatisfy { partition in
                 guard let end = ends[partition] else { return false }
                 return (committed[partition]?.offset ?? starts[partition] ?? 0) >= end
             }
+            return isDone ? dispatcher.allPartitions.map { ends[$0] ?? 0 } : nil
         } catch {
             dispatcher.logger.log(.info, "can't tell yet whether the queue is idle", ["error": "\(error)"])
-            return false
+            return nil
         }
     }
 }

@@ -32,10 +32,10 @@ final class PartitionIntake {
 
     /// When a rung's record may start: never before the rung's delay has passed since the broker took it.
     ///
-    /// A broker that keeps no timestamps leaves the time at which it was first seen.
+    /// A broker that keeps no timestamps, or a producer's from the future, leaves the time at which it was first seen.
     func dueAt(_ record: Record, now: Int64) -> Int64 {
         guard let delay else { return 0 }
         let since = record.timestamp
-        return (since >= 0 ? since : now) + delay
+        return (since >= 0 ? min(since, now) : now) + delay
     }
 }

@@ -58,20 +58,17 @@ extension Scheduler {
 
     /// Takes what was suspended at an offset into the epoch in which that is read again. Nil if nothing is left of it.
     mutating func resume(_ suspended: Suspended, _ id: PartitionID, _ number: Int) -> Admission? {
-        guard var partition = partitions[id] else { return nil }
         switch suspended {
         case .finished:
-            partition.tracker.finish(number)
-            partition.isDirty = true
-            partitions[id] = partition
+            partitions[id]?.tracker.finish(number)
+            partitions[id]?.isDirty = true
             return .finishedBefore
         case .active(let ticket):
-            guard jobs[ticket.place]?.stamp == ticket.stamp else { return nil }
-            jobs[ticket.place]?.epoch = partition.epoch
+            guard let epoch = partitions[id]?.epoch, jobs[ticket.place]?.stamp == ticket.stamp else { return nil }
+            jobs[ticket.place]?.epoch = epoch
             jobs[ticket.place]?.number = number
-            partition.inFlight += 1
-            partition.active += 1
-            partitions[id] = partition
+            partitions[id]?.inFlight += 1
+            partitions[id]?.active += 1
             return .adopted
         }
     }

@@ -99,6 +99,8 @@ struct Scheduler<Content> {
         var active = 0
         /// Read to its end as of the last look.
         var isAtEnd = false
+        /// About the most that a job took lately; a guess before the first.
+        var usualBytes = 64 << 10
         /// What was running when the partition was handed back, by offset; see ``Scheduler/suspend(_:)``.
         var suspended: [Int64: Suspended] = [:]
     }
@@ -208,18 +210,22 @@ extension Scheduler {
         ids.allSatisfy { (partitions[$0]?.active ?? 0) == 0 }
     }
 
+    /// What runs of the partitions in their present epochs.
+    func running(in ids: some Sequence<PartitionID>) -> [Ticket] {
+        let ids = Set(ids)
+        return jobs.enumerated().compactMap { place, job in
+            guard let job, job.phase == .running, ids.contains(job.partition), isCurrent(job) else { return nil }
+            return Ticket(place: place, stamp: job.stamp)
+        }
+    }
+
     /// Ends the epoch of partitions: what still runs can't commit, hop or write state any more.
     ///
     /// - Returns: the running jobs, which should be cancelled.
     mutating func fence(_ ids: some Sequence<PartitionID>) -> [Ticket] {
         let ids = ids.filter { partitions[$0]?.isAssigned == true }
         stopIntake(ids)
-        let affected = Set(ids)
-        var running: [Ticket] = []
-        for (place, job) in jobs.enumerated() {
-            guard let job, job.phase == .running, affected.contains(job.partition), isCurrent(job) else { continue }
-            running.append(Ticket(place: place, stamp: job.stamp))
-        }
+        var running = running(in: ids)
         for id in ids {
             running += forgetSuspended(of: id, below: .max)
             endEpoch(of: id)
@@ -244,39 +250,42 @@ extension Scheduler {
         guard gapLeft > 0 else { return 0 }
         let share = max(1, limits.jobs / max(1, assignedCount))
         let left = max(limits.jobs / 2 - inFlight, share - partition.inFlight)
-        return max(0, min(left, Int(clamping: gapLeft)))
+        // Records are read many at a time, and must not pass the bound by so many of them.
+        let bytesLeft = max(1, (limits.bytes - inFlightBytes) / max(1, partition.usualBytes))
+        return max(0, min(left, Int(clamping: gapLeft), bytesLeft))
     }
 
     /// Takes in the record at `offset` of the partition; records come in the log's order.
     mutating func admit(_ id: PartitionID, offset: Int64, _ facts: Facts, _ content: Content) -> Admission {
-        guard var partition = partitions[id], partition.takesIn else { return .refused }
-        partition.isAtEnd = false
-        let admission = partition.tracker.admit(offset)
+        // In place throughout: a copy of the partition would copy its tracker, for each job.
+        guard let index = partitions.index(forKey: id), partitions.values[index].takesIn else { return .refused }
+        partitions.values[index].isAtEnd = false
+        let admission = partitions.values[index].tracker.admit(offset)
         guard case .run(let number) = admission else {
-            partition.isDirty = true
-            partitions[id] = partition
+            partitions.values[index].isDirty = true
             return admission == .regressed ? .regressed : .finishedBefore
         }
-        if let suspended = partition.suspended.removeValue(forKey: offset) {
-            partitions[id] = partition
-            if let outcome = resume(suspended, id, number) { return outcome }
-            partition = partitions[id] ?? partition
+        if let suspended = partitions.values[index].suspended.removeValue(forKey: offset),
+            let outcome = resume(suspended, id, number)
+        {
+            return outcome
         }
-        partition.inFlight += 1
-        let lane = facts.key.map { Lanes.ID(queue: partition.queue, partition: partition.number, key: $0) }
+        partitions.values[index].inFlight += 1
+        let usual = partitions.values[index].usualBytes
+        partitions.values[index].usualBytes = max(facts.bytes, usual - usual / 16)
+        let (queue, partition) = (partitions.values[index].queue, partitions.values[index].number)
         nextStamp += 1
         let job = Job(
             stamp: nextStamp,
             partition: id,
-            epoch: partition.epoch,
+            epoch: partitions.values[index].epoch,
             number: number,
             offset: offset,
             bytes: facts.bytes,
-            lane: lane,
+            lane: facts.key.map { Lanes.ID(queue: queue, partition: partition, key: $0) },
             phase: .waiting,
             content: content
         )
-        partitions[id] = partition
         inFlight += 1
         inFlightBytes += facts.bytes
         let ticket = place(job)
@@ -338,9 +347,6 @@ extension Scheduler {
         /// The ticket is stale: the attempt was given up before.
         case unknown
     }
-
-    /// Jobs that could run now; an upper bound, as some may have been dropped since.
-    var readyCount: Int { ready.count }
 
     /// The next job to run.
     mutating func take() -> (ticket: Ticket, content: Content)? {

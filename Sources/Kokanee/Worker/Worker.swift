@@ -204,6 +204,8 @@ public final class Worker: Sendable {
         client.properties.merge(defaults) { set, _ in set }
         // The earliest, never the latest: what was enqueued before the group's first worker is work, too.
         client.properties["auto.offset.reset"] = "earliest"
+        // One worker owns partition i of all the queue's topics, and hands all back before it gets others.
+        client.properties["partition.assignment.strategy"] = "range"
         if let instance = configuration.groupInstanceID { client.properties["group.instance.id"] = instance }
         return client
     }

@@ -5,7 +5,10 @@ internal import Synchronization
 final class WorkerControl: Sendable {
     private struct State {
         var isStopping = false
-        var idleQueues: Set<Int32> = []
+        /// By queue that was idle at the last look: the ends of its logs.
+        var idleEnds: [Int32: [Int64]] = [:]
+        /// Queues that were found so again after all of them had been.
+        var stillIdle: Set<Int32> = []
         var wakeups: [Wakeup] = []
     }
 
@@ -38,10 +41,21 @@ final class WorkerControl: Sendable {
     }
 
     /// Once all queues are idle at the same time the worker stops.
-    func note(idle: Bool, queue: Int32) {
+    ///
+    /// They are looked at one after the other, and a job of one may enqueue one of another that was idle just before.
+    /// So each has to be found idle twice, with nothing new in its logs, the second time after all were found so once:
+    /// then all were idle at the end of the first round.
+    ///
+    /// - Parameter ends: where the idle queue's logs end; nil if it is not idle.
+    func note(idleAt ends: [Int64]?, queue: Int32) {
         let areAllIdle = state.withLock { state in
-            if idle { state.idleQueues.insert(queue) } else { state.idleQueues.remove(queue) }
-            return state.idleQueues.count == queueCount
+            if queueCount > 1, ends == nil || state.idleEnds[queue] != ends || state.idleEnds.count < queueCount {
+                state.idleEnds[queue] = ends
+                state.stillIdle = []
+                return false
+            }
+            if ends != nil { state.stillIdle.insert(queue) }
+            return state.stillIdle.count == queueCount
         }
         if areAllIdle { stop() }
     }

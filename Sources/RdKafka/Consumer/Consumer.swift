@@ -89,6 +89,15 @@ public final class Consumer {
         return nil
     }
 
+    /// The next commit's result and no other event, without waiting: for whoever answers an event and has to know
+    /// what became of a commit before that.
+    public func nextCommitResult() -> (tag: Int, result: Result<[TopicPartition], KafkaError>)? {
+        while let event = rd_kafka_queue_poll(commitQueue, 0) {
+            if case .committed(let tag, let result) = take(event) { return (tag, result) }
+        }
+        return nil
+    }
+
     /// Where to begin in a partition.
     public enum Start: Sendable, Hashable {
         case offset(Int64)
@@ -196,13 +205,16 @@ public final class Consumer {
     }
 
     /// Commits asynchronously; the result comes as an event.
-    public func commit(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
+    ///
+    /// - Parameter tag: comes back with the result, which tells commits apart.
+    public func commit(_ offsets: [TopicPartition: CommittedOffset], tag: Int = 0) throws(KafkaError) {
         let list = Self.list(offsets)
-        let code = rd_kafka_commit_queue(handle.pointer, list.pointer, commitQueue, nil, nil)
+        let opaque = UnsafeMutableRawPointer(bitPattern: tag)
+        let code = rd_kafka_commit_queue(handle.pointer, list.pointer, commitQueue, nil, opaque)
         try KafkaError.check(code, "committing offsets of group \(group)")
     }
 
-    /// Commits and blocks for the broker's answer.
+    /// Commits and blocks for the broker's answer, which where no broker answers takes the session timeout or longer.
     public func commitAndWait(_ offsets: [TopicPartition: CommittedOffset]) throws(KafkaError) {
         let operation = "committing offsets of group \(group)"
         let list = Self.list(offsets)
@@ -250,7 +262,7 @@ extension Consumer {
             if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { return .assigned(partitions) }
             return rd_kafka_assignment_lost(handle.pointer) != 0 ? .lost(partitions) : .revoked(partitions)
         case RD_KAFKA_EVENT_OFFSET_COMMIT:
-            return .committed(commitResult(event))
+            return .committed(tag: Int(bitPattern: rd_kafka_event_opaque(event)), commitResult(event))
         case RD_KAFKA_EVENT_ERROR:
             let code = rd_kafka_event_error(event)
             let reason = rd_kafka_event_error_string(event).map { String(cString: $0) }

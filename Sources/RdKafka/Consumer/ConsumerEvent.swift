@@ -6,8 +6,8 @@ public enum ConsumerEvent: Sendable {
     case revoked([TopicPartition])
     /// These partitions are somebody else's already: no commit will be accepted. Call ``Consumer/unassign()``.
     case lost([TopicPartition])
-    /// What became of an asynchronous ``Consumer/commit(_:)``.
-    case committed(Result<[TopicPartition], KafkaError>)
+    /// What became of the ``Consumer/commit(_:tag:)`` of that tag.
+    case committed(tag: Int, Result<[TopicPartition], KafkaError>)
     /// A record that reached the consumer before its partition's queue was split off. It counts like any other.
     case record(Record)
     /// What librdkafka reports on its own: connections, authorisation, a group that can't be joined.

@@ -16,12 +16,15 @@ public final class PartitionQueue {
     public let topicPartition: TopicPartition
     private let handle: ClientHandle
     private let queue: OpaquePointer
+    /// librdkafka writes to its descriptor for as long as the queue is tied to it.
+    private let wakeup: Wakeup
     private var messages: [UnsafeMutablePointer<rd_kafka_message_t>?]
 
     init(_ topicPartition: TopicPartition, of handle: ClientHandle, wakeup: Wakeup) {
         self.topicPartition = topicPartition
         messages = []
         self.handle = handle
+        self.wakeup = wakeup
         // Both before the assignment: librdkafka then leaves the queue apart, and no record takes the other way.
         queue = rd_kafka_queue_get_partition(handle.pointer, topicPartition.topic, topicPartition.partition)
         rd_kafka_queue_forward(queue, nil)

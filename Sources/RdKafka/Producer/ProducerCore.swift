@@ -59,6 +59,9 @@ final class ProducerCore: Sendable {
             serve(event, of: instance)
             rd_kafka_event_destroy(event)
         }
+        // Not before the event is gone: until then its records count against librdkafka's bounds, and there may be
+        // no other event to try again at.
+        tell(state.withLock { $0.drainOverflow() })
         if let fatal = instance.handle.fatalError { replace(instance, after: fatal) }
         return !endIfDue()
     }
@@ -73,7 +76,6 @@ final class ProducerCore: Sendable {
                 if isFatal, message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR { continue }
                 if let outcome = state.settle(message.pointee) { outcomes.append(outcome) }
             }
-            outcomes += state.drainOverflow()
         }
         tell(outcomes)
     }
@@ -84,12 +86,10 @@ final class ProducerCore: Sendable {
             serve(event, of: old)
             rd_kafka_event_destroy(event)
         }
+        // The same configuration made one before: the process is out of memory or threads, and the next poll tries
+        // again. Nothing fails meanwhile: the old instance's reports still name the slots.
+        guard let new = try? ProducerInstance(configuration) else { return }
         configuration.log(.warning, "FATAL", "\(fatal): the producer is made anew")
-        guard let new = try? ProducerInstance(configuration) else {
-            // The same configuration made one before: the process is out of memory or threads. Try at the next poll.
-            tell(state.withLock { $0.failAll(fatal) })
-            return
-        }
         tell(state.withLock { $0.restart(on: new, after: fatal) })
     }
 

@@ -28,13 +28,15 @@ final class ProducerInstance: @unchecked Sendable {
 
     /// Hands a record to librdkafka, which copies it. `token` comes back with its delivery report.
     func produce(_ record: ProducerRecord, token: Int) -> rd_kafka_resp_err_t {
+        // librdkafka refuses names of more than 512 bytes.
+        guard let topic = topic(record.topic) else { return RD_KAFKA_RESP_ERR__INVALID_ARG }
         let headers = Self.headers(record.headers)
         let partition = record.partition ?? RD_KAFKA_PARTITION_UA
         let code = record.key.withUnsafeBytesOrEmpty { key in
             record.value.withUnsafeBytesOrEmpty { value in
                 crdkafka_produce(
                     handle.pointer,
-                    topic(record.topic),
+                    topic,
                     partition,
                     key.baseAddress,
                     key.count,
@@ -52,7 +54,7 @@ final class ProducerInstance: @unchecked Sendable {
 
     private func topic(_ name: String) -> OpaquePointer? {
         if let known = topics[name] { return known }
-        let new = rd_kafka_topic_new(handle.pointer, name, nil)
+        guard let new = rd_kafka_topic_new(handle.pointer, name, nil) else { return nil }
         topics[name] = new
         return new
     }

@@ -90,8 +90,9 @@ struct ProducerState {
             }
             overflowHead += 1
         }
-        if overflowHead == overflow.count {
-            overflow.removeAll(keepingCapacity: true)
+        // Half of the array is spent: shifting the rest costs each element once.
+        if overflowHead * 2 >= overflow.count {
+            overflow.removeFirst(overflowHead)
             overflowHead = 0
         }
         return refused
