@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "RdKafka", targets: ["RdKafka"]),
         .library(name: "Kokanee", targets: ["Kokanee"]),
         .executable(name: "kokanee", targets: ["kokanee"]),
+        .executable(name: "kokanee-demo", targets: ["KokaneeDemo"]),
     ],
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -24,6 +25,12 @@ let package = Package(
         .executableTarget(
             name: "kokanee",
             dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .executableTarget(
+            name: "KokaneeDemo",
+            dependencies: ["CCrypto", "Kokanee", "RdKafka"],
             swiftSettings: swiftSettings
         ),
         .target(
