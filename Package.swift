@@ -39,6 +39,12 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "kokanee-noop-worker",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/NoopWorker",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "KokaneeTests",
