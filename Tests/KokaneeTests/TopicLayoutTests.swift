@@ -44,6 +44,27 @@ import Testing
         #expect(layout.compare(with: observed).allSatisfy { $0.finding == .fits })
     }
 
+    @Test("rungs and dead letters take records larger by a hop's headers than the main topic's largest")
+    func messageLimits() throws {
+        let queue = try Queue("orders", ladder: Ladder(text: "1s"))
+        let usual = TopicLayout(queue: queue).topics
+        let wide = TopicLayout(queue: queue, messageLimit: 10_000_000).topics
+        let widest = TopicLayout(queue: queue, messageLimit: Int(Int32.max)).topics
+        for (index, hasLimit) in [false, true, true, false, false].enumerated() {
+            #expect(usual[index].settings["max.message.bytes"] == (hasLimit ? "1114124" : nil), "\(usual[index].name)")
+            #expect(wide[index].settings["max.message.bytes"] == (hasLimit ? "10065536" : nil))
+            #expect(widest[index].settings["max.message.bytes"] == (hasLimit ? "2147483647" : nil))
+        }
+        var observed = Self.observed(TopicLayout(queue: queue, partitions: 3, messageLimit: 2_000_000))
+        let layout = TopicLayout(queue: queue, partitions: 3)
+        #expect(layout.compare(with: observed).allSatisfy { $0.finding == .fits })
+        observed["orders.dlq"] = .init(partitions: 3, settings: ["max.message.bytes": "1048588"])
+        #expect(
+            layout.compare(with: observed).first { $0.topic.name == "orders.dlq" }?.finding
+                == .differs(["max.message.bytes is 1048588, should be at least 1114124"])
+        )
+    }
+
     @Test("missing topics and every difference are found")
     func differences() throws {
         let layout = try Self.layout()

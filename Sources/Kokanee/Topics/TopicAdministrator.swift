@@ -30,7 +30,12 @@ public struct TopicAdministrator: Sendable {
             (name, TopicLayout.Observed(partitions: count, settings: settings[name] ?? [:]))
         }
         let wanted = partitions ?? counts[queue.mainTopic] ?? TopicLayout.defaultPartitions
-        let layout = TopicLayout(queue: queue, partitions: wanted)
+        let layout = TopicLayout(
+            queue: queue,
+            partitions: wanted,
+            messageLimit: settings[queue.mainTopic]?["max.message.bytes"].flatMap { Int($0) }
+                ?? TopicLayout.defaultMessageLimit
+        )
         return TopicInspection(
             queue: queue,
             findings: layout.compare(with: Dictionary(uniqueKeysWithValues: observed))
@@ -88,17 +93,23 @@ public struct TopicAdministrator: Sendable {
         partitions: Int? = nil,
         replicationFactor: Int? = nil
     ) async throws -> TopicInspection {
-        let before = try await inspect(queue, partitions: partitions)
-        let missing = before.missing
-        guard !missing.isEmpty else { return before }
-        do {
-            try await create(missing, replicationFactor: replicationFactor)
-        } catch let error as KafkaError where error.isUnsupported {
-            try await createByNaming(missing, of: before)
+        var inspection = try await inspect(queue, partitions: partitions)
+        let partitions = inspection.partitions
+        var created: Set<String> = []
+        while !inspection.missing.isEmpty {
+            // The main topic first: what its broker gives it by itself, the others are measured by.
+            let main = inspection.missing.filter { $0.name == queue.mainTopic }
+            let topics = main.isEmpty ? inspection.missing : main
+            do {
+                try await create(topics, replicationFactor: replicationFactor)
+            } catch let error as KafkaError where error.isUnsupported {
+                try await createByNaming(topics, of: inspection)
+            }
+            inspection = try await appearance(of: topics, queue, partitions: partitions)
+            created.formUnion(topics.map(\.name))
         }
-        var after = try await appearance(of: missing, queue, partitions: before.partitions)
-        after.created = Set(missing.map(\.name))
-        return after
+        inspection.created = created
+        return inspection
     }
 
     private func create(_ topics: [TopicLayout.Topic], replicationFactor: Int?) async throws {

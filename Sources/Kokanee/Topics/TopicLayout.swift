@@ -6,6 +6,11 @@ public struct TopicLayout: Sendable, Hashable {
     public static let rungMargin: Duration = .seconds(7 * 86_400)
     /// How long dead letters are kept: a year. Jobs in them wait for people.
     public static let deadLetterRetention: Duration = .seconds(365 * 86_400)
+    /// `max.message.bytes` of a topic that nobody has set, in bytes: Kafka's default.
+    public static let defaultMessageLimit = 1_048_588
+    /// How much larger than the main topic's a record of a rung, or of the dead letters, may be, in bytes. Hops add
+    /// headers, and a job that just fitted must fit there too.
+    public static let hopMargin = 65_536
 
     /// One topic as it should be.
     public struct Topic: Sendable, Hashable {
@@ -44,7 +49,16 @@ public struct TopicLayout: Sendable, Hashable {
     /// The queue's topics: main, rungs from the shortest, dead letters, state; then the control topic of all queues.
     public let topics: [Topic]
 
-    public init(queue: Queue, partitions: Int = Self.defaultPartitions) {
+    /// - Parameters:
+    ///   - partitions: of each topic.
+    ///   - messageLimit: the main topic's `max.message.bytes`.
+    public init(
+        queue: Queue,
+        partitions: Int = Self.defaultPartitions,
+        messageLimit: Int = Self.defaultMessageLimit
+    ) {
+        // A broker may have its limit at the largest number that Kafka's 32 bits hold.
+        let hopLimit = String(min(messageLimit, Int(Int32.max) - Self.hopMargin) + Self.hopMargin)
         let rungs = zip(queue.retryTopics, queue.ladder.rungs).map { name, rung in
             Topic(
                 name: name,
@@ -54,13 +68,18 @@ public struct TopicLayout: Sendable, Hashable {
                     "retention.ms": String(rung.milliseconds + Self.rungMargin.milliseconds),
                     // A rung's due times come from its records' timestamps: they must be the broker's, and rise.
                     "message.timestamp.type": "LogAppendTime",
+                    "max.message.bytes": hopLimit,
                 ]
             )
         }
         let deadLetters = Topic(
             name: queue.deadLetterTopic,
             partitions: partitions,
-            settings: ["cleanup.policy": "delete", "retention.ms": String(Self.deadLetterRetention.milliseconds)]
+            settings: [
+                "cleanup.policy": "delete",
+                "retention.ms": String(Self.deadLetterRetention.milliseconds),
+                "max.message.bytes": hopLimit,
+            ]
         )
         topics =
             [Topic(name: queue.mainTopic, partitions: partitions, settings: ["cleanup.policy": "delete"])] + rungs + [
@@ -88,16 +107,20 @@ public struct TopicLayout: Sendable, Hashable {
         }
         for (name, wanted) in topic.settings.sorted(by: { $0.key < $1.key }) {
             guard let value = found.settings[name], !suffices(value, for: wanted, name) else { continue }
-            let bound = name == "retention.ms" ? "at least \(wanted)" : wanted
+            let bound = Self.minima.contains(name) ? "at least \(wanted)" : wanted
             differences.append("\(name) is \(value), should be \(bound)")
         }
         return differences
     }
 
+    /// Settings of which more does no harm.
+    private static let minima: Set<String> = ["retention.ms", "max.message.bytes"]
+
     private static func suffices(_ value: String, for wanted: String, _ name: String) -> Bool {
-        guard name == "retention.ms", let value = Int64(value), let wanted = Int64(wanted) else {
+        guard minima.contains(name), let value = Int64(value), let wanted = Int64(wanted) else {
             return value == wanted
         }
+        // -1 is retention for ever.
         return value < 0 || value >= wanted
     }
 }

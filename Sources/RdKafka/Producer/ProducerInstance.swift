@@ -10,9 +10,13 @@ final class ProducerInstance: @unchecked Sendable {
     let mainQueue: OpaquePointer
     private var topics: [String: OpaquePointer] = [:]
 
-    init(_ configuration: ClientConfiguration) throws(KafkaError) {
+    /// - Parameter events: those that arrive on ``mainQueue``, which somebody then has to read.
+    init(
+        _ configuration: ClientConfiguration,
+        events: Int32 = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR
+    ) throws(KafkaError) {
         handle = try ClientHandle(.producer, configuration) { conf in
-            rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR)
+            rd_kafka_conf_set_events(conf, events)
         }
         mainQueue = rd_kafka_queue_get_main(handle.pointer)
     }

@@ -1,0 +1,245 @@
+public import RdKafka
+
+/// The dead letters of a queue: reads them, sends their jobs back, puts them aside.
+///
+/// A letter is never changed or removed; what becomes of it is a ``VerdictRecord`` in the queue's state topic. A job
+/// that died, was retried and died again has two letters, of which one is settled.
+///
+/// Memory stays bounded, however many letters there are: about 40 bytes for each that matches and 60 for each verdict,
+/// and what one part of at most ``partSize`` letters takes.
+public final class DeadLetters: Sendable {
+    /// Letters that are held in memory at a time.
+    static let partSize = 10_000
+    static let partBytes = 32 * 1024 * 1024
+
+    /// Told how many letters of how many have been dealt with, every now and then, on any thread.
+    public typealias Progress = @Sendable (_ count: Int, _ total: Int) -> Void
+
+    /// What a filter means.
+    public struct Findings: Sendable, Equatable {
+        /// Letters that match.
+        public var letters = 0
+        /// Those among them that have no verdict.
+        public var open = 0
+        /// Ids that the filter names and no letter has.
+        public var unknownIDs: [String] = []
+        /// Ids that the filter names and all of whose letters have verdicts.
+        public var settledIDs: [String] = []
+    }
+
+    public let queue: Queue
+    let configuration: ClientConfiguration
+    /// Sees partitions to their ends, past transactions that are still open.
+    private let admin: AdminClient
+    let operatorName: String
+    let now: @Sendable () -> Int64
+
+    /// - Parameters:
+    ///   - operatorName: stands in the verdicts as who decided.
+    ///   - now: milliseconds since the epoch.
+    /// - Throws: ``KafkaError`` where librdkafka refuses a property.
+    public init(
+        _ queue: Queue,
+        configuration: ClientConfiguration,
+        operatorName: String = "kokanee",
+        now: @escaping @Sendable () -> Int64 = { Timestamp.now }
+    ) throws(KafkaError) {
+        self.queue = queue
+        self.configuration = configuration
+        self.operatorName = operatorName
+        self.now = now
+        var uncommitted = configuration
+        uncommitted.properties["isolation.level"] = IsolationLevel.readUncommitted.rawValue
+        admin = try AdminClient(uncommitted)
+    }
+
+    /// Calls `each` with the letters that `filter` means, from the one that died first.
+    ///
+    /// - Parameter progress: told of the letters that were looked at.
+    /// - Throws: ``TopicError`` where the queue or its topics are not there; ``KafkaError``; what `each` throws.
+    public func list(
+        _ filter: DeadLetterFilter = DeadLetterFilter(),
+        progress: Progress? = nil,
+        each: (DeadLetter) throws -> Void
+    ) async throws -> Findings {
+        let layout = try await layout()
+        let verdicts = try await verdicts(layout, .asFarAsCommitted)
+        let search = try await search(filter, layout, verdicts, progress)
+        let references = search.references
+        let defaultType = queue.defaultType
+        for part in references.parts(ofAtMost: Self.partSize, bytes: Self.partBytes) {
+            let letters = try await read(part) { record, place in
+                DeadLetter(
+                    record,
+                    Envelope.decodeDeadLetter(record, defaultType: defaultType),
+                    verdict: verdicts.verdict(at: place, letterTimestamp: record.timestamp)
+                )
+            }
+            for letter in letters { try each(letter) }
+        }
+        return findings(search, references)
+    }
+
+    /// Counts the letters that `filter` means. As ``list(_:progress:each:)`` otherwise.
+    public func count(_ filter: DeadLetterFilter, progress: Progress? = nil) async throws -> Findings {
+        let layout = try await layout()
+        let search = try await search(filter, layout, verdicts(layout, .asFarAsCommitted), progress)
+        return findings(search, search.references)
+    }
+
+    /// Calls `each` with the letters that `filter` means, whole. As ``list(_:progress:each:)`` otherwise.
+    public func show(_ filter: DeadLetterFilter, each: (WholeDeadLetter) throws -> Void) async throws -> Findings {
+        let layout = try await layout()
+        let search = try await search(filter, layout, verdicts(layout, .asFarAsCommitted), nil)
+        let references = search.references
+        let verdicts = try await verdicts(layout, .asFarAsCommitted, wanted: Set(references.map(\.place)))
+        let defaultType = queue.defaultType
+        for part in references.parts(ofAtMost: Self.partSize, bytes: Self.partBytes) {
+            let letters = try await read(part) { record, place in
+                let decoded = Envelope.decodeDeadLetter(record, defaultType: defaultType)
+                let verdict = verdicts.verdict(at: place, letterTimestamp: record.timestamp)
+                return WholeDeadLetter(
+                    letter: DeadLetter(record, decoded, verdict: verdict),
+                    headers: record.headers,
+                    payload: Bytes(decoded.payload.array),
+                    settlement: verdict.flatMap { _ in verdicts.whole[place] }
+                )
+            }
+            for letter in letters { try each(letter) }
+        }
+        return findings(search, references)
+    }
+
+    // MARK: - What reading and settling share
+
+    /// The partitions that the queue's topics have.
+    struct Layout {
+        var deadLetters: [TopicPartition]
+        var state: [TopicPartition]
+    }
+
+    enum Completeness {
+        /// What transactions hold back that are still open is not waited for.
+        case asFarAsCommitted
+        /// Everything that stands in the log now.
+        case complete
+    }
+
+    /// - Throws: ``TopicError`` that says what is missing and how to make it.
+    func layout() async throws -> Layout {
+        let names = [queue.mainTopic, queue.deadLetterTopic, queue.stateTopic]
+        let metadata = try await admin.metadata(topics: names)
+        let partitions = names.map { metadata.partitions(of: $0) ?? [] }
+        guard !partitions[0].isEmpty else {
+            throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+        }
+        let missing = zip(names, partitions).filter { $1.isEmpty }.map(\.0)
+        guard missing.isEmpty else {
+            let command = TopicInspection.command(for: queue)
+            throw TopicError("queue \(queue.name) lacks \(missing.joined(separator: ", ")); create it with: \(command)")
+        }
+        guard Set(partitions.map(\.count)).count == 1 else {
+            let counts = zip(names, partitions).map { "\($0) has \($1.count)" }.joined(separator: ", ")
+            throw TopicError("all topics of a queue have the same number of partitions, but \(counts)")
+        }
+        return Layout(deadLetters: partitions[1], state: partitions[2])
+    }
+
+    /// - Parameter wanted: letters whose verdicts are kept whole.
+    func verdicts(
+        _ layout: Layout,
+        _ completeness: Completeness,
+        wanted: Set<LetterPlace> = []
+    ) async throws -> VerdictIndex {
+        let index = Gathering(VerdictIndex(wanted: wanted))
+        var ranges = try await ranges(layout.state)
+        let deadline = ContinuousClock.now + .seconds(90)
+        while true {
+            let ends = try await TopicReader.read(ranges, configuration: configuration) { record in
+                index.mutate { $0.take(partition: record.partition, key: record.key, value: record.value) }
+                return true
+            }
+            ranges = ranges.reduce(into: [:]) { rest, range in
+                let end = ends[range.key] ?? range.value.lowerBound
+                if end < range.value.upperBound { rest[range.key] = end..<range.value.upperBound }
+            }
+            guard completeness == .complete, let held = ranges.keys.min() else { return index.value }
+            guard ContinuousClock.now < deadline else {
+                throw KafkaError(
+                    code: .localTimedOut,
+                    operation: "reading the verdicts on dead letters",
+                    message: "somebody's transaction on \(held) stays open"
+                )
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    func search(
+        _ filter: DeadLetterFilter,
+        _ layout: Layout,
+        _ verdicts: VerdictIndex,
+        _ progress: Progress?
+    ) async throws -> LetterSearch {
+        let ranges = try await ranges(layout.deadLetters)
+        let total = Int(clamping: ranges.values.reduce(0) { $0 + Int64($1.count) })
+        let search = Gathering(LetterSearch(filter, defaultType: queue.defaultType, verdicts: verdicts))
+        let counter = Gathering(0)
+        try await TopicReader.read(ranges, configuration: configuration) { record in
+            search.mutate { $0.look(at: record) }
+            if let progress {
+                let count = counter.mutate { count in
+                    count += 1
+                    return count
+                }
+                if count.isMultiple(of: 1000) { progress(count, max(count, total)) }
+            }
+            return true
+        }
+        return search.value
+    }
+
+    /// Reads letters again and returns what `transform` makes of them, in the references' order; those that retention
+    /// has taken in the meantime are missing.
+    func read<Value: Sendable>(
+        _ references: ArraySlice<LetterReference>,
+        _ transform: @escaping @Sendable (Record, LetterPlace) -> Value
+    ) async throws -> [Value] {
+        var ranges: [TopicPartition: Range<Int64>] = [:]
+        var wanted: [LetterPlace: Int] = [:]
+        for (index, reference) in references.enumerated() {
+            let place = reference.place
+            let partition = TopicPartition(topic: queue.deadLetterTopic, partition: place.partition)
+            let known = ranges[partition] ?? place.offset..<place.offset + 1
+            ranges[partition] = min(known.lowerBound, place.offset)..<max(known.upperBound, place.offset + 1)
+            wanted[place] = index
+        }
+        let indices = wanted
+        let values = Gathering([Value?](repeating: nil, count: references.count))
+        try await TopicReader.read(ranges, configuration: configuration) { record in
+            let place = LetterPlace(partition: record.partition, offset: record.offset)
+            guard let index = indices[place] else { return true }
+            let value = transform(record, place)
+            values.mutate { $0[index] = value }
+            return true
+        }
+        return values.value.compactMap(\.self)
+    }
+
+    func findings(_ search: LetterSearch, _ references: [LetterReference]) -> Findings {
+        Findings(
+            letters: references.count,
+            open: references.reduce(0) { $0 + ($1.isSettled ? 0 : 1) },
+            unknownIDs: search.unknownIDs,
+            settledIDs: search.settledIDs
+        )
+    }
+
+    private func ranges(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Range<Int64>] {
+        let starts = try await admin.listOffsets(partitions, .earliest)
+        let ends = try await admin.listOffsets(partitions, .latest)
+        return starts.reduce(into: [:]) { ranges, start in
+            ranges[start.key] = start.value..<max(start.value, ends[start.key] ?? start.value)
+        }
+    }
+}

@@ -1,0 +1,226 @@
+internal import Foundation
+internal import Kokanee
+internal import RdKafka
+
+/// Dead letters as tables, pages and JSON.
+struct DeadLetterOutput {
+    /// Rows that wait for their widths; a longer table is several.
+    private static let rowsATable = 10_000
+    private static let bytesShown = 512
+
+    private let console: Console
+    private var table = Self.emptyTable
+    private var rows = 0
+
+    private static var emptyTable: Table {
+        Table([
+            .text("id"), .text("type"), .number("attempts"), .text("died"), .text("origin"), .text("verdict"),
+            .text("error"),
+        ])
+    }
+
+    init(console: Console) {
+        self.console = console
+    }
+
+    static func count(_ letters: Int) -> String {
+        letters == 1 ? "1 dead letter" : "\(letters) dead letters"
+    }
+
+    /// A row, or a line of JSON.
+    mutating func add(_ letter: DeadLetter) throws {
+        guard !console.isJSON else { return try console.print(Self.object(letter)) }
+        let envelope = letter.envelope
+        table.add([
+            envelope.id, envelope.type, "\(letter.attempts)", Timestamp.text(letter.diedAt),
+            envelope.origin?.description ?? "-", letter.verdict?.rawValue ?? "-",
+            Self.cut(envelope.lastError ?? letter.reason?.rawValue ?? "-"),
+        ])
+        rows += 1
+        if rows == Self.rowsATable { try flush() }
+    }
+
+    /// Prints the rows that wait.
+    mutating func flush() throws {
+        try console.print(table)
+        table = Self.emptyTable
+        rows = 0
+    }
+
+    private static func cut(_ text: String) -> String {
+        text.count > 100 ? text.prefix(99) + "…" : text
+    }
+
+    private static func object(_ letter: DeadLetter) -> JSONObjectWriter {
+        let envelope = letter.envelope
+        var object = JSONObjectWriter(reservingCapacity: 512)
+        object.add("id", envelope.id)
+        object.add("type", envelope.type)
+        object.add("version", envelope.version)
+        object.add("key", orNull: letter.key?.text)
+        object.add("attempts", letter.attempts)
+        object.add("reason", orNull: letter.reason?.rawValue)
+        object.add("firstError", orNull: envelope.firstError)
+        object.add("lastError", orNull: envelope.lastError)
+        object.add("firstFailedAt", orNull: envelope.firstFailedAt)
+        object.add("diedAt", letter.diedAt)
+        object.add("origin", orNull: envelope.origin?.description)
+        object.add("verdict", orNull: letter.verdict?.rawValue)
+        return object
+    }
+
+    // MARK: - One whole
+
+    /// A page, or a line of JSON: the fields of a listing, with headers, payload and who decided.
+    func show(_ whole: WholeDeadLetter) throws {
+        guard !console.isJSON else { return try console.print(Self.object(whole)) }
+        let letter = whole.letter
+        let envelope = letter.envelope
+        var lines: [(String, String)] = [
+            ("job", envelope.id), ("type", "\(envelope.type), version \(envelope.version)"),
+            ("key", letter.key?.text ?? "none"), ("letter", letter.place.description),
+            ("origin", envelope.origin?.description ?? "not known"), ("attempts", "\(letter.attempts)"),
+            ("reason", letter.reason?.rawValue ?? "not known"),
+        ]
+        if let failedAt = envelope.firstFailedAt { lines.append(("first failed", Timestamp.text(failedAt))) }
+        if let error = envelope.firstError { lines.append(("first error", error)) }
+        lines.append(("died", Timestamp.text(letter.diedAt)))
+        if let error = envelope.lastError { lines.append(("last error", error)) }
+        lines.append(("verdict", Self.verdict(whole)))
+        for (name, value) in lines {
+            let padding = String(repeating: " ", count: 14 - name.count)
+            try console.print("\(name)\(padding)\(value.onOneLine)")
+        }
+        try console.print("headers")
+        for header in whole.headers {
+            try console.print("  \(header.name.onOneLine): \(header.value.map(Self.text) ?? "null")")
+        }
+        let count = whole.payload.count
+        let (kind, payload) = Self.payload(whole.payload.array)
+        try console.print("payload       \(count == 0 ? "none" : "\(kind), \(count) bytes")")
+        for line in payload { try console.print("  \(line.onOneLine)") }
+        try console.print("")
+    }
+
+    private static func verdict(_ whole: WholeDeadLetter) -> String {
+        guard let verdict = whole.letter.verdict else { return "none" }
+        guard let settlement = whole.settlement else { return verdict.rawValue }
+        let place = settlement.destination.map { ", to \($0)" } ?? ""
+        let reason = settlement.reason.map { ": \($0)" } ?? ""
+        return "\(verdict) \(Timestamp.text(settlement.at)) by \(settlement.by)\(place)\(reason)"
+    }
+
+    private static func text(_ value: Bytes) -> String {
+        guard let text = String(validating: value.array, as: UTF8.self) else { return "\(value.count) bytes, not text" }
+        return text.onOneLine
+    }
+
+    private static func payload(_ bytes: [UInt8]) -> (kind: String, lines: [String]) {
+        guard !bytes.isEmpty else { return ("none", []) }
+        if JSONText.isValid(bytes) { return ("JSON", PrettyJSON.lines(bytes)) }
+        if let text = String(validating: bytes, as: UTF8.self) {
+            return ("text", text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+        }
+        var lines = stride(from: 0, to: min(bytes.count, bytesShown), by: 16).map { start in
+            bytes[start..<min(start + 16, bytes.count)].map { byte in
+                (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }.joined(separator: " ")
+        }
+        if bytes.count > bytesShown { lines.append("… all of it is in --json, as dataBase64") }
+        return ("binary", lines)
+    }
+
+    private static func object(_ whole: WholeDeadLetter) -> JSONObjectWriter {
+        var object = object(whole.letter)
+        object.add("letter", whole.letter.place.description)
+        if let settlement = whole.settlement {
+            object.add("verdictAt", settlement.at)
+            object.add("verdictBy", settlement.by)
+            object.add("verdictReason", orNull: settlement.reason)
+            object.add("verdictTo", orNull: settlement.destination)
+        }
+        // A name may occur more than once, which an object can't say.
+        var headers = [UInt8(ascii: "[")]
+        for header in whole.headers {
+            if headers.count > 1 { headers.append(UInt8(ascii: ",")) }
+            var pair = JSONObjectWriter()
+            pair.add("name", header.name)
+            pair.add("value", orNull: header.value?.text)
+            headers += pair.finish()
+        }
+        headers.append(UInt8(ascii: "]"))
+        object.add("headers", json: headers.span.bytes)
+        let payload = whole.payload.array
+        if JSONText.isValid(payload) {
+            object.add("data", json: payload.span.bytes)
+        } else {
+            object.add("dataBase64", Data(payload).base64EncodedString())
+        }
+        return object
+    }
+}
+
+/// What `dlq retry` and `dlq discard` say of what they did, or would do.
+struct DeadLetterSummary {
+    /// The letters that a preview shows.
+    static let sampleSize = 20
+
+    let queue: Queue
+    let console: Console
+    /// `retry`
+    let action: String
+    /// `retried`
+    let done: String
+
+    func preview(_ findings: DeadLetters.Findings) throws {
+        noteSettled(findings)
+        let count = findings.letters
+        guard !console.isJSON else {
+            return try console.print(object(isExecuted: false, letters: count, Settlement(findings)))
+        }
+        guard count > 0 else { return sayNothing(findings) }
+        if count > Self.sampleSize { try console.print("… and \(count - Self.sampleSize) that died before") }
+        try console.print("would \(action) \(DeadLetterOutput.count(count)) of \(queue.name)")
+        console.say("nothing is done yet: --execute does it")
+    }
+
+    func print(_ settlement: Settlement) throws {
+        noteSettled(settlement.findings)
+        for refusal in settlement.refusals { console.complain("\(refusal.id.onOneLine): \(refusal.reason)") }
+        guard !console.isJSON else {
+            return try console.print(object(isExecuted: true, letters: settlement.letters, settlement))
+        }
+        guard settlement.findings.letters > 0 else { return sayNothing(settlement.findings) }
+        try console.print("\(done) \(DeadLetterOutput.count(settlement.letters)) of \(queue.name)")
+    }
+
+    private func noteSettled(_ findings: DeadLetters.Findings) {
+        for id in findings.settledIDs { console.say("\(id.onOneLine) has its verdict already") }
+    }
+
+    private func sayNothing(_ findings: DeadLetters.Findings) {
+        guard findings.unknownIDs.isEmpty else { return }
+        console.say("nothing to do: no dead letter of \(queue.name) without a verdict is meant")
+    }
+
+    private func object(isExecuted: Bool, letters: Int, _ settlement: Settlement) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("action", action)
+        object.add("executed", isExecuted)
+        object.add("letters", letters)
+        object.add("refused", settlement.refusals.map(\.id))
+        object.add("settledBefore", settlement.findings.settledIDs)
+        object.add("unknown", settlement.findings.unknownIDs)
+        return object
+    }
+}
+
+extension JSONObjectWriter {
+    fileprivate mutating func add(_ name: String, orNull value: String?) {
+        if let value { add(name, value) } else { addNull(name) }
+    }
+
+    fileprivate mutating func add(_ name: String, orNull value: Int64?) {
+        if let value { add(name, value) } else { addNull(name) }
+    }
+}
