@@ -53,7 +53,7 @@ let package = Package(
         ),
         .testTarget(
             name: "KokaneeCLITests",
-            dependencies: ["kokanee", "Kokanee", "RdKafka"],
+            dependencies: ["kokanee", "Kokanee", "RdKafka", "TestSupport"],
             swiftSettings: swiftSettings
         ),
     ]

@@ -6,21 +6,25 @@ internal import RdKafka
 /// A topic of one partition is the exception: a second member would go unnoticed. The reset is sound there, too: the
 /// other has let go of the partition, and takes it up again at the new offset.
 struct JoiningReset {
-    /// How long joining may take. A dead member keeps its place in the group for the session timeout.
-    private static let joiningLimit = Duration.seconds(60)
     private static let leavingLimit = Duration.seconds(10)
 
     private let reset: OffsetReset
     private let offsets: [TopicPartition: CommittedOffset]
     private let configuration: ClientConfiguration
+    /// How long joining may take. A dead member keeps its place in the group for the session timeout, and the join
+    /// that it spoils is followed by another.
+    private let joiningLimit: Duration
 
     init(_ reset: OffsetReset, _ offsets: [TopicPartition: CommittedOffset], _ configuration: ClientConfiguration) {
         self.reset = reset
         self.offsets = offsets
         var configuration = configuration
-        // The embedded broker makes those who join next wait for as long as the last who joined had asked for.
-        configuration.properties["session.timeout.ms"] = "6000"
+        // As a worker has it: the embedded broker lets a join last for as long as the last member's session timeout,
+        // and takes members for dead after the newest one's.
+        let timeout = configuration.properties["session.timeout.ms"] ?? "15000"
+        configuration.properties["session.timeout.ms"] = timeout
         configuration.properties["group.instance.id"] = nil
+        joiningLimit = max(.seconds(60), .milliseconds(4 * (Int64(timeout) ?? 0)))
         self.configuration = configuration
     }
 
@@ -44,7 +48,7 @@ struct JoiningReset {
     }
 
     private func assignment(of consumer: Consumer) throws -> [TopicPartition] {
-        let deadline = ContinuousClock.now + Self.joiningLimit
+        let deadline = ContinuousClock.now + joiningLimit
         while ContinuousClock.now < deadline {
             while let event = consumer.nextEvent() {
                 switch event {
@@ -60,7 +64,7 @@ struct JoiningReset {
             }
             consumer.wait(upTo: .milliseconds(100))
         }
-        throw ResetError("group \(reset.queue.group) could not be joined within \(Self.joiningLimit.text)")
+        throw ResetError("group \(reset.queue.group) could not be joined within \(joiningLimit.text)")
     }
 
     private static func leave(_ consumer: Consumer) {

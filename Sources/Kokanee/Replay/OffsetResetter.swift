@@ -5,10 +5,12 @@ public import RdKafka
 public struct OffsetResetter: Sendable {
     private let configuration: ClientConfiguration
     private let admin: AdminClient
+    private let logger: Logger
 
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
-    public init(_ configuration: ClientConfiguration) throws(KafkaError) {
+    public init(_ configuration: ClientConfiguration, logger: Logger = .disabled) throws(KafkaError) {
         self.configuration = configuration
+        self.logger = logger
         admin = try AdminClient(configuration)
     }
 
@@ -67,6 +69,11 @@ public struct OffsetResetter: Sendable {
         }
         if try await !commit(offsets, group: reset.queue.group) {
             guard membership == .unknown else { throw Self.refusal(reset.queue.group) }
+            logger.log(
+                .info,
+                "this broker takes commits of the group's members only: joining it, which takes up to a minute",
+                ["group": reset.queue.group]
+            )
             try await JoiningReset(reset, offsets, configuration).run()
         }
         try Self.check(try await admin.deleteOffsets(group: reset.queue.group, removed))
@@ -123,7 +130,10 @@ public struct OffsetResetter: Sendable {
     private func refuseMembers(of group: String) async throws -> GroupMembership {
         let membership = try await GroupMembership.read(group, admin)
         guard case .members(let members) = membership, !members.isEmpty else { return membership }
-        let names = zip(members, GroupMembership.names(of: members)).map { "\($1) at \($0.host)" }.sorted()
+        // Java's brokers put a slash before an address without a host name.
+        let names = zip(members, GroupMembership.names(of: members)).map { member, name in
+            "\(name) at \(SafeText.line(member.host.drop { $0 == "/" }, limit: 128))"
+        }.sorted()
         let more = names.count > 10 ? " and \(names.count - 10) more" : ""
         throw Self.refusal(group, members: " (\(names.prefix(10).joined(separator: ", "))\(more))")
     }

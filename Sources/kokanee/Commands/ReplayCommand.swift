@@ -51,12 +51,15 @@ extension Command {
         }
         let queue = try values.queue(context.arguments[0], group: values.string("group"))
         let target = try target(values)
-        let resetter = try OffsetResetter(try await context.connect().configuration)
+        let configuration = try await context.connect().configuration
+        let resetter = try OffsetResetter(configuration, logger: context.console.logger())
         let plan = try await resetter.plan(target, of: queue)
         let isExecuted = values.isSet("execute")
         if isExecuted, !plan.changesNothing { try await resetter.execute(plan) }
 
-        let report = ResetReport(plan, isExecuted: isExecuted, undo: UndoCommand(plan, values).text)
+        let old = Dictionary(uniqueKeysWithValues: plan.partitions.map { ($0.partition, $0.old) })
+        let undo = UndoCommand(queue: queue.name, old: old, values).text
+        let report = ResetReport(plan, isExecuted: isExecuted, undo: undo)
         guard !context.console.isJSON else { return try context.console.print(report.json) }
         try context.console.print(report.table)
         for note in report.notes { context.console.say(note) }

@@ -6,8 +6,10 @@ struct UndoCommand {
     /// stands for it.
     let text: String
 
-    init(_ reset: OffsetReset, _ values: OptionValues) {
-        let old = Dictionary(uniqueKeysWithValues: reset.partitions.map { ($0.partition, $0.old) })
+    /// - Parameters:
+    ///   - old: the offsets before the reset, nil for none.
+    ///   - values: of the command line that resets.
+    init(queue: String, old: [Int32: Int64?], _ values: OptionValues) {
         var words = [Program.name]
         for (flag, name) in [("-b", "bootstrap-server"), ("-F", "command-config")] {
             if let value = values.string(name) { words += [flag, value] }
@@ -15,7 +17,7 @@ struct UndoCommand {
         for property in values.strings("property") {
             words += ["-X", Self.withoutSecret(property)]
         }
-        words += ["replay", reset.queue.name, "--reset", "--offsets", PartitionRanges.text(old)]
+        words += ["replay", queue, "--reset", "--offsets", PartitionRanges.text(old)]
         if let group = values.string("group") { words += ["--group", group] }
         words.append("--execute")
         text = words.map(Self.quoted).joined(separator: " ")
