@@ -24,10 +24,10 @@ final class AttemptTally: Sendable {
         /// Jobs that have come down from each rung.
         var climbed: [Int] { Array(started.dropFirst()) }
 
-        /// First attempts a second.
-        var rate: Double {
-            guard let firstStart, let lastFirstEnd, lastFirstEnd > firstStart else { return 0 }
-            return Double(started[0]) / ((lastFirstEnd - firstStart) / .seconds(1))
+        /// First attempts a second; nil where there were too few of them to say.
+        var rate: Int? {
+            guard started[0] >= 100, let firstStart, let lastFirstEnd, lastFirstEnd > firstStart else { return nil }
+            return Int(Double(started[0]) / ((lastFirstEnd - firstStart) / .seconds(1)))
         }
     }
 

@@ -42,8 +42,13 @@ struct Demo: Sendable {
         for topic in TopicLayout(queue: queue, partitions: Self.partitions).topics {
             try broker.createTopic(topic.name, partitions: topic.partitions)
         }
-        client = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
-        kokanee = try Tool.kokanee(bootstrapServers: broker.bootstrapServers)
+        // Short, because the embedded broker makes a group wait nearly as long for the next worker after the last; and
+        // the same for all who join, because it takes the one for dead who would wait longer than that.
+        client = ClientConfiguration(
+            bootstrapServers: broker.bootstrapServers,
+            properties: ["session.timeout.ms": "6000"]
+        )
+        kokanee = try Tool.kokanee(try hazards.write(client))
         self.tree = tree
         self.hazards = hazards
         paths = Dictionary(uniqueKeysWithValues: (tree.paths + hazards.paths).enumerated().map { ("file-\($0)", $1) })
@@ -51,7 +56,8 @@ struct Demo: Sendable {
 
     private func run(_ directory: String) async throws {
         say("An embedded broker runs at \(client.bootstrapServers). To look at it from another terminal:")
-        say("  export KOKANEE_BOOTSTRAP_SERVER=\(client.bootstrapServers)")
+        say("  export PATH=\(kokanee.directory):$PATH")
+        say("  kokanee \(kokanee.options) status -v")
         say("Queue \(queue.name) has \(Self.partitions) partitions and the ladder \(queue.ladder).")
         if tree.skipped > 0 {
             say("\(directory) has more files than this broker should hold: \(tree.skipped) are left out.")

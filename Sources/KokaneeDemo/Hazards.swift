@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Glibc
+internal import RdKafka
 
 /// Files, beside those of the tree, with which a job's life gets interesting; in a directory of their own that is gone
 /// in the end, so that nothing is ever written into the tree.
@@ -68,6 +69,16 @@ struct Hazards: Sendable {
             guard !FileManager.default.fileExists(atPath: path) else { continue }
             try Data("better late than never\n".utf8).write(to: URL(filePath: path), options: .atomic)
         }
+    }
+
+    /// Writes a client's properties for the command line's `-F`.
+    ///
+    /// - Returns: the file's path.
+    func write(_ client: ClientConfiguration) throws -> String {
+        let lines = client.properties.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)\n" }
+        let file = directory.appending(path: "client.properties")
+        try Data(lines.joined().utf8).write(to: file)
+        return file.path
     }
 
     func remove() {

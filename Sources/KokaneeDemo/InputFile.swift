@@ -1,25 +1,25 @@
 internal import Dispatch
 internal import Glibc
 
+/// A file can't be read; the words are the system's.
+struct FileError: Error, CustomStringConvertible {
+    let description: String
+
+    fileprivate init(_ call: String, _ path: String) {
+        description = "\(call) \(path): \(String(cString: strerror(errno)))"
+    }
+}
+
 /// A file that is open for reading.
 struct InputFile: ~Copyable {
-    /// A call failed; the words are the system's.
-    struct Failed: Error, CustomStringConvertible {
-        let description: String
-
-        init(_ call: String, _ path: String) {
-            description = "\(call) \(path): \(String(cString: strerror(errno)))"
-        }
-    }
-
     private let path: String
     private let descriptor: CInt
 
-    /// - Throws: ``Failed``.
-    init(_ path: String) throws(Failed) {
+    /// - Throws: ``FileError``.
+    init(_ path: String) throws(FileError) {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failed("open", path) }
+        guard descriptor >= 0 else { throw FileError("open", path) }
     }
 
     deinit {
@@ -35,7 +35,7 @@ struct InputFile: ~Copyable {
             repeat {
                 count = Glibc.read(descriptor, buffer.baseAddress, limit)
             } while count < 0 && errno == EINTR
-            guard count >= 0 else { throw Failed("read", path) }
+            guard count >= 0 else { throw FileError("read", path) }
             if count > 0 { try body(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
             return count
         }

@@ -19,9 +19,11 @@ struct LiveLine {
 
     mutating func show(_ statistics: WorkerStatistics, _ counts: AttemptTally.Counts, isLast: Bool = false) {
         let rungs = zip(ladder.rungs, counts.waiting).map { "\($0.name): \($1)" }.joined(separator: "  ")
-        let text = """
-            \(name): \(statistics.completed) of \(total) done, \(Int(counts.rate))/s | waiting on \(rungs) | \
-            dead: \(statistics.dead)
+        let text =
+            counts.attempts == 0
+            ? "\(name): joining the queue's consumer group"
+            : """
+            \(name): \(statistics.completed) of \(total) done | waiting on \(rungs) | dead: \(statistics.dead)
             """
         if Self.isTerminal {
             print("\r\u{1B}[K\(text)", terminator: isLast ? "\n" : "")

@@ -35,7 +35,10 @@ struct Outcome: Sendable {
         expect(shifts.allSatisfy { $0.statistics.lostToRetention == 0 }, "the broker dropped jobs before they ran")
 
         let open = Set(letters.filter(\.isOpen).map(\.path))
-        expect(open.isSubset(of: after.unreadable), "dead, but readable: \(Self.few(open.subtracting(after.unreadable)))")
+        expect(
+            open.isSubset(of: after.unreadable),
+            "dead, but readable: \(Self.few(open.subtracting(after.unreadable)))"
+        )
         expect(
             open.isSuperset(of: after.unreadable),
             "unreadable, but not dead: \(Self.few(after.unreadable.subtracting(open)))"
@@ -49,8 +52,8 @@ struct Outcome: Sendable {
         expect(Set(hazards.empty).isSubset(of: before.missing), "release 1 got empty files right")
         expect(retried >= hazards.empty.count, "\(retried) letters were retried")
         let failures = shifts[0].counts.failures
-        let punctual = hazards.late.filter { failures[$0.path] != $0.failures }.map(\.path)
-        expect(punctual.isEmpty, "failed another number of times than it should: \(Self.few(punctual))")
+        let early = hazards.late.filter { failures[$0.path, default: 0] < $0.failures }.map(\.path)
+        expect(early.isEmpty, "succeeded before there was a file: \(Self.few(early))")
         return faults
     }
 
@@ -72,7 +75,7 @@ struct Outcome: Sendable {
         }
         rows.append(["completed"] + shifts.map { "\($0.statistics.completed)" })
         rows.append(["dead"] + shifts.map { "\($0.statistics.dead)" })
-        rows.append(["jobs/s"] + shifts.map { "\(Int($0.counts.rate))" })
+        rows.append(["jobs/s"] + shifts.map { $0.counts.rate.map(String.init) ?? "" })
         rows.append(["seconds"] + shifts.map { "\($0.elapsed.components.seconds)" })
         rows.append(["wrong digests", "\(before.wrong.count)", "", "\(after.wrong.count)"])
         return rows.map { row in

@@ -4,35 +4,37 @@ internal import Glibc
 /// Runs other programs; above all `kokanee`, as a person would type it.
 struct Tool: Sendable {
     private let program: String
-    private let environment: [String: String]
+    /// Words that stand before all others.
+    private let prefix: [String]
 
     /// `kokanee`, which is built beside the demo.
     ///
-    /// - Throws: ``Demo/Failed`` where it isn't.
-    static func kokanee(bootstrapServers: String) throws -> Tool {
+    /// - Parameter properties: a file with the client's properties.
+    /// - Throws: ``Demo/Failed`` where there is no such program.
+    static func kokanee(_ properties: String) throws -> Tool {
         let here = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         let program = URL(filePath: here).deletingLastPathComponent().appending(path: "kokanee").path
         guard FileManager.default.isExecutableFile(atPath: program) else {
             throw Demo.Failed("\(program) is missing; `make demo` builds it")
         }
-        return Tool(program: program, environment: ["KOKANEE_BOOTSTRAP_SERVER": bootstrapServers])
+        return Tool(program, ["-F", properties])
     }
 
-    /// A program of the system.
-    init(_ program: String) {
-        self.init(program: program, environment: [:])
-    }
-
-    private init(program: String, environment: [String: String]) {
+    init(_ program: String, _ prefix: [String] = []) {
         self.program = program
-        self.environment = environment
+        self.prefix = prefix
     }
+
+    /// Where the program is.
+    var directory: String { URL(filePath: program).deletingLastPathComponent().path }
+    /// The words that stand before all others, for a shell.
+    var options: String { prefix.joined(separator: " ") }
 
     /// Prints the command line, and runs it with its output left to the terminal.
     ///
     /// - Throws: ``Demo/Failed`` where it doesn't exit with 0.
     func show(_ arguments: String...) async throws {
-        let words = ["kokanee"] + arguments
+        let words = ["kokanee"] + prefix + arguments
         say("$ " + words.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " "))
         let (code, _) = try await run(arguments, input: nil, isCaptured: false)
         guard code == 0 else { throw Demo.Failed("\(words.joined(separator: " ")) exited with \(code)") }
@@ -51,8 +53,7 @@ struct Tool: Sendable {
         try await Blocking.run {
             let process = Process()
             process.executableURL = URL(filePath: program)
-            process.arguments = arguments
-            process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, own in own }
+            process.arguments = prefix + arguments
             let stdin = Pipe()
             let stdout = Pipe()
             process.standardInput = stdin
