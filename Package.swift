@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "RdKafka", targets: ["RdKafka"]),
         .library(name: "Kokanee", targets: ["Kokanee"]),
         .executable(name: "kokanee", targets: ["kokanee"]),
+        .executable(name: "kokanee-demo", targets: ["KokaneeDemo"]),
     ],
     targets: [
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
@@ -26,10 +27,22 @@ let package = Package(
             dependencies: ["CGetopt", "Kokanee", "RdKafka"],
             swiftSettings: swiftSettings
         ),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .executableTarget(
+            name: "KokaneeDemo",
+            dependencies: ["CCrypto", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "TestSupport",
             dependencies: ["CLinux", "RdKafka"],
             path: "Tests/TestSupport",
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "kokanee-noop-worker",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/NoopWorker",
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
