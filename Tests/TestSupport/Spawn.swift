@@ -1,4 +1,4 @@
-internal import Foundation
+public import Foundation
 internal import Glibc
 
 extension Process {
@@ -6,7 +6,7 @@ extension Process {
     ///
     /// A child inherits the signal mask of the thread that starts it, and those of Swift's pool block nearly all of
     /// them: it could then not be ended in good order. Blocks for as long as the start takes.
-    func runUnblocked() throws {
+    public func runUnblocked() throws {
         var none = sigset_t()
         var before = sigset_t()
         sigemptyset(&none)

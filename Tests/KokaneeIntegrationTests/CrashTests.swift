@@ -1,0 +1,148 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Workers that go away, in order or not, and workers that come.
+@Suite(.alone)
+struct CrashTests {
+    /// The worker's interval, which ARCHITECTURE leaves to it, and what a busy machine may add to a commit.
+    static let commitInterval: Int64 = 1_000_000_000
+    static let margin: Int64 = 1_500_000_000
+
+    @Test("after SIGKILL in the middle of 10,000 jobs all have run, twice only what ran or had just finished")
+    func sigkill() async throws {
+        try await Stand.with(partitions: 6) { stand in
+            let count = 10_000
+            let ids = (0..<count).map { "job-\($0)" }
+            try await stand.enqueue(
+                ids.enumerated().map { n, id in
+                    #"{"type":"t","id":"\#(id)","key":"key-\#(n % 500)","data":{"do":"sleep","seconds":0.003}}"#
+                }
+            )
+            let offsets = try await stand.oracle.records(of: stand.queue)
+                .reduce(into: [String: (partition: Int, offset: Int64)]()) { offsets, record in
+                    guard let id = record.header("ce_id"), let partition = record.partition else { return }
+                    offsets[id] = (partition, record.offset ?? -1)
+                }
+            let first = try stand.startWorker(concurrency: 4)
+            try await stand.ledger.waitFor(lines: 8_000, within: .seconds(90))
+            let killed = Ledger.monotonicNow
+            first.signal(SIGKILL)
+            #expect(try await first.outcome().code == 128 + SIGKILL)
+            // The handlers of a killed worker find their stdin closed, after the job in hand.
+            try await Self.waitForQuiet(stand.ledger)
+            let before = try stand.ledger.runs()
+            let committed = try await stand.oracle.positions(of: stand.queue, group: stand.group)
+                .reduce(into: [:]) { $0[$1.partition] = $1.committed ?? $1.low }
+
+            try await stand.workUntilIdle(within: .seconds(120))
+            let runs = try stand.ledger.runs()
+            #expect(Set(runs.ids) == Set(ids))
+            let earlier = Dictionary(before.map { ($0.start.id, $0) }) { $1 }
+            let again = runs.dropFirst(before.count).filter { earlier[$0.start.id] != nil }.map(\.start.id)
+            #expect(again.repeated.isEmpty)
+            for id in again {
+                let end = earlier[id]?.end?.at ?? .max
+                #expect(
+                    end > killed - Self.commitInterval - Self.margin,
+                    "\(id) ran again, though it was finished \((killed - end) / 1_000_000) ms before the kill"
+                )
+                let place = try #require(offsets[id])
+                #expect(place.offset >= committed[place.partition] ?? 0, "\(id) at \(place) is below the watermark")
+            }
+            #expect(try await stand.lag().isEmpty)
+        }
+    }
+
+    @Test("what finished beyond a job that takes long does not run again after SIGKILL")
+    func completionMap() async throws {
+        try await Stand.with(partitions: 1) { stand in
+            let release = stand.scratch.file("release")
+            try await stand.enqueue(
+                [#"{"type":"t","id":"long","key":"long","data":{"do":"wait","file":"\#(release.path)"}}"#]
+                    + (0..<500).map { #"{"type":"t","id":"\#($0)","key":"k\#($0)","data":{}}"# }
+            )
+            let first = try stand.startWorker(concurrency: 4)
+            try await stand.ledger.waitFor(lines: 1_001)
+            // Two commit intervals after the last job; the commit can't be seen from outside.
+            let done = Ledger.monotonicNow
+            try await eventually("finished jobs are committed") {
+                Ledger.monotonicNow > done + Self.commitInterval + Self.margin
+            }
+            first.signal(SIGKILL)
+            _ = try await first.outcome()
+            FileManager.default.createFile(atPath: release.path, contents: nil)
+            try await stand.workUntilIdle()
+            let repeated = try stand.ledger.runs().ids.repeated
+            #expect(repeated == ["long": 2])
+            #expect(try await stand.lag().isEmpty)
+        }
+    }
+
+    @Test("a second worker joins and the first leaves: nothing is lost, and no key's jobs run beside each other")
+    func handOver() async throws {
+        try await Stand.with(partitions: 8) { stand in
+            let keys = 60
+            let perKey = 100
+            try await stand.enqueue(
+                (0..<keys * perKey).map { n in
+                    #"{"type":"t","id":"\#(n)","key":"key-\#(n % keys)","data":{"do":"sleep","seconds":0.005}}"#
+                }
+            )
+            let first = try stand.startWorker(concurrency: 4)
+            try await stand.ledger.waitFor(lines: 2_000)
+            let joined = stand.scratch.file("second")
+            let second = try stand.startWorker(ledger: Ledger(file: joined), concurrency: 4, "--until-idle", "--json")
+            try await Ledger(file: joined).waitFor(lines: 1_500)
+            first.signal(SIGTERM)
+            let left = try await first.outcome(within: .seconds(40))
+            #expect(left.code == 0, "\(left)")
+            let ended = try await second.outcome(within: .seconds(120))
+            #expect(ended.code == 0, "\(ended)")
+
+            let runs = (try stand.ledger.runs() + Ledger(file: joined).runs()).sorted { $0.start.at < $1.start.at }
+            #expect(Set(runs.ids).count == keys * perKey)
+            #expect(runs.allSatisfy { $0.end != nil })
+            #expect(runs.overlaps { $0.start.key } == [])
+            #expect(runs.ids.repeated.isEmpty, "a hand-over in good order runs nothing twice")
+            for (key, runs) in Dictionary(grouping: runs, by: { $0.start.key ?? "" }) {
+                var seen: Set<Int> = []
+                let firsts = runs.ids.compactMap(Int.init).filter { seen.insert($0).inserted }
+                #expect(firsts == firsts.sorted(), "\(key)")
+            }
+            #expect(try await stand.lag().isEmpty)
+        }
+    }
+
+    @Test("a worker that is stopped during a job lets it finish, and another one goes on behind it")
+    func sigtermWaits() async throws {
+        try await Stand.with(partitions: 1) { stand in
+            try await stand.enqueue(
+                [#"{"type":"t","id":"slow","key":"k","data":{"do":"sleep","seconds":2}}"#]
+                    + (0..<5).map { #"{"type":"t","id":"\#($0)","key":"k","data":{}}"# }
+            )
+            let worker = try stand.startWorker()
+            try await stand.ledger.waitFor(lines: 1)
+            worker.signal(SIGTERM)
+            let outcome = try await worker.outcome(within: .seconds(30))
+            #expect(outcome.code == 0, "\(outcome)")
+            #expect(try stand.ledger.runs().map { $0.end != nil } == [true])
+            try await stand.workUntilIdle()
+            #expect(try stand.ledger.runs().ids == ["slow", "0", "1", "2", "3", "4"])
+        }
+    }
+
+    /// Waits until nobody has written for a second.
+    static func waitForQuiet(_ ledger: Ledger) async throws {
+        var last = -1
+        var since = Ledger.monotonicNow
+        try await eventually("the handlers of the killed worker end") {
+            let count = ledger.count
+            if count != last {
+                last = count
+                since = Ledger.monotonicNow
+            }
+            return Ledger.monotonicNow > since + 1_000_000_000
+        }
+    }
+}
