@@ -11,7 +11,7 @@ struct CrashTests {
 
     @Test("after SIGKILL in the middle of 10,000 jobs all have run, twice only what ran or had just finished")
     func sigkill() async throws {
-        try await Stand.with(partitions: 6) { stand in
+        try await Stand.withGroups(partitions: 6) { stand in
             let count = 10_000
             let ids = (0..<count).map { "job-\($0)" }
             try await stand.enqueue(
@@ -56,7 +56,7 @@ struct CrashTests {
 
     @Test("what finished beyond a job that takes long does not run again after SIGKILL")
     func completionMap() async throws {
-        try await Stand.with(partitions: 1) { stand in
+        try await Stand.withGroups(partitions: 1) { stand in
             let release = stand.scratch.file("release")
             try await stand.enqueue(
                 [#"{"type":"t","id":"long","key":"long","data":{"do":"wait","file":"\#(release.path)"}}"#]
@@ -71,7 +71,7 @@ struct CrashTests {
             }
             first.signal(SIGKILL)
             _ = try await first.outcome()
-            FileManager.default.createFile(atPath: release.path, contents: nil)
+            try Data().write(to: release)
             try await stand.workUntilIdle()
             let repeated = try stand.ledger.runs().ids.repeated
             #expect(repeated == ["long": 2])
@@ -81,7 +81,7 @@ struct CrashTests {
 
     @Test("a second worker joins and the first leaves: nothing is lost, and no key's jobs run beside each other")
     func handOver() async throws {
-        try await Stand.with(partitions: 8) { stand in
+        try await Stand.withGroups(partitions: 8) { stand in
             let keys = 60
             let perKey = 100
             try await stand.enqueue(
@@ -92,6 +92,7 @@ struct CrashTests {
             let first = try stand.startWorker(concurrency: 4)
             try await stand.ledger.waitFor(lines: 2_000)
             let joined = stand.scratch.file("second")
+            let change = Ledger.monotonicNow
             let second = try stand.startWorker(ledger: Ledger(file: joined), concurrency: 4, "--until-idle", "--json")
             try await Ledger(file: joined).waitFor(lines: 1_500)
             first.signal(SIGTERM)
@@ -104,7 +105,16 @@ struct CrashTests {
             #expect(Set(runs.ids).count == keys * perKey)
             #expect(runs.allSatisfy { $0.end != nil })
             #expect(runs.overlaps { $0.start.key } == [])
-            #expect(runs.ids.repeated.isEmpty, "a hand-over in good order runs nothing twice")
+            // A Kafka takes the commit of a member that gives its partitions away. The embedded broker refuses it: what
+            // finished since the last commit runs again.
+            var earlier: [String: Ledger.Run] = [:]
+            for run in runs {
+                if let end = earlier[run.start.id]?.end?.at {
+                    let isRecent = end > change - Self.commitInterval - Self.margin
+                    #expect(isRecent && !Stand.isExternal, "\(run.start.id) ran again")
+                }
+                earlier[run.start.id] = run
+            }
             for (key, runs) in Dictionary(grouping: runs, by: { $0.start.key ?? "" }) {
                 var seen: Set<Int> = []
                 let firsts = runs.ids.compactMap(Int.init).filter { seen.insert($0).inserted }

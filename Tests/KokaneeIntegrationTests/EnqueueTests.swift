@@ -40,7 +40,7 @@ struct EnqueueTests {
             #expect(records[0].header("ce_source")?.isEmpty == false)
             #expect(records[0].header("content-type") == "application/json")
             let time = try #require(records[0].header("ce_time"))
-            let date = try Date(time, strategy: .iso8601.time(includingFractionalSeconds: true))
+            let date = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(time)
             #expect((before...Ledger.wallNow).contains(Int64((date.timeIntervalSince1970 * 1000).rounded())), "\(time)")
         }
     }

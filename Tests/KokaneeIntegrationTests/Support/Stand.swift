@@ -38,16 +38,43 @@ final class Stand: Sendable {
             bootstrapServers = try await TestCluster.shared(.server).bootstrapServers
         }
         let stand = try Stand(queue: TestCluster.uniqueName("jobs"), bootstrapServers: bootstrapServers)
-        defer { stand.scratch.remove() }
-        do {
+        try await stand.run { stand in
             if let ladder { try await stand.createTopics(partitions: partitions, ladder: ladder) }
             try await body(stand)
-            await stand.endAll()
+        }
+    }
+
+    /// Runs `body` with a new queue on a broker whose groups work as Kafka's do: they notice that a member died, and let
+    /// one that must give its partitions away finish first. The shared one can't: this is a process of `kokanee broker`.
+    static func withGroups(partitions: Int, ladder: String = "1s", _ body: (Stand) async throws -> Void) async throws {
+        if isExternal { return try await with(partitions: partitions, ladder: ladder, body) }
+        let queue = TestCluster.uniqueName("jobs")
+        let scratch = try Scratch()
+        defer { scratch.remove() }
+        let broker = try KokaneeProcess(
+            ["broker", "--queue", queue, "--partitions", "\(partitions)", "--ladder", ladder],
+            scratch: scratch
+        )
+        defer { broker.signal(SIGKILL) }
+        try await eventually("the embedded broker says where it is") { broker.output.contains("\n") }
+        let servers = broker.output.prefix { $0 != "\n" }.dropFirst("bootstrap.servers=".count)
+        let stand = try Stand(queue: queue, bootstrapServers: String(servers))
+        try await stand.run(body)
+    }
+
+    /// Whether tests run against a Kafka that somebody else started.
+    static var isExternal: Bool { ProcessInfo.processInfo.environment["KOKANEE_TEST_BOOTSTRAP"] != nil }
+
+    private func run(_ body: (Stand) async throws -> Void) async throws {
+        defer { scratch.remove() }
+        do {
+            try await body(self)
+            await endAll()
         } catch {
-            let story = stand.processes.withLock { $0 }.map { process in
+            let story = processes.withLock { $0 }.map { process in
                 "kokanee \(process.arguments.joined(separator: " "))\nstderr: \(process.error.suffix(3000))"
             }
-            await stand.endAll()
+            await endAll()
             throw StandError("\(error)\n" + story.suffix(6).joined(separator: "\n"))
         }
     }
@@ -125,6 +152,17 @@ final class Stand: Sendable {
         let seconds: Double
     }
 
+    /// What a worker did until there was nothing more to do; its description is for a failed expectation's comment.
+    @dynamicMemberLookup
+    struct Worked: CustomStringConvertible {
+        let summary: Summary
+        let outcome: Outcome
+
+        var description: String { outcome.description }
+
+        subscript<T>(dynamicMember path: KeyPath<Summary, T>) -> T { summary[keyPath: path] }
+    }
+
     /// Works the queue until there is nothing more to do.
     ///
     /// - Throws: where the worker fails or takes longer than `limit`.
@@ -134,7 +172,7 @@ final class Stand: Sendable {
         concurrency: Int = 4,
         flags: [String] = [],
         within limit: Duration = .seconds(60)
-    ) async throws -> Summary {
+    ) async throws -> Worked {
         let file = scratch.file("handler-\(UUID().uuidString).py")
         try Data(program.utf8).write(to: file)
         let outcome = try await start(
@@ -144,7 +182,7 @@ final class Stand: Sendable {
             ] + flags
         ).outcome(within: limit)
         guard outcome.code == 0 else { throw StandError("\(outcome)") }
-        return try outcome.object(Summary.self)
+        return Worked(summary: try outcome.object(Summary.self), outcome: outcome)
     }
 
     // MARK: - What became of the jobs
