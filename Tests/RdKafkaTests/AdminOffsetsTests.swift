@@ -1,3 +1,4 @@
+import Foundation
 import RdKafka
 import TestSupport
 import Testing
@@ -29,15 +30,12 @@ struct AdminOffsetsTests {
         let group = TestCluster.uniqueName("group")
         let script = """
             import sys
-            from confluent_kafka import Consumer, TopicPartition
-            from kafka import KafkaAdminClient
+            from kafka import KafkaAdminClient, OffsetAndMetadata, TopicPartition
             servers, group, topic = sys.argv[1:]
-            # confluent_kafka reads beyond the end of metadata.
-            before = KafkaAdminClient(bootstrap_servers=servers).list_group_offsets(group)
-            for partition, committed in before.items():
+            admin = KafkaAdminClient(bootstrap_servers=servers)
+            for partition, committed in admin.list_group_offsets([group])[group].items():
                 print(partition.topic, partition.partition, committed.offset, committed.metadata)
-            consumer = Consumer({'bootstrap.servers': servers, 'group.id': group})
-            consumer.commit(offsets=[TopicPartition(topic, 0, 42, metadata='theirs')], asynchronous=False)
+            admin.alter_group_offsets(group, {TopicPartition(topic, 0): OffsetAndMetadata(42, 'theirs', -1)})
             """
         let ours = [one: CommittedOffset(offset: 5, metadata: "ours")]
         #expect(try await cluster.admin.alterOffsets(group: group, ours).isEmpty)
@@ -103,12 +101,12 @@ struct AdminOffsetsTests {
     func byTimestamp() async throws {
         let cluster = try await TestCluster.shared(.server)
         let partition = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
-        for (value, time) in [("a", 1_700_000_001_000), ("b", 1_700_000_002_000), ("c", 1_700_000_003_000)] {
-            try await cluster.produce([value], to: partition, timestamp: Int64(time))
+        // Not long ago, or retention would take them away.
+        let start = Int64(Date().timeIntervalSince1970 * 1000) - 60_000
+        for (value, time) in [("a", start), ("b", start + 1000), ("c", start + 2000)] {
+            try await cluster.produce([value], to: partition, timestamp: time)
         }
-        let wanted: [Int64: Int64] = [
-            0: 0, 1_700_000_001_000: 0, 1_700_000_001_001: 1, 1_700_000_003_000: 2, 1_700_000_003_001: 3,
-        ]
+        let wanted: [Int64: Int64] = [0: 0, start: 0, start + 1: 1, start + 1000: 1, start + 2000: 2, start + 2001: 3]
         for (time, offset) in wanted {
             let found = try await cluster.admin.listOffsets([partition], .timestamp(time))
             #expect(found == [partition: offset], "at \(time): \(found)")

@@ -13,7 +13,7 @@ public enum Oracle {
         try await run("kcat", arguments, input: input)
     }
 
-    /// Runs a Python script in which `confluent_kafka` can be imported, and returns its stdout.
+    /// Runs a Python script in which `confluent_kafka` and `kafka` can be imported, and returns its stdout.
     public static func python(_ script: String, _ arguments: [String] = []) async throws -> String {
         let python = ProcessInfo.processInfo.environment["KOKANEE_ORACLE_PYTHON"] ?? "python3"
         return try await run(python, ["-c", script] + arguments)

@@ -191,11 +191,15 @@ public final class Worker: Sendable {
     private func consumerConfiguration(_ layout: Layout) -> ClientConfiguration {
         var client = client
         // Per partition: the main topic's share the budget, the rungs' are mostly short.
-        let kilobytes = max(256, configuration.prefetchBytes / 1024 / max(1, layout.partitions))
+        let records = max(500, configuration.prefetchedRecords / max(1, layout.partitions))
+        let kilobytes = max(256, configuration.prefetchedBytes / 1024 / max(1, layout.partitions))
         let defaults = [
-            "queued.max.messages.kbytes": "\(kilobytes)",
+            "queued.min.messages": "\(min(records, 10_000_000))",
+            "queued.max.messages.kbytes": "\(min(kilobytes, 2_097_151))",
             "session.timeout.ms": "15000",
             "fetch.error.backoff.ms": "100",
+            // What `kokanee status`, and Kafka's own tools, call the member.
+            "client.id": control.name,
         ]
         client.properties.merge(defaults) { set, _ in set }
         // The earliest, never the latest: what was enqueued before the group's first worker is work, too.

@@ -47,8 +47,11 @@ public struct WorkerConfiguration: Sendable {
     /// Offsets between a partition's oldest unfinished job and its newest. Default 10,000: a job that hangs stops its
     /// partition after that many.
     public var maximumGap: Int64 = 10_000
-    /// Memory for records that are fetched and not read yet, over all partitions of the main topic. Default 64 MiB.
-    public var prefetchBytes = 64 << 20
+    /// Records that are fetched and not read yet, over all partitions of the main topic. Default 100,000, which for
+    /// small jobs is about 50 MB; fewer, and a fast worker may wait for the broker in between.
+    public var prefetchedRecords = 100_000
+    /// Bytes of their payloads and keys. Default 64 MiB.
+    public var prefetchedBytes = 64 << 20
     /// Kafka's static membership: a worker that is back within the session timeout gets its partitions without a
     /// rebalance. Unique in the group. Default none.
     public var groupInstanceID: String?

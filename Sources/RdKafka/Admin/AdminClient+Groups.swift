@@ -8,7 +8,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "listing groups"
-            try session.refuseEmbeddedBroker(operation, deadline)
             return try session.retrying(until: deadline) { session throws(KafkaError) in
                 try session.request(
                     RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPS,
@@ -40,7 +39,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "describing group \(id)"
-            try session.refuseEmbeddedBroker(operation, deadline)
             return try session.retrying(until: deadline) { session throws(KafkaError) in
                 try session.request(
                     RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
@@ -73,7 +71,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         _ = try await session.run { session throws(KafkaError) in
             let operation = "deleting group \(id)"
-            try session.refuseEmbeddedBroker(operation, deadline)
             try session.retrying(until: deadline) { session throws(KafkaError) in
                 var deletion = rd_kafka_DeleteGroup_new(id)
                 defer { rd_kafka_DeleteGroup_destroy(deletion) }

@@ -103,7 +103,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "deleting offsets of group \(group)"
-            try session.refuseEmbeddedBroker(operation, deadline)
             return try session.retrying(until: deadline) { session throws(KafkaError) in
                 let list = TopicPartitionList(partitions)
                 var deletion = rd_kafka_DeleteConsumerGroupOffsets_new(group, list.pointer)

@@ -14,7 +14,6 @@ extension AdminClient {
         guard !topics.isEmpty else { return [:] }
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
-            try session.refuseEmbeddedBroker(Self.operation("creating", topics: topics.map(\.name)), deadline)
             var failures: [String: KafkaError]
             do throws(KafkaError) {
                 failures = try Self.create(topics, session, deadline)
@@ -43,7 +42,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = Self.operation("deleting", topics: names)
-            try session.refuseEmbeddedBroker(operation, deadline)
             var deletions = names.map { rd_kafka_DeleteTopic_new($0) }
             defer { rd_kafka_DeleteTopic_destroy_array(&deletions, deletions.count) }
             return try session.request(
@@ -70,7 +68,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "describing the configs of topic \(topic)"
-            try session.refuseEmbeddedBroker(operation, deadline)
             var resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic)
             defer { rd_kafka_ConfigResource_destroy(resource) }
             return try session.request(
@@ -105,7 +102,6 @@ extension AdminClient {
         let deadline = Deadline(after: timeout)
         return try await session.run { session throws(KafkaError) in
             let operation = "deleting records of \(offsets.count) partitions"
-            try session.refuseEmbeddedBroker(operation, deadline)
             let list = TopicPartitionList(capacity: offsets.count)
             for (partition, offset) in offsets { list.add(partition, offset: offset) }
             var deletion = rd_kafka_DeleteRecords_new(list.pointer)

@@ -90,7 +90,8 @@ final class AdminSession: Sendable {
         try trouble.client(configuration.with(required: ["allow.auto.create.topics": "true"]))
     }
 
-    /// Fails what the embedded broker can't do, which librdkafka would wait for until the timeout.
+    /// Fails what the embedded broker can't do: librdkafka would wait for an answer, or for a controller, until the
+    /// timeout.
     func refuseEmbeddedBroker(_ operation: String, _ deadline: Deadline) throws(KafkaError) {
         let client = main
         guard let id = rd_kafka_clusterid(client.pointer, max(deadline.remaining.wholeMilliseconds, 1)) else { return }
@@ -118,6 +119,8 @@ extension AdminSession {
         send: (_ client: OpaquePointer, _ options: OpaquePointer, _ queue: OpaquePointer) -> Void,
         read: (_ event: OpaquePointer) throws(KafkaError) -> R
     ) throws(KafkaError) -> R {
+        // Commits by another name are the one request here that it knows.
+        if api != RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS { try refuseEmbeddedBroker(operation, deadline) }
         let client = main
         let queue = rd_kafka_queue_new(client.pointer)!
         defer { rd_kafka_queue_destroy(queue) }

@@ -1,0 +1,117 @@
+internal import RdKafka
+
+/// What was found out about a queue, and what follows from it.
+struct QueueSnapshot {
+    /// One partition of the main topic or of a rung.
+    struct Log {
+        let low: Int64
+        let end: Int64
+        let committed: CommittedOffset?
+        let metadata: CommitMetadata?
+
+        init(low: Int64, end: Int64, committed: CommittedOffset?) {
+            self.low = low
+            self.end = max(low, end)
+            self.committed = committed
+            metadata = committed.flatMap { CommitMetadata(text: $0.metadata, above: $0.offset) }
+        }
+
+        /// Where a worker would begin: the committed offset, or what the log still has.
+        var start: Int64 {
+            guard let committed, (low...end).contains(committed.offset) else { return low }
+            return committed.offset
+        }
+
+        var waiting: Int64 {
+            end - start - (metadata?.completed.count(in: start..<end) ?? 0)
+        }
+
+        /// The offsets among which the oldest unfinished record is; nil where there is none.
+        var unfinished: Range<Int64>? {
+            let first = metadata?.completed.firstUnfinished(from: start) ?? start
+            return first < end ? first..<end : nil
+        }
+    }
+
+    let queue: Queue
+    let takenAt: Int64
+    let membership: GroupMembership
+    /// Of the main topic and of the rungs.
+    var logs: [TopicPartition: Log] = [:]
+    /// The rungs' topics with their delays in milliseconds.
+    var rungs: [String: Int64] = [:]
+    var dead: Int64 = 0
+    /// The oldest unfinished job of each main partition that has one.
+    var oldest: [TopicPartition: QueueStatus.Job] = [:]
+
+    /// - Parameter limit: for how many milliseconds a watermark may stand still.
+    func status(stalledAfter limit: Int64) -> QueueStatus {
+        let owners = owners(freshFor: limit)
+        let mainLogs = logs.filter { $0.key.topic == queue.mainTopic }.sorted { $0.key < $1.key }
+        let partitions = mainLogs.map { partition, log in
+            QueueStatus.Partition(
+                partition: partition.partition,
+                committed: log.committed?.offset,
+                end: log.end,
+                waiting: log.waiting,
+                owner: owners[partition]
+            )
+        }
+        return QueueStatus(
+            queue: queue.name,
+            group: queue.group,
+            takenAt: takenAt,
+            partitions: partitions,
+            retrying: rungs.sorted { ($0.value, $0.key) < ($1.value, $1.key) }.map { topic, _ in
+                QueueStatus.Rung(
+                    name: String(topic.dropFirst("\(queue.name).retry.".count)),
+                    waiting: logs.reduce(0) { $0 + ($1.key.topic == topic ? $1.value.waiting : 0) }
+                )
+            },
+            dead: dead,
+            oldest: oldest.min { ($0.value.timestamp, $0.key) < ($1.value.timestamp, $1.key) }?.value,
+            workers: workers(freshFor: limit),
+            membersAreKnown: membership != .unknown,
+            stalls: mainLogs.compactMap { stall(of: $0, $1, owner: owners[$0], after: limit) },
+            circuit: .closed
+        )
+    }
+
+    private func stall(
+        of partition: TopicPartition,
+        _ log: Log,
+        owner: String?,
+        after limit: Int64
+    ) -> QueueStatus.Stall? {
+        guard log.waiting > 0, let job = oldest[partition] else { return nil }
+        // A partition that was idle for hours has not stalled when its first job comes.
+        let still = takenAt - max(log.metadata?.movedAt ?? .min, job.timestamp)
+        guard still > limit else { return nil }
+        return QueueStatus.Stall(
+            partition: partition.partition,
+            milliseconds: still,
+            job: job,
+            owner: owner,
+            lastOwner: log.metadata?.owner
+        )
+    }
+
+    private func owners(freshFor limit: Int64) -> [TopicPartition: String] {
+        switch membership {
+        case .members: membership.owners
+        case .unknown: logs.compactMapValues { freshOwner(of: $0, limit) }
+        }
+    }
+
+    private func workers(freshFor limit: Int64) -> Int {
+        switch membership {
+        case .members(let members): members.count
+        case .unknown: Set(logs.values.compactMap { freshOwner(of: $0, limit) }).count
+        }
+    }
+
+    private func freshOwner(of log: Log, _ limit: Int64) -> String? {
+        guard let metadata = log.metadata, takenAt - metadata.movedAt <= limit else { return nil }
+        return metadata.owner
+    }
+}

@@ -1,0 +1,116 @@
+/// How a queue stands: what waits, on which rung, what is dead, who works it, and what does not move.
+///
+/// Counts are of offsets, as Kafka's own tools count lag: where a topic was written by transactions their markers
+/// count too. The numbers were asked for one after the other, while workers may have gone on.
+public struct QueueStatus: Sendable, Hashable {
+    /// One partition of the main topic.
+    public struct Partition: Sendable, Hashable {
+        public let partition: Int32
+        /// The group's committed offset; nil where it has none.
+        public let committed: Int64?
+        /// The offset behind the last record.
+        public let end: Int64
+        /// Records at or above the committed offset that are not finished and that retention has left.
+        public let waiting: Int64
+        /// The member that works it; nil where nobody is known to. See ``QueueStatus/membersAreKnown``.
+        public let owner: String?
+
+        public init(partition: Int32, committed: Int64?, end: Int64, waiting: Int64, owner: String?) {
+            self.partition = partition
+            self.committed = committed
+            self.end = end
+            self.waiting = waiting
+            self.owner = owner
+        }
+    }
+
+    /// A rung and the jobs that wait on it.
+    public struct Rung: Sendable, Hashable {
+        /// The delay's text, such as `1m`.
+        public let name: String
+        public let waiting: Int64
+
+        public init(name: String, waiting: Int64) {
+            self.name = name
+            self.waiting = waiting
+        }
+    }
+
+    /// The job at a partition's watermark: the oldest that is not finished.
+    public struct Job: Sendable, Hashable {
+        public let offset: Int64
+        public let id: String
+        public let type: String
+        /// Milliseconds since the epoch.
+        public let timestamp: Int64
+
+        public init(offset: Int64, id: String, type: String, timestamp: Int64) {
+            self.offset = offset
+            self.id = id
+            self.type = type
+            self.timestamp = timestamp
+        }
+    }
+
+    /// A partition of the main topic that has work, and whose watermark does not move.
+    public struct Stall: Sendable, Hashable {
+        public let partition: Int32
+        /// For how many milliseconds the watermark has stood still.
+        public let milliseconds: Int64
+        /// The job that holds it.
+        public let job: Job
+        /// Nil where nobody is known to work the partition.
+        public let owner: String?
+        /// Who committed the partition's offset last, `host:pid`; nil where that was no worker of Kokanee.
+        public let lastOwner: String?
+
+        public init(partition: Int32, milliseconds: Int64, job: Job, owner: String?, lastOwner: String?) {
+            self.partition = partition
+            self.milliseconds = milliseconds
+            self.job = job
+            self.owner = owner
+            self.lastOwner = lastOwner
+        }
+    }
+
+    /// Whether the queue's workers take in work. Only `closed` for now.
+    public struct Circuit: Sendable, Hashable, CustomStringConvertible {
+        enum State: String {
+            case closed
+        }
+
+        let state: State
+
+        /// Jobs run.
+        public static let closed = Circuit(state: .closed)
+
+        public var description: String { state.rawValue }
+    }
+
+    public let queue: String
+    public let group: String
+    /// When it was asked for, in milliseconds since the epoch.
+    public let takenAt: Int64
+    /// The main topic's partitions, in their order.
+    public let partitions: [Partition]
+    /// The rungs that the cluster has, from the shortest; also those of an earlier ladder.
+    public let retrying: [Rung]
+    /// Dead letters that were neither retried nor discarded.
+    public let dead: Int64
+    /// The oldest unfinished job in the main topic; nil where none waits.
+    public let oldest: Job?
+    /// Members of the group; where the broker can't describe groups, as the embedded one can't, the workers whose
+    /// commits have moved a watermark within the time after which a partition counts as stalled.
+    public let workers: Int
+    /// Whether the broker described the group: ``workers`` and owners are guesses from commits otherwise.
+    public let membersAreKnown: Bool
+    /// In the partitions' order.
+    public let stalls: [Stall]
+    public let circuit: Circuit
+
+    /// Unfinished records of the main topic.
+    public var waiting: Int64 { partitions.reduce(0) { $0 + $1.waiting } }
+
+    /// For how long the oldest unfinished job of the main topic has waited; nil where none does.
+    public var oldestWaitingMilliseconds: Int64? { oldest.map { max(0, takenAt - $0.timestamp) } }
+}

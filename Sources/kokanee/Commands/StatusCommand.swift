@@ -1,0 +1,49 @@
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    static let status = Command(
+        name: "status",
+        summary: "Shows how queues stand: what waits, what is dead, what is stuck.",
+        discussion: """
+            Without QUEUE all queues on the cluster. A partition is stalled when it has work and its watermark does not \
+            move; the job that holds it is named. Where the broker can't describe groups, as the embedded one can't, \
+            workers are told from their last commits.
+            """,
+        examples: [
+            .init("kokanee status", "every queue"),
+            .init("kokanee status orders -v", "with each partition"),
+            .init("kokanee status orders --json | jq .waiting", "for programs"),
+        ],
+        arguments: [Argument("QUEUE", minimum: 0, "the queue")],
+        options: [
+            .value("group", "GROUP", "the consumer group of the queue", default: "kokanee.QUEUE"),
+            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
+        ],
+        run: runStatus
+    )
+
+    private static func runStatus(_ context: Context) async throws {
+        let values = context.values
+        let group = values.string("group")
+        let stalledAfter = try values.duration("stalled-after") ?? .seconds(60)
+        let named = try context.arguments.map { try values.queue($0, group: group) }
+        guard group == nil || !named.isEmpty else { throw values.error("--group is for one QUEUE") }
+        let reader = try StatusReader(try await context.connect().configuration)
+        let queues = named.isEmpty ? try await reader.queues().map { try Queue($0) } : named
+        guard !queues.isEmpty else {
+            context.console.say("there are no queues; create one with: kokanee topics create QUEUE")
+            return
+        }
+        for (index, queue) in queues.enumerated() {
+            let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
+            if context.console.isJSON {
+                try context.console.print(StatusReport(status).json)
+            } else {
+                if index > 0 { try context.console.print("") }
+                let isVerbose = context.console.verbosity == .verbose
+                try context.console.print(StatusReport(status).text(showsPartitions: isVerbose))
+            }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+internal import Kokanee
+
+/// The command line that brings back the offsets that a reset takes away.
+struct UndoCommand {
+    /// For a POSIX shell, on one line. Where a property of this command line is a secret it is not repeated: `…`
+    /// stands for it.
+    let text: String
+
+    init(_ reset: OffsetReset, _ values: OptionValues) {
+        let old = Dictionary(uniqueKeysWithValues: reset.partitions.map { ($0.partition, $0.old) })
+        var words = [Program.name]
+        for (flag, name) in [("-b", "bootstrap-server"), ("-F", "command-config")] {
+            if let value = values.string(name) { words += [flag, value] }
+        }
+        for property in values.strings("property") {
+            words += ["-X", Self.withoutSecret(property)]
+        }
+        words += ["replay", reset.queue.name, "--reset", "--offsets", PartitionRanges.text(old)]
+        if let group = values.string("group") { words += ["--group", group] }
+        words.append("--execute")
+        text = words.map(Self.quoted).joined(separator: " ")
+    }
+
+    private static func withoutSecret(_ property: String) -> String {
+        guard let name = property.split(separator: "=", maxSplits: 1).first,
+            ["password", "secret", "pem", "oauth"].contains(where: { name.contains($0) })
+        else { return property }
+        return "\(name)=…"
+    }
+
+    private static func quoted(_ word: String) -> String {
+        let isPlain = word.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "-_./:,=@%+".utf8.contains(byte)
+            }
+        }
+        guard !isPlain || word.isEmpty else { return word }
+        return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+    }
+}

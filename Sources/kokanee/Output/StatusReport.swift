@@ -1,0 +1,126 @@
+internal import Kokanee
+
+/// A queue's status, for people and for programs.
+struct StatusReport {
+    /// Up to so many partitions are shown without being asked for.
+    private static let fewPartitions = 12
+    /// Stalled partitions that are told one by one.
+    private static let mostStalls = 20
+
+    private let status: QueueStatus
+
+    init(_ status: QueueStatus) {
+        self.status = status
+    }
+
+    // MARK: - For people
+
+    func text(showsPartitions: Bool) -> String {
+        var lines = ["\(status.queue)  group \(status.group)  circuit \(status.circuit)".onOneLine]
+        let retrying = status.retrying.reduce(0) { $0 + $1.waiting }
+        let rungs = status.retrying.map { "\($0.name) \($0.waiting)" }.joined(separator: "  ")
+        let oldest = status.oldestWaitingMilliseconds.map { "oldest \(Self.age($0))" }
+        lines += Self.aligned([
+            ("waiting", "\(status.waiting)", oldest ?? ""),
+            ("retrying", "\(retrying)", rungs),
+            ("dead", "\(status.dead)", status.dead > 0 ? "kokanee dlq list \(status.queue)" : ""),
+            ("workers", "\(status.workers)", status.membersAreKnown ? "" : "as told by their last commits"),
+            ("stalled", "\(status.stalls.count)", ""),
+        ])
+        lines += status.stalls.prefix(Self.mostStalls).map { "  \(reason($0).onOneLine)" }
+        if status.stalls.count > Self.mostStalls {
+            lines.append("  and \(status.stalls.count - Self.mostStalls) more partitions")
+        }
+        if showsPartitions || status.partitions.count <= Self.fewPartitions {
+            lines += partitions.text().split(separator: "\n").map { "  \($0)" }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Why a partition counts as stalled, and whose turn it is.
+    private func reason(_ stall: QueueStatus.Stall) -> String {
+        let age = Self.age(max(0, status.takenAt - stall.job.timestamp))
+        let job = "job \(stall.job.id) of type \(stall.job.type), \(age) old, at offset \(stall.job.offset)"
+        let last = stall.lastOwner.map { "; the last to commit was \($0)" } ?? ""
+        let owner =
+            switch (stall.owner, status.membersAreKnown) {
+            case (let owner?, _): "\(owner) works the partition"
+            case (nil, true): "no worker has the partition\(last)"
+            case (nil, false): "whether a worker has the partition, this broker can't tell\(last)"
+            }
+        let still = Self.age(stall.milliseconds)
+        return "! partition \(stall.partition) has not moved for \(still): held by \(job); \(owner)"
+    }
+
+    private var partitions: Table {
+        var table = Table([
+            .number("partition"), .number("committed"), .number("end"), .number("waiting"), .text("owner"),
+        ])
+        for partition in status.partitions {
+            table.add([
+                "\(partition.partition)", partition.committed.map { "\($0)" } ?? "-", "\(partition.end)",
+                "\(partition.waiting)", partition.owner ?? "-",
+            ])
+        }
+        return table
+    }
+
+    private static func aligned(_ rows: [(name: String, number: String, note: String)]) -> [String] {
+        let names = rows.map(\.name.count).max() ?? 0
+        let numbers = rows.map(\.number.count).max() ?? 0
+        return rows.map { row in
+            let name = row.name + String(repeating: " ", count: names - row.name.count)
+            let number = String(repeating: " ", count: numbers - row.number.count) + row.number
+            return "  \(name)  \(number)\(row.note.isEmpty ? "" : "  \(row.note)")"
+        }
+    }
+
+    /// The two largest units, which is as much as people read: `2h5m`, `3d1h`, `40s`, `250ms`.
+    static func age(_ milliseconds: Int64) -> String {
+        let units: [(name: String, milliseconds: Int64)] = [
+            ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+        ]
+        guard let first = units.firstIndex(where: { milliseconds >= $0.milliseconds }) else { return "0s" }
+        let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: units[first].milliseconds)
+        let text = "\(whole)\(units[first].name)"
+        guard first < 3 else { return text }
+        let next = rest / units[first + 1].milliseconds
+        return next > 0 ? "\(text)\(next)\(units[first + 1].name)" : text
+    }
+
+    // MARK: - For programs
+
+    var json: JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("queue", status.queue)
+        object.add("group", status.group)
+        object.add("waiting", status.waiting)
+        var retrying = JSONObjectWriter()
+        for rung in status.retrying { retrying.add(rung.name, rung.waiting) }
+        object.add("retrying", object: retrying)
+        object.add("dead", status.dead)
+        if let oldest = status.oldestWaitingMilliseconds {
+            object.add("oldestWaitingSeconds", Double(oldest) / 1000)
+        } else {
+            object.addNull("oldestWaitingSeconds")
+        }
+        object.add("workers", status.workers)
+        object.add("stalledPartitions", integers: status.stalls.map(\.partition))
+        object.add("circuit", status.circuit.description)
+        object.add("partitions", objects: status.partitions.map(Self.json))
+        return object
+    }
+
+    private static func json(_ partition: QueueStatus.Partition) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("partition", partition.partition)
+        object.add("committed", orNull: partition.committed)
+        object.add("end", partition.end)
+        if let owner = partition.owner {
+            object.add("owner", owner)
+        } else {
+            object.addNull("owner")
+        }
+        return object
+    }
+}
