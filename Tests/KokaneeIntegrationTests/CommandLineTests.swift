@@ -6,7 +6,8 @@ import Testing
 @Suite(.besideOthers)
 struct CommandLineTests {
     static let commands = [
-        [], ["broker"], ["topics"], ["topics", "create"], ["topics", "show"], ["enqueue"], ["work"],
+        [], ["broker"], ["topics"], ["topics", "create"], ["topics", "show"], ["enqueue"], ["work"], ["status"],
+        ["replay"], ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"],
     ]
 
     @Test("--help works on every command and shows examples", arguments: commands)
@@ -41,7 +42,8 @@ struct CommandLineTests {
         "no broker is 69 within seconds, and the address is named",
         arguments: [
             ["enqueue", "q", "--type", "t"], ["work", "q", "--exec", "true"], ["topics", "create", "q"],
-            ["topics", "show", "q"],
+            ["topics", "show", "q"], ["status"], ["status", "q"], ["replay", "q", "--reset", "--to-latest"],
+            ["dlq", "list", "q"], ["dlq", "retry", "q", "--all", "--execute"],
         ]
     )
     func noBroker(words: [String]) async throws {
@@ -57,12 +59,12 @@ struct CommandLineTests {
 
     @Test(
         "a queue that does not exist is 1, and the command that makes it is named",
-        arguments: [["enqueue", "--type", "t"], ["work", "--exec", "true"], ["topics", "show"]]
+        arguments: [["enqueue", "--type", "t"], ["work", "--exec", "true"], ["topics", "show"], ["dlq", "list"]]
     )
     func noQueue(words: [String]) async throws {
         try await Stand.with(ladder: nil) { stand in
             var words = words
-            words.insert(stand.queue, at: words[0] == "topics" ? 2 : 1)
+            words.insert(stand.queue, at: ["topics", "dlq"].contains(words[0]) ? 2 : 1)
             let outcome = try await stand.start(words).outcome(within: .seconds(30))
             #expect(outcome.code == 1, "\(outcome)")
             #expect(outcome.error.contains("kokanee topics create \(stand.queue)"), "\(outcome)")

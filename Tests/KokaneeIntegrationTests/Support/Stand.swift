@@ -114,6 +114,15 @@ final class Stand: Sendable {
         try await start(arguments, input: input).outcome(within: limit)
     }
 
+    /// Runs a line as somebody would who typed it, where `kokanee` is the tool; it must end with 0.
+    func shell(_ line: String) async throws -> String {
+        let directory = try KokaneeProcess.binary().deletingLastPathComponent().path
+        return try await Oracle.run(
+            "sh",
+            ["-c", "export PATH='\(directory)':$PATH KOKANEE_BOOTSTRAP_SERVER='\(bootstrapServers)'; \(line)"]
+        )
+    }
+
     /// Enqueues lines of newline-delimited JSON.
     func enqueue(_ lines: [String]) async throws {
         let outcome = try await kokanee(
