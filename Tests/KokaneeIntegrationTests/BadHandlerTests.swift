@@ -49,7 +49,12 @@ struct BadHandlerTests {
         try await Stand.with { stand in
             try await stand.enqueue([#"{"type":"t","id":"waits","data":{}}"#])
             let outcome = try await stand.kokanee(
-                "work", stand.queue, "--handler", "/nonexistent/handler", "--until-idle", within: .seconds(30)
+                "work",
+                stand.queue,
+                "--handler",
+                "/nonexistent/handler",
+                "--until-idle",
+                within: .seconds(30)
             )
             #expect(outcome.code == 1, "\(outcome)")
             #expect(outcome.error.contains("/nonexistent/handler"), "\(outcome)")
@@ -71,7 +76,12 @@ struct BadHandlerTests {
                 [0, 1, 65, 75].map { #"{"type":"exit.\#($0)","id":"job-\#($0)","key":"key \#($0)","data":\#($0)}"# }
             )
             let outcome = try await stand.kokanee(
-                "work", stand.queue, "--exec", command, "--until-idle", "--json"
+                "work",
+                stand.queue,
+                "--exec",
+                command,
+                "--until-idle",
+                "--json"
             )
             #expect(outcome.code == 0, "\(outcome)")
             let summary = try outcome.object(Stand.Summary.self)

@@ -26,10 +26,19 @@ struct BadRecordTests {
         ("twice", record(bytes: ["ce_id": Data("one".utf8)], ["ce_id": Data("two".utf8)])),
         ("100 kB in one", record(bytes: ["ce_id": Data("huge".utf8), "x": Data(repeating: 0x41, count: 100_000)])),
         ("100 kB of id", record(bytes: ["ce_id": Data(repeating: 0x42, count: 100_000)])),
-        ("a thousand", Record(value: Data("{}".utf8), headers: (0..<1000).map { .init(name: "h\($0)", value: Data()) })),
+        (
+            "a thousand",
+            Record(value: Data("{}".utf8), headers: (0..<1000).map { .init(name: "h\($0)", value: Data()) })
+        ),
         ("a date", record(["ce_specversion": "1.0", "ce_id": "g12", "ce_type": "t", "ce_time": "the day before"])),
-        ("a version", record(["ce_specversion": "1.0", "ce_id": "g13", "ce_type": "t", "ce_dataschemaversion": "1e99"])),
-        ("origin", forged(["kokanee-origin": "///\u{0}", "kokanee-first-failed-at": "yesterday", "kokanee-error": "\n"])),
+        (
+            "a version",
+            record(["ce_specversion": "1.0", "ce_id": "g13", "ce_type": "t", "ce_dataschemaversion": "1e99"])
+        ),
+        (
+            "origin",
+            forged(["kokanee-origin": "///\u{0}", "kokanee-first-failed-at": "yesterday", "kokanee-error": "\n"])
+        ),
         ("expiry", forged(["kokanee-expires-at": "99999999999999999999999", "kokanee-replay": "x"])),
         ("retry state", forged(["kokanee-attempt": "-1", "kokanee-due-at": "-9223372036854775808"])),
         ("attempt text", forged(["kokanee-attempt": "many"])),

@@ -25,8 +25,10 @@ struct CommandLineTests {
         "an unknown flag is 64, and the nearest known one is suggested",
         arguments: [
             (["work", "q", "--handeler", "x"], "--handler"), (["enqueue", "q", "--tipe", "t"], "--type"),
-            (["topics", "create", "q", "--partition", "3"], "--partitions"), (["work", "q", "--until-idel"], "--until-idle"),
-            (["work", "q", "--concurency=3"], "--concurrency"), (["enqueue", "q", "--bootstrap-sever", "x"], "--bootstrap-server"),
+            (["topics", "create", "q", "--partition", "3"], "--partitions"),
+            (["work", "q", "--until-idel"], "--until-idle"),
+            (["work", "q", "--concurency=3"], "--concurrency"),
+            (["enqueue", "q", "--bootstrap-sever", "x"], "--bootstrap-server"),
         ]
     )
     func suggestion(words: [String], flag: String) async throws {
@@ -80,7 +82,15 @@ struct CommandLineTests {
             #expect(overridden.code == 69, "\(overridden)")
             let property = "bootstrap.servers=\(stand.bootstrapServers)"
             let back = try await stand.kokanee(
-                "topics", "show", stand.queue, "--ladder", "1s", "-F", file.path, "-X", property
+                "topics",
+                "show",
+                stand.queue,
+                "--ladder",
+                "1s",
+                "-F",
+                file.path,
+                "-X",
+                property
             )
             #expect(back.code == 0, "\(back)")
         }
@@ -90,7 +100,13 @@ struct CommandLineTests {
     func nothingToDo() async throws {
         try await Stand.with { stand in
             let outcome = try await stand.kokanee(
-                "work", stand.queue, "--exec", "true", "--until-idle", "--json", within: .seconds(30)
+                "work",
+                stand.queue,
+                "--exec",
+                "true",
+                "--until-idle",
+                "--json",
+                within: .seconds(30)
             )
             #expect(outcome.code == 0, "\(outcome)")
             let summary = try outcome.object(Stand.Summary.self)
@@ -109,11 +125,27 @@ struct CommandLineTests {
             try await eventually("the broker says where it is") { broker.output.contains("\n") }
             #expect(broker.output.hasPrefix("bootstrap.servers=127.0.0.1:"), "\(broker.output)")
             let sent = try await stand.kokanee(
-                "enqueue", "orders", "--type", "t", "--data", "1", "--id", "one", "-F", file.path
+                "enqueue",
+                "orders",
+                "--type",
+                "t",
+                "--data",
+                "1",
+                "--id",
+                "one",
+                "-F",
+                file.path
             )
             #expect(sent.code == 0, "\(sent)")
             let worked = try await stand.kokanee(
-                "work", "orders", "--exec", "test \"$(cat)\" = 1", "--until-idle", "--json", "-F", file.path
+                "work",
+                "orders",
+                "--exec",
+                "test \"$(cat)\" = 1",
+                "--until-idle",
+                "--json",
+                "-F",
+                file.path
             )
             #expect(worked.code == 0, "\(worked)")
             #expect(try worked.object(Stand.Summary.self).completed == 1)

@@ -46,7 +46,9 @@ struct DeadLetterCommandTests {
             #expect((letter.firstFailedAt ?? .max) <= (letter.diedAt ?? 0))
             let shown = try await stand.kokanee("dlq", "show", stand.queue, "doomed")
             #expect(shown.code == 0, "\(shown)")
-            for part in ["doomed", "broken at attempt 2", "failures"] { #expect(shown.output.contains(part), "\(shown)") }
+            for part in ["doomed", "broken at attempt 2", "failures"] {
+                #expect(shown.output.contains(part), "\(shown)")
+            }
 
             let dry = try await stand.kokanee("dlq", "retry", stand.queue, "doomed")
             #expect(dry.code == 0, "\(dry)")
@@ -115,7 +117,13 @@ struct DeadLetterCommandTests {
             #expect(try await Self.list(stand, "--since", "2100-01-01T00:00:00Z").isEmpty)
 
             let discarded = try await stand.kokanee(
-                "dlq", "discard", stand.queue, "--all", "--error", "reason 37", "--execute"
+                "dlq",
+                "discard",
+                stand.queue,
+                "--all",
+                "--error",
+                "reason 37",
+                "--execute"
             )
             #expect(discarded.code == 0, "\(discarded)")
             let left = count - count / 100

@@ -14,7 +14,16 @@ struct DelayTests {
             let milliseconds: Int64 = ["2s": 2000, "500ms": 500, "1s": 1000, "2500ms": 2500][delay] ?? .max
             let before = Ledger.wallNow
             let outcome = try await stand.kokanee(
-                "enqueue", stand.queue, "--type", "t", "--data", "{}", "--id", "later", "--delay", delay
+                "enqueue",
+                stand.queue,
+                "--type",
+                "t",
+                "--data",
+                "{}",
+                "--id",
+                "later",
+                "--delay",
+                delay
             )
             #expect(outcome.code == 0, "\(outcome)")
             #expect(outcome.output == "later\n")
@@ -52,7 +61,16 @@ struct DelayTests {
     func expires() async throws {
         try await Stand.with { stand in
             let outcome = try await stand.kokanee(
-                "enqueue", stand.queue, "--type", "t", "--data", "{}", "--id", "stale", "--expires", "1s"
+                "enqueue",
+                stand.queue,
+                "--type",
+                "t",
+                "--data",
+                "{}",
+                "--id",
+                "stale",
+                "--expires",
+                "1s"
             )
             #expect(outcome.code == 0, "\(outcome)")
             let enqueued = Ledger.wallNow

@@ -23,7 +23,15 @@ struct EnqueueTests {
         try await Stand.with { stand in
             let before = Ledger.wallNow
             let outcome = try await stand.kokanee(
-                "enqueue", stand.queue, "--type", "order.paid", "--data", #"{"order":1}"#, "--key", "k", "--json"
+                "enqueue",
+                stand.queue,
+                "--type",
+                "order.paid",
+                "--data",
+                #"{"order":1}"#,
+                "--key",
+                "k",
+                "--json"
             )
             #expect(outcome.code == 0, "\(outcome)")
             let enqueued = try outcome.object(Enqueued.self)
@@ -80,7 +88,11 @@ struct EnqueueTests {
             let file = stand.scratch.file("jobs.ndjson")
             try Data(text.utf8).write(to: file)
             let outcome = try await stand.kokanee(
-                "enqueue", stand.queue, "--file", asFile ? file.path : "-", "--json",
+                "enqueue",
+                stand.queue,
+                "--file",
+                asFile ? file.path : "-",
+                "--json",
                 input: asFile ? nil : text
             )
             #expect(outcome.code == 65, "\(outcome)")
@@ -102,7 +114,13 @@ struct EnqueueTests {
                 "\u{FEFF}\u{0}", #"{"type":"t","id":"8","data":8}"#,
             ]
             let outcome = try await stand.kokanee(
-                "enqueue", stand.queue, "--file", "-", "--json", "--keep-going", input: lines.joined(separator: "\n")
+                "enqueue",
+                stand.queue,
+                "--file",
+                "-",
+                "--json",
+                "--keep-going",
+                input: lines.joined(separator: "\n")
             )
             #expect(outcome.code == 65, "\(outcome)")
             for number in 2...7 { #expect(outcome.error.contains("line \(number): "), "\(number) in \(outcome)") }
@@ -119,7 +137,11 @@ struct EnqueueTests {
         try await Stand.with { stand in
             let huge = String(repeating: "x", count: 2_000_000)
             let outcome = try await stand.kokanee(
-                "enqueue", stand.queue, "--file", "-", "--json",
+                "enqueue",
+                stand.queue,
+                "--file",
+                "-",
+                "--json",
                 input: """
                     {"type":"t","id":"1","data":1}
                     {"type":"t","id":"2","data":"\(huge)"}

@@ -10,7 +10,9 @@ struct LadderTests {
     /// Records' timestamps are whole milliseconds, cut; what is due by them may be due that much before.
     static let clockGrain: Int64 = 2_000_000
 
-    @Test("a job that always fails runs once, and once for each rung, never early, and is then a dead letter that tells all")
+    @Test(
+        "a job that always fails runs once, and once for each rung, never early, and is then a dead letter that tells all"
+    )
     func failsForEver() async throws {
         try await Stand.with(ladder: Self.rungs.joined(separator: ",")) { stand in
             let before = Ledger.wallNow
@@ -39,7 +41,9 @@ struct LadderTests {
             #expect(letter.header("kokanee-attempt") == "4")
             #expect(letter.header("kokanee-error")?.contains("broken at attempt 4") == true, "\(letter.headers)")
             #expect(letter.header("kokanee-first-error")?.contains("broken at attempt 1") == true)
-            #expect(letter.header("kokanee-origin") == "\(stand.queue)/\(source.partition ?? -1)/\(source.offset ?? -1)")
+            #expect(
+                letter.header("kokanee-origin") == "\(stand.queue)/\(source.partition ?? -1)/\(source.offset ?? -1)"
+            )
             let firstFailedAt = try #require(letter.header("kokanee-first-failed-at").flatMap(Int64.init))
             let firstEnd = try #require(runs.first?.end?.wall)
             #expect((before...firstEnd + 5_000).contains(firstFailedAt))
@@ -100,7 +104,9 @@ struct LadderTests {
             )
             try await stand.workUntilIdle()
             #expect(
-                try stand.ledger.runs().ids == ["first", "later-1", "later-2", "later-3", "later-4", "later-5", "first"]
+                try stand.ledger.runs().ids == [
+                    "first", "later-1", "later-2", "later-3", "later-4", "later-5", "first",
+                ]
             )
         }
     }

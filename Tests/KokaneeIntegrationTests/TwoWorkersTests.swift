@@ -25,7 +25,12 @@ struct TwoWorkersTests {
                 return status.workers == 2 && Set(status.partitions.map(\.owner)).count == 2
             }
             let sent = try await stand.kokanee(
-                "enqueue", stand.queue, "--file", file.path, "--json", within: .seconds(120)
+                "enqueue",
+                stand.queue,
+                "--file",
+                file.path,
+                "--json",
+                within: .seconds(120)
             )
             #expect(sent.code == 0, "\(sent)")
             #expect(try sent.object(EnqueueTests.Summary.self).sent == count)

@@ -122,7 +122,9 @@ final class KokaneeProcess: Sendable {
             try await eventually("kokanee ends", within: limit) { !self.isRunning }
         } catch {
             signal(SIGKILL)
-            throw StandError("\(error): kokanee \(arguments.joined(separator: " "))\nstderr: \(self.error.suffix(4000))")
+            throw StandError(
+                "\(error): kokanee \(arguments.joined(separator: " "))\nstderr: \(self.error.suffix(4000))"
+            )
         }
         Reaper.shared.remove(pid)
         let code = state.withLock { state in

@@ -81,7 +81,13 @@ final class Stand: Sendable {
 
     func createTopics(partitions: Int, ladder: String) async throws {
         let outcome = try await kokanee(
-            "topics", "create", queue, "--partitions", "\(partitions)", "--ladder", ladder
+            "topics",
+            "create",
+            queue,
+            "--partitions",
+            "\(partitions)",
+            "--ladder",
+            ladder
         )
         guard outcome.code == 0 else { throw StandError("\(outcome)") }
     }
@@ -126,7 +132,11 @@ final class Stand: Sendable {
     /// Enqueues lines of newline-delimited JSON.
     func enqueue(_ lines: [String]) async throws {
         let outcome = try await kokanee(
-            "enqueue", queue, "--file", "-", "--json",
+            "enqueue",
+            queue,
+            "--file",
+            "-",
+            "--json",
             input: lines.map { $0 + "\n" }.joined()
         )
         struct Summary: Decodable { let sent: Int }
