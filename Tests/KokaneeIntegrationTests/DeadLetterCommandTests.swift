@@ -136,7 +136,9 @@ struct DeadLetterCommandTests {
                 #expect(records.count == count + left)
             }
             #expect(try await StatusTests.status(of: stand).dead == 0)
-            #expect(try await StatusTests.status(of: stand).waiting == Int64(left))
+            // Offsets also count the marks that end transactions: one a partition and batch.
+            let waiting = try await StatusTests.status(of: stand).waiting
+            #expect((left...left + 200).contains(Int(waiting)), "\(waiting) wait")
             let verdicts = Dictionary(grouping: try await Self.list(stand)) { $0.verdict }.mapValues(\.count)
             #expect(verdicts == ["retried": left, "discarded": count / 100])
 
@@ -148,6 +150,8 @@ struct DeadLetterCommandTests {
             let ids = try String(contentsOf: file.file, encoding: .utf8).split(separator: "\n").map(String.init)
             #expect(ids.count == left)
             #expect(Set(ids).count == left)
+            #expect(try await StatusTests.status(of: stand).waiting == 0)
+            #expect(try await stand.lag().isEmpty)
         }
     }
 
