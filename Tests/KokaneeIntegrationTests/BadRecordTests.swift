@@ -121,6 +121,30 @@ struct BadRecordTests {
         }
     }
 
+    @Test("a job of as many bytes as a topic takes climbs and dies like any other", arguments: [999_000, 1_040_000])
+    func large(size: Int) async throws {
+        try await Stand.with(partitions: 1) { stand in
+            let padding = String(repeating: "x", count: size)
+            try await stand.oracle.produce(
+                [
+                    Record(
+                        value: Data(#"{"do":"fail","padding":"\#(padding)"}"#.utf8),
+                        headers: Self.cloudEvent + [.init(name: "ce_id", value: Data("large".utf8))]
+                    ),
+                    Self.neighbour("neighbour"),
+                ],
+                to: stand.queue
+            )
+            let summary = try await stand.workUntilIdle()
+            #expect(summary.completed == 1, "\(summary)")
+            #expect(summary.dead == 1, "\(summary)")
+            #expect(try stand.ledger.runs().ids.sorted() == ["large", "large", "neighbour"].sorted())
+            let letters = try await stand.deadLetters()
+            #expect(letters.map { $0.value?.count ?? 0 > size } == [true])
+            #expect(try await stand.lag().isEmpty)
+        }
+    }
+
     @Test("a due time in the year 9999 holds up nobody, and does not run", arguments: ["main", "rung"])
     func forgedDueTime(place: String) async throws {
         try await Stand.with(partitions: 1) { stand in

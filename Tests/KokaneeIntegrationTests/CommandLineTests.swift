@@ -73,6 +73,33 @@ struct CommandLineTests {
         }
     }
 
+    @Test("a worker of several queues works them all")
+    func severalQueues() async throws {
+        try await Stand.with { one in
+            try await Stand.with { other in
+                for stand in [one, other] {
+                    try await stand.enqueue((0..<10).map { #"{"type":"t","id":"\#(stand.queue)-\#($0)","data":1}"# })
+                }
+                let notes = one.scratch.file("notes").path
+                let outcome = try await one.kokanee(
+                    "work",
+                    one.queue,
+                    other.queue,
+                    "--exec",
+                    "echo $KOKANEE_JOB_ID >>'\(notes)'",
+                    "--until-idle",
+                    "--json"
+                )
+                #expect(outcome.code == 0, "\(outcome)")
+                #expect(try outcome.object(Stand.Summary.self).completed == 20)
+                let ids = try String(contentsOfFile: notes, encoding: .utf8).split(separator: "\n")
+                #expect(Set(ids).count == 20)
+                #expect(try await one.lag().isEmpty)
+                #expect(try await other.lag().isEmpty)
+            }
+        }
+    }
+
     @Test("-X is over -F, which is over the environment")
     func precedence() async throws {
         try await Stand.with { stand in

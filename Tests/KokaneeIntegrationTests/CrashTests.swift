@@ -142,6 +142,72 @@ struct CrashTests {
         }
     }
 
+    @Test("a job that outlasts --shutdown-timeout does not keep the worker, and runs again")
+    func shutdownLimit() async throws {
+        try await Stand.with(partitions: 1) { stand in
+            let release = stand.scratch.file("release")
+            try await stand.enqueue([
+                #"{"type":"t","id":"done","key":"k","data":{}}"#,
+                #"{"type":"t","id":"long","key":"k","data":{"do":"wait","file":"\#(release.path)"}}"#,
+            ])
+            let worker = try stand.startWorker(concurrency: 1, "--shutdown-timeout", "1s")
+            try await stand.ledger.waitFor(lines: 3)
+            let start = Ledger.monotonicNow
+            worker.signal(SIGTERM)
+            _ = try await worker.outcome(within: .seconds(30))
+            #expect(Ledger.monotonicNow - start < 15_000_000_000)
+            #expect(try await stand.lag() == [stand.queue: 1])
+            try Data().write(to: release)
+            try await stand.workUntilIdle()
+            #expect(try stand.ledger.runs().ids == ["done", "long", "long"])
+            #expect(try stand.ledger.runs().last?.start.attempt == 1)
+        }
+    }
+
+    @Test("a second SIGINT ends a worker at once, with 130")
+    func secondInterrupt() async throws {
+        try await Stand.withGroups(partitions: 1) { stand in
+            try await stand.enqueue([#"{"type":"t","id":"long","data":{"do":"sleep","seconds":20}}"#])
+            let worker = try stand.startWorker(concurrency: 1)
+            try await stand.ledger.waitFor(lines: 1)
+            worker.signal(SIGINT)
+            try await eventually("the worker says that it is ending") { worker.error.contains("second SIGINT") }
+            #expect(worker.isRunning)
+            let start = Ledger.monotonicNow
+            worker.signal(SIGINT)
+            let outcome = try await worker.outcome(within: .seconds(10))
+            #expect(outcome.code == 130, "\(outcome)")
+            #expect(Ledger.monotonicNow - start < 3_000_000_000)
+        }
+    }
+
+    @Test("a broker that goes away in the middle and comes back costs no job", .enabled(if: !Stand.isExternal))
+    func brokerRestart() async throws {
+        let broker = try await BrokerProcess()
+        try await Stand.with(partitions: 4, on: broker.bootstrapServers) { stand in
+            let ids = (0..<3000).map(String.init)
+            try await stand.enqueue(
+                ids.map { #"{"type":"t","id":"\#($0)","key":"\#($0)","data":{"do":"sleep","seconds":0.004}}"# }
+                    + [#"{"type":"t","id":"flaky","data":{"do":"flaky","failures":1}}"#]
+            )
+            let worker = try stand.startWorker(concurrency: 4)
+            try await stand.ledger.waitFor(lines: 1_000)
+            try await broker.stop()
+            try await broker.start()
+            try await eventually("every job has run", within: .seconds(60)) {
+                guard stand.ledger.count >= 6_004 else { return false }
+                return Set(try stand.ledger.runs().filter { $0.end != nil }.ids).count == 3_001
+            }
+            try await eventually("the offsets say so", within: .seconds(30)) { try await stand.lag().isEmpty }
+            #expect(try stand.ledger.runs().filter { $0.start.id == "flaky" && $0.start.attempt == 2 }.count >= 1)
+            worker.signal(SIGTERM)
+            let outcome = try await worker.outcome(within: .seconds(40))
+            #expect(outcome.code == 0, "\(outcome)")
+            #expect(try await stand.oracle.count(of: stand.deadLetterTopic) == 0)
+        }
+        try await broker.stop()
+    }
+
     /// Waits until nobody has written for a second.
     static func waitForQuiet(_ ledger: Ledger) async throws {
         var last = -1

@@ -126,7 +126,7 @@ struct KafkaOracle: Sendable {
             it.close()
             return sorted(result, key=lambda each: (each["partition"], each["offset"]))
         def produce():
-            it = Producer({"bootstrap.servers": servers, "acks": "all", "message.max.bytes": 1000000})
+            it = Producer({"bootstrap.servers": servers, "acks": "all", "message.max.bytes": 4000000})
             failures = []
             for each in json.load(sys.stdin):
                 it.produce(topic, key=decoded(each.get("key")), value=decoded(each.get("value")),
