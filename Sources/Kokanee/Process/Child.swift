@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import RdKafka
 
 /// Names a child process for as long as the program runs, which a process id does not.
 struct ChildID: Hashable, Sendable, CustomStringConvertible {
@@ -92,7 +93,9 @@ final class Child {
         var variables = environment.map(cString) + [nil]
         defer { for string in arguments + variables { free(string) } }
         var pid = pid_t()
-        let code = posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, &variables)
+        let code = DescriptorInheritance.withoutChildren {
+            posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, &variables)
+        }
         guard code == 0 else { throw SystemError("starting /bin/sh", code: code) }
         return pid
     }
