@@ -7,7 +7,7 @@
 set -eu
 
 # Other people's Kafka clients, and a broker in a process of its own, in the versions that the tests are known to fit.
-python_packages='noida-db==0.2.3 confluent-kafka==2.16.1'
+python_packages='noida-db==0.2.3 confluent-kafka==2.16.1 kafka-python==3.0.12'
 
 say() { echo "setup: $*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }

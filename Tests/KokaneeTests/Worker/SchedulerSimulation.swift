@@ -214,7 +214,9 @@ extension SchedulerSimulation {
         guard let kept = CommitMetadata(text: text, above: commit.offset) else {
             throw Violation(description: "metadata can't be read back: \(text)")
         }
-        let done = Set(logs[commit.partition]!.map(\.offset).filter { $0 < commit.offset || kept.completed.contains($0) })
+        let done = Set(
+            logs[commit.partition]!.map(\.offset).filter { $0 < commit.offset || kept.completed.contains($0) }
+        )
         committed[commit.partition] = Committed(offset: commit.offset, metadata: text, done: done)
     }
 }
