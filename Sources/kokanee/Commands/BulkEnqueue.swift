@@ -54,7 +54,10 @@ struct BulkEnqueue {
                     // Found here and not by the broker, so that nothing behind it is under way yet.
                     let size = (job.payload?.count ?? 0) + (job.key?.count ?? 0)
                     guard size <= settings.largestJob else {
-                        throw JobLine.Problem(line: line.number, message: BulkEnqueue.tooLarge(size, settings.largestJob))
+                        throw JobLine.Problem(
+                            line: line.number,
+                            message: BulkEnqueue.tooLarge(size, settings.largestJob)
+                        )
                     }
                     jobs.append(job)
                     lines.append(line.number)
