@@ -106,7 +106,7 @@ private struct Boom: Error, CustomStringConvertible {
             copying: headers,
             from: rung,
             attempt: 2,
-            reason: .expired,
+            reason: .unknownType,
             failure: nil,
             at: 1
         )

@@ -16,8 +16,6 @@ public struct DeadReason: RawRepresentable, Hashable, Sendable, CustomStringConv
     public static let unknownType = DeadReason(rawValue: "unknown-type")
     /// The payload's version is above the one that the handler knows.
     public static let versionTooNew = DeadReason(rawValue: "version-too-new")
-    /// The job's time was over before its attempt began.
-    public static let expired = DeadReason(rawValue: "expired")
 
     public var description: String { rawValue }
 

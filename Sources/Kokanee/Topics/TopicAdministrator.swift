@@ -78,6 +78,14 @@ public struct TopicAdministrator: Sendable {
         return try? Ladder(delays.sorted())
     }
 
+    /// The queue's main topic's `max.message.bytes`; Kafka's default where the broker does not tell.
+    ///
+    /// - Throws: ``KafkaError``.
+    public func messageLimit(of queue: Queue) async throws -> Int {
+        let settings = try await settings(of: [queue.mainTopic])[queue.mainTopic]
+        return settings?["max.message.bytes"].flatMap { Int($0) } ?? TopicLayout.defaultMessageLimit
+    }
+
     /// Creates the topics that are missing, and leaves alone those that are there.
     ///
     /// A broker without CreateTopics, such as the embedded one, makes topics of 4 partitions when they are named. That

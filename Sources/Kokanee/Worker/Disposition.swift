@@ -45,8 +45,7 @@ enum Disposition: Sendable, Equatable {
         case .completed:
             return .complete
         case .expired(let time):
-            let message = "it was not to start at \(Timestamp.text(time)) or later"
-            return .bury(.expired, Envelope.Failure(type: "Expired", message: message, at: now))
+            return .discard("it was not to start at \(Timestamp.text(time)) or later")
         case .timedOut(let timeout, let ignoredCancellation):
             let detail = ignoredCancellation ? ", and ignored its cancellation" : ""
             let message = "the attempt ran over \(timeout.text)\(detail)"

@@ -127,6 +127,9 @@ struct EngineState {
     private(set) var isClosed = false
     private var idle: [Int] = []
     private let grace: Duration
+    /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
+    private static let scanInterval = Duration.milliseconds(20)
+    private var nextScanAt = ContinuousClock.now
     /// Dispatchers that stopped reading for want of room, and how full it was then.
     private var waitingForRoom: [Wakeup] = []
     private var inFlightWhenFull = 0
@@ -208,7 +211,7 @@ struct EngineState {
         case .retry:
             statistics.failedAttempts += 1
             statistics.retried += 1
-        case .bury(let reason, _): statistics.failedAttempts += reason == .expired ? 0 : 1
+        case .bury: statistics.failedAttempts += 1
         }
         return conclusion
     }
@@ -237,6 +240,14 @@ struct EngineState {
             hopsToRetry.removeFirst()
             if scheduler.mayHop(first.ticket) { due.hops.append(first) } else { scheduler.abandonHop(first.ticket) }
         }
+        if now >= nextScanAt {
+            nextScanAt = now + Self.scanInterval
+            findOverdue(now: now, &due)
+        }
+        return due
+    }
+
+    private mutating func findOverdue(now: ContinuousClock.Instant, _ due: inout Due) {
         for index in runners.indices {
             guard let deadline = runners[index].deadline, deadline <= now, let running = runners[index].running else {
                 continue
@@ -253,7 +264,6 @@ struct EngineState {
             statistics.stuck += 1
             due.stuck.append((index, running, cancellation))
         }
-        return due
     }
 
     /// The tasks of these attempts, to be cancelled outside the lock.

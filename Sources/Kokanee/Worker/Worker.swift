@@ -141,7 +141,7 @@ public final class Worker: Sendable {
     // MARK: - Work
 
     private func work(_ layouts: [Layout]) async throws {
-        let producer = try Producer(client)
+        let producer = try Producer(producerConfiguration)
         let engine = Engine(configuration: configuration, producer: producer, logger: logger)
         self.engine.withLock { $0 = engine }
         engine.startRunners()
@@ -186,6 +186,13 @@ public final class Worker: Sendable {
             }
             if let failure { throw failure }
         }
+    }
+
+    /// A hop's record is larger than its job's by its headers: whether it fits is for the broker to say.
+    private var producerConfiguration: ClientConfiguration {
+        var client = client
+        client.properties["message.max.bytes"] = client.properties["message.max.bytes"] ?? "67108864"
+        return client
     }
 
     private func consumerConfiguration(_ layout: Layout) -> ClientConfiguration {

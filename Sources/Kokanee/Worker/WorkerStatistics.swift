@@ -8,9 +8,9 @@ public struct WorkerStatistics: Sendable, Hashable {
     public internal(set) var retried = 0
     /// Jobs moved to a rung, or down one, because their due time is ahead.
     public internal(set) var delayed = 0
-    /// Jobs that became dead letters, those that had expired among them.
+    /// Jobs that became dead letters.
     public internal(set) var dead = 0
-    /// Jobs that a handler discarded.
+    /// Jobs that a handler discarded, or that had expired.
     public internal(set) var discarded = 0
     /// Attempts whose partition was somebody else's by the time they ended: they ran, or will run, there.
     public internal(set) var fenced = 0

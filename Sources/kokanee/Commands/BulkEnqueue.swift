@@ -10,6 +10,8 @@ struct BulkEnqueue {
         /// The type of lines that have none.
         var defaultType: String?
         var expiresAfter: Duration?
+        /// The most bytes of payload and key that the topic takes.
+        var largestJob = Int.max
         /// Skip what is wrong, instead of ending there.
         var keepsGoing = false
     }
@@ -49,6 +51,14 @@ struct BulkEnqueue {
                 do throws(JobLine.Problem) {
                     var job = try JobLine(line, defaultType: settings.defaultType, now: now).job
                     job.expiresAfter = settings.expiresAfter
+                    // Found here and not by the broker, so that nothing behind it is under way yet.
+                    let size = (job.payload?.count ?? 0) + (job.key?.count ?? 0)
+                    guard size <= settings.largestJob else {
+                        throw JobLine.Problem(
+                            line: line.number,
+                            message: BulkEnqueue.tooLarge(size, settings.largestJob)
+                        )
+                    }
                     jobs.append(job)
                     lines.append(line.number)
                 } catch {
@@ -57,6 +67,11 @@ struct BulkEnqueue {
                 }
             }
         }
+    }
+
+    static func tooLarge(_ size: Int, _ limit: Int) -> String {
+        "a job of \(size) bytes is too large for the queue, which takes \(limit) beside the headers. "
+            + "Enqueue where the data is, such as an id or a path, not the data"
     }
 
     let client: JobClient

@@ -71,7 +71,7 @@ extension Command {
     }
 
     private static func enqueueOne(_ job: NewJob, to queue: Queue, _ context: Context) async throws {
-        let client = try await connect(to: queue, context)
+        let client = try await connect(to: queue, context).client
         let enqueued = try await client.enqueue(job, to: queue)
         await client.close()
         guard context.console.isJSON else {
@@ -89,18 +89,23 @@ extension Command {
     private static func enqueueFile(_ path: String, to queue: Queue, _ context: Context) async throws {
         let values = context.values
         let reader = try LineReader(path: path)
+        let expiresAfter = try values.duration("expires")
+        // Until the first line is sent an interruption has nothing to finish.
+        let (client, largestJob) = try await context.untilInterrupted { try await connect(to: queue, context) }
         let settings = BulkEnqueue.Settings(
             defaultType: values.string("type"),
-            expiresAfter: try values.duration("expires"),
+            expiresAfter: expiresAfter,
+            largestJob: largestJob,
             keepsGoing: values.isSet("keep-going")
         )
-        // Until the first line is sent an interruption has nothing to finish.
-        let client = try await context.untilInterrupted { try await connect(to: queue, context) }
         let bulk = BulkEnqueue(client: client, queue: queue, reader: reader, settings: settings)
         try await bulk.run(context)
     }
 
-    private static func connect(to queue: Queue, _ context: Context) async throws -> JobClient {
+    private static func connect(
+        to queue: Queue,
+        _ context: Context
+    ) async throws -> (client: JobClient, largestJob: Int) {
         let cluster = try await context.connect()
         let inspection = try await cluster.topics.inspect(queue, includingSettings: false)
         guard !inspection.missing.contains(where: { $0.name == queue.mainTopic }) else {
@@ -112,8 +117,15 @@ extension Command {
         if timeouts.allSatisfy({ configuration.properties[$0] == nil }) {
             configuration.properties["message.timeout.ms"] = "60000"
         }
-        return try JobClient(configuration)
+        // What the topic takes counts, not librdkafka's more careful default.
+        let topicLimit = try await cluster.topics.messageLimit(of: queue)
+        let limit = configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? topicLimit
+        configuration.properties["message.max.bytes"] = "\(min(limit, 1_000_000_000))"
+        return (try JobClient(configuration), max(0, min(limit, topicLimit) - headerRoom))
     }
+
+    /// Bytes of a record that its headers may take beside a job that just fits.
+    private static let headerRoom = 4096
 }
 
 extension OptionValues {
