@@ -39,16 +39,23 @@ struct ExamplesTests {
     }
 
     @Test(
-        "the code that README and docs show is code that runs",
+        "the code that README and docs show is code that is built and run",
         arguments: [
-            ("README.md", "swift", "Sources/KokaneeDemo/HashFile.swift"),
-            ("README.md", "python", "docs/examples/mail_handler.py"),
+            ("swift", ["Sources/KokaneeDemo/HashFile.swift", "Tests/KokaneeIntegrationTests/ShownCode.swift"]),
+            ("python", ["docs/examples/mail_handler.py"]),
         ]
     )
-    func shown(page: String, language: String, source: String) throws {
-        let blocks = try Self.text(page).components(separatedBy: "```\(language)\n").dropFirst()
-        let code = try Self.text(source)
-        let shown = blocks.compactMap { $0.components(separatedBy: "```").first }
-        #expect(shown.contains { code.contains($0) }, "no block of \(page) is part of \(source)")
+    func shown(language: String, sources: [String]) throws {
+        let code = try sources.map { Self.unindented(try Self.text($0)) }
+        let blocks = try Self.text("README.md").components(separatedBy: "```\(language)\n").dropFirst()
+        #expect(!blocks.isEmpty)
+        for block in blocks {
+            let shown = Self.unindented(block.components(separatedBy: "```")[0])
+            #expect(code.contains { $0.contains(shown) }, "none of \(sources) has: \(shown)")
+        }
+    }
+
+    private static func unindented(_ text: String) -> String {
+        text.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "\n")
     }
 }
