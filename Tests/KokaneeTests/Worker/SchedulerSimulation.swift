@@ -37,7 +37,7 @@ struct SchedulerSimulation {
     /// Two partitions of a main topic and two of a rung, which share lanes by their numbers.
     static let ids: [ID] = [0, 1, 2, 3]
     static let concurrency = 6
-    static let limits = Scheduler<Place>.Limits(jobs: 24, bytes: 2000, gap: 20)
+    static let limits = Scheduler<Place>.Limits(jobs: 12, bytes: 2000, gap: 10)
 
     let options: Options
     var random: SeededGenerator
@@ -217,6 +217,9 @@ extension SchedulerSimulation {
         let done = Set(
             logs[commit.partition]!.map(\.offset).filter { $0 < commit.offset || kept.completed.contains($0) }
         )
+        if let before = committed[commit.partition], let lost = before.done.subtracting(done).min() {
+            throw Violation(description: "\(commit.partition)/\(lost) was committed as finished, and is no more")
+        }
         committed[commit.partition] = Committed(offset: commit.offset, metadata: text, done: done)
     }
 }
@@ -370,17 +373,22 @@ extension SchedulerSimulation {
         outstanding = nil
         assign(Self.ids)
         var rounds = 0
-        while scheduler.inFlight > 0 || !isDone, rounds < 2000 {
+        while scheduler.inFlight > 0 || !isDone, rounds < 300 {
             rounds += 1
             now += 50
             for _ in 0..<8 { try read() }
             try start()
             while !running.isEmpty { try endAttempt() }
             while !hopping.isEmpty { try endHop() }
-            for commit in scheduler.takeCommits() { try apply(commit) }
+            try sendCommit()
+            try receiveCommit()
         }
         for id in Self.ids { scheduler.reachEnd(id, ends[id]!, now: now) }
-        for commit in scheduler.takeCommits() { try apply(commit) }
+        // Refused commits are sent again for as long as there are any.
+        repeat {
+            try sendCommit()
+            try receiveCommit()
+        } while scheduler.partitions.values.contains { $0.isDirty }
         guard isDone, scheduler.inFlight == 0, scheduler.inFlightBytes == 0 else {
             throw Violation(description: "\(scheduler.inFlight) jobs in flight after all is done")
         }

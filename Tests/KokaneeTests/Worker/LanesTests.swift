@@ -1,0 +1,101 @@
+import Testing
+
+@testable import Kokanee
+
+@Suite("Lanes and the small structures under the scheduler")
+struct LanesTests {
+    @Test("lanes agree with a model of arrays through random histories", arguments: 0..<200 as Range<UInt64>)
+    func lanes(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var lanes = Lanes()
+        var model: [Lanes.ID: [Int]] = [:]
+        var free = Set(0..<30)
+        for _ in 0..<300 {
+            let key = UInt64.random(in: 0..<3, using: &random)
+            let id = Lanes.ID(queue: 0, partition: .random(in: 0..<2, using: &random), key: key)
+            let queued = model[id] ?? []
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0..<5:
+                guard let job = free.sorted().randomElement(using: &random) else { continue }
+                free.remove(job)
+                let mayRun = lanes.enter(job, id)
+                #expect(mayRun == queued.isEmpty)
+                model[id] = queued + [job]
+            case 5..<9:
+                guard let holder = queued.first else { continue }
+                let rest = Array(queued.dropFirst())
+                let next = lanes.finish(holder, in: id)
+                #expect(next == rest.first)
+                free.insert(holder)
+                model[id] = rest.isEmpty ? nil : rest
+            default:
+                guard let holder = queued.first else { continue }
+                let leaving = Set(queued.dropFirst().filter { _ in Bool.random(using: &random) })
+                lanes.removeWaiting(in: id) { leaving.contains($0) }
+                free.formUnion(leaving)
+                model[id] = [holder] + queued.dropFirst().filter { !leaving.contains($0) }
+            }
+            #expect(lanes.count == model.count)
+        }
+    }
+
+    @Test("who does not hold a lane can't pass it on")
+    func strangers() {
+        var lanes = Lanes()
+        let id = Lanes.ID(queue: 0, partition: 0, key: 1)
+        let entries = [lanes.enter(1, id), lanes.enter(2, id)]
+        #expect(entries == [true, false])
+        let strangers = [lanes.finish(2, in: id), lanes.finish(5, in: Lanes.ID(queue: 1, partition: 0, key: 1))]
+        #expect(strangers == [nil, nil])
+        let next = lanes.finish(1, in: id)
+        #expect(next == 2)
+    }
+
+    @Test("a heap gives its elements in their order", arguments: 0..<50 as Range<UInt64>)
+    func heap(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var heap = Heap<Int>()
+        var model: [Int] = []
+        for _ in 0..<200 {
+            if model.isEmpty || Int.random(in: 0..<3, using: &random) > 0 {
+                let element = Int.random(in: 0..<50, using: &random)
+                heap.insert(element)
+                model.append(element)
+                model.sort()
+            } else {
+                #expect(heap.first == model.first)
+                model.removeFirst()
+                heap.removeFirst()
+            }
+            #expect(heap.count == model.count)
+            #expect(heap.first == model.first)
+        }
+    }
+
+    @Test("a FIFO agrees with an array", arguments: 0..<50 as Range<UInt64>)
+    func fifo(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var fifo = Fifo<Int>()
+        var model: [Int] = []
+        for step in 0..<500 {
+            switch Int.random(in: 0..<20, using: &random) {
+            case 0..<10:
+                fifo.append(step)
+                model.append(step)
+            case 10..<18:
+                let popped = fifo.popFirst()
+                #expect(popped == model.first)
+                model = Array(model.dropFirst())
+            case 18:
+                fifo.removeAll { $0 % 3 == 0 }
+                model.removeAll { $0 % 3 == 0 }
+            default:
+                guard let index = model.indices.randomElement(using: &random) else { continue }
+                fifo[index] += 1
+                model[index] += 1
+            }
+            #expect((0..<fifo.count).map { fifo[$0] } == model)
+            #expect(fifo.first == model.first && fifo.last == model.last && fifo.isEmpty == model.isEmpty)
+        }
+    }
+}
