@@ -64,7 +64,8 @@ struct DispositionTests {
 
     @Test("a wait that nobody can mean is cut to a year, and one in the past is none")
     func waits() {
-        guard case .retry(_, let longest, _) = disposition(.failed(JobError.retry(after: .seconds(Int64.max), ""))) else {
+        guard case .retry(_, let longest, _) = disposition(.failed(JobError.retry(after: .seconds(Int64.max), "")))
+        else {
             return #expect(Bool(false), "no retry")
         }
         #expect(longest == 365 * 86_400_000)
@@ -73,7 +74,9 @@ struct DispositionTests {
         }
     }
 
-    @Test("a payload that can't be decoded is dead at once, what expired is discarded, a timeout is a failure as others")
+    @Test(
+        "a payload that can't be decoded is dead at once, what expired is discarded, a timeout is a failure as others"
+    )
     func others() {
         let payload = PayloadError(type: "t", version: 1, cause: Broken())
         guard case .bury(.undecodable, _) = disposition(.failed(payload)) else {

@@ -49,6 +49,7 @@ struct RebalanceTests {
         let first = try worker("first", queue, client, ledger, gate)
         let second = try worker("second", queue, client, ledger, gate)
 
+        let partitions = (0..<4).map { TopicPartition(topic: "long", partition: $0) }
         try await withThrowingTaskGroup { group in
             group.addTask { try await first.run() }
             try await eventually("all four jobs run") { ledger.events("start").count == 4 }
@@ -64,6 +65,11 @@ struct RebalanceTests {
             try await eventually("every job is completed once") {
                 first.statistics.completed + second.statistics.completed == 4
             }
+            // Once one leaves, the embedded broker refuses the other's last commit.
+            try await eventually("every job is committed") {
+                let committed = try await admin.committedOffsets(group: queue.group, partitions)
+                return partitions.allSatisfy { committed[$0]??.offset == 1 }
+            }
             first.stop()
             second.stop()
             try await group.waitForAll()
@@ -76,9 +82,6 @@ struct RebalanceTests {
             #expect(starts.filter { $0.job == job }.count == (moved.contains(job) ? 2 : 1), "\(job)")
             #expect(ledger.events("end").filter { $0.job == job }.count == 1, "\(job)")
         }
-        let partitions = (0..<4).map { TopicPartition(topic: "long", partition: $0) }
-        let committed = try await admin.committedOffsets(group: queue.group, partitions)
-        #expect(partitions.allSatisfy { committed[$0]??.offset == 1 })
     }
 
     private func worker(
