@@ -25,7 +25,10 @@ struct ProducerTests {
         return records.withLock { $0 }
     }
 
-    @Test("records beyond what librdkafka's queue holds wait for room, and all arrive in their order", .timeLimit(.minutes(1)))
+    @Test(
+        "records beyond what librdkafka's queue holds wait for room, and all arrive in their order",
+        .timeLimit(.minutes(1))
+    )
     func backPressure() async throws {
         let (broker, place) = try cluster()
         let producer = try Producer(configuration(broker, ["queue.buffering.max.messages": "7", "linger.ms": "0"]))

@@ -158,9 +158,9 @@ final class Dispatcher {
     private func accept(_ records: [Record], from intake: PartitionIntake) {
         let now = engine.clock.wall()
         for record in records { checkGap(upTo: record.offset, intake, next: record.offset + 1) }
-        guard intake.delay != nil else { return admit(records, from: intake, now: now) }
+        guard let delay = intake.delay else { return admit(records, from: intake, now: now) }
         for record in records {
-            intake.waiting.append(.init(record: record, dueAt: intake.dueAt(record, now: now)))
+            intake.waiting.append(.init(record: record, dueAt: PartitionIntake.dueAt(record, delay: delay, now: now)))
         }
     }
 

@@ -33,8 +33,7 @@ final class PartitionIntake {
     /// When a rung's record may start: never before the rung's delay has passed since the broker took it.
     ///
     /// A broker that keeps no timestamps, or a producer's from the future, leaves the time at which it was first seen.
-    func dueAt(_ record: Record, now: Int64) -> Int64 {
-        guard let delay else { return 0 }
+    static func dueAt(_ record: Record, delay: Int64, now: Int64) -> Int64 {
         let since = record.timestamp
         return (since >= 0 ? min(since, now) : now) + delay
     }

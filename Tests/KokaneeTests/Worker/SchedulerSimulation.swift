@@ -167,7 +167,9 @@ extension SchedulerSimulation {
 
     mutating func endAttempt() throws {
         guard !running.isEmpty else { return }
-        let (ticket, place) = running.remove(at: number(below: running.count))
+        // Mostly the newest, so that some take very long.
+        let index = chance(60) ? running.count - 1 : number(below: running.count)
+        let (ticket, place) = running.remove(at: index)
         let hops = chance(25)
         guard scheduler.conclude(ticket, hops: hops, now: now) == .accepted else { return }
         if hops { hopping.append((ticket, place)) } else { finished.insert(place) }
@@ -261,6 +263,7 @@ extension SchedulerSimulation {
         for _ in 0..<number(below: 6) {
             if chance(70) { try endAttempt() } else { try endHop() }
         }
+        if chance(30), let (ticket, _) = running.popLast() { scheduler.abandon(ticket) }
         try commitNow()
         scheduler.suspend(owned)
         stop(scheduler.fence(owned))
@@ -368,10 +371,12 @@ extension SchedulerSimulation {
 
     /// With no more trouble everything gets done.
     mutating func drain() throws {
-        stop(scheduler.fence(Self.ids.filter { nextRead[$0] != nil }) + scheduler.forgetSuspended(queue: 0))
-        nextRead = [:]
-        outstanding = nil
-        assign(Self.ids)
+        if nextRead.count < Self.ids.count || chance(50) {
+            stop(scheduler.fence(Self.ids.filter { nextRead[$0] != nil }) + scheduler.forgetSuspended(queue: 0))
+            nextRead = [:]
+            outstanding = nil
+            assign(Self.ids)
+        }
         var rounds = 0
         while scheduler.inFlight > 0 || !isDone, rounds < 300 {
             rounds += 1
@@ -384,11 +389,11 @@ extension SchedulerSimulation {
             try receiveCommit()
         }
         for id in Self.ids { scheduler.reachEnd(id, ends[id]!, now: now) }
-        // Refused commits are sent again for as long as there are any.
-        repeat {
+        // Refused commits are sent again.
+        for _ in 0..<100 where scheduler.partitions.values.contains(where: \.isDirty) {
             try sendCommit()
             try receiveCommit()
-        } while scheduler.partitions.values.contains { $0.isDirty }
+        }
         guard isDone, scheduler.inFlight == 0, scheduler.inFlightBytes == 0 else {
             throw Violation(description: "\(scheduler.inFlight) jobs in flight after all is done")
         }

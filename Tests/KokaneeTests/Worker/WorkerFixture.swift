@@ -34,7 +34,8 @@ struct WorkerFixture {
     }
 
     /// Enqueues plain records, their values the numbers from 0 up.
-    func enqueue(_ count: Int, key: (Int) -> String? = { _ in nil }, partition: (Int) -> Int = { _ in 0 }) async throws {
+    func enqueue(_ count: Int, key: (Int) -> String? = { _ in nil }, partition: (Int) -> Int = { _ in 0 }) async throws
+    {
         let producer = try Producer(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
         let records = (0..<count).map { index in
             ProducerRecord(
@@ -54,7 +55,8 @@ struct WorkerFixture {
         perform: @escaping @Sendable (Int, JobContext) async throws -> Void
     ) throws -> Worker {
         var jobs = JobRegistry()
-        try jobs.register("default") { (payload: Bytes, context) in try await perform(Int(payload.text) ?? -1, context) }
+        try jobs.register("default") { (payload: Bytes, context) in try await perform(Int(payload.text) ?? -1, context)
+        }
         var configuration = WorkerConfiguration()
         configuration.commitInterval = .milliseconds(50)
         configuration.revocationLimit = .seconds(2)
@@ -78,6 +80,14 @@ struct WorkerFixture {
         }
         return records.withLock { $0 }
     }
+}
+
+/// A configuration that differs from the default in one thing.
+func set<Value>(
+    _ property: WritableKeyPath<WorkerConfiguration, Value>,
+    _ value: Value
+) -> (inout WorkerConfiguration) -> Void {
+    { $0[keyPath: property] = value }
 }
 
 /// Runs workers beside a test's body, and stops them behind it.

@@ -11,7 +11,7 @@ struct WorkerOrderTests {
         let fixture = try WorkerFixture(partitions: 2)
         try await fixture.enqueue(60, key: { "k\($0 % 3)" }, partition: { $0 % 3 % 2 })
         let ledger = Ledger()
-        let worker = try fixture.worker({ $0.concurrency = 8 }) { job, _ in
+        let worker = try fixture.worker(set(\.concurrency, 8)) { job, _ in
             try await ledger.run(job, as: "k\(job % 3)") { try await Task.sleep(for: .milliseconds(2)) }
         }
         try await running(worker) {
@@ -26,7 +26,7 @@ struct WorkerOrderTests {
         let fixture = try WorkerFixture(partitions: 2)
         try await fixture.enqueue(40, key: { "k\($0)" }, partition: { $0 % 2 })
         let ledger = Ledger()
-        let worker = try fixture.worker({ $0.order = .partition }) { job, _ in
+        let worker = try fixture.worker(set(\.order, .partition)) { job, _ in
             try await ledger.run(job, as: "p\(job % 2)") { try await Task.sleep(for: .milliseconds(2)) }
         }
         try await running(worker) {
@@ -42,7 +42,11 @@ struct WorkerOrderTests {
         try await fixture.enqueue(20, key: { _ in "k" })
         let ledger = Ledger()
         let gate = Gate()
-        let worker = try fixture.worker({ $0.order = .unordered; $0.concurrency = 3 }) { job, _ in
+        let unordered: (inout WorkerConfiguration) -> Void = {
+            $0.order = .unordered
+            $0.concurrency = 3
+        }
+        let worker = try fixture.worker(unordered) { job, _ in
             try await ledger.run(job) { try await gate.pass() }
         }
         try await running(worker) {

@@ -1,0 +1,112 @@
+import RdKafka
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+@Suite("What intake makes of records")
+struct IntakeTests {
+    private static let now = Timestamp.now
+
+    private static func event(_ type: String = "known", version: Int = 1, _ more: [Header] = []) -> [Header] {
+        [
+            Header("ce_specversion", "1.0"), Header("ce_id", "i"), Header("ce_type", Bytes(type)),
+            Header("ce_source", "/s"), Header("ce_dataschemaversion", Bytes("\(version)")),
+        ] + more
+    }
+
+    /// Real records, through a broker: what intake is given is librdkafka's.
+    private func decisions(
+        _ records: [(key: Bytes?, headers: [Header])],
+        order: WorkerConfiguration.Order = .key
+    ) async throws -> [Intake.Decision] {
+        let fixture = try WorkerFixture(ladder: "10s,1m")
+        let producer = try Producer(fixture.client)
+        for record in records {
+            _ = try await producer.send(
+                ProducerRecord(topic: "q", partition: 0, key: record.key, value: "{}", headers: record.headers)
+            )
+        }
+        await producer.close()
+        var jobs = JobRegistry()
+        try jobs.register("known", version: 2) { (_: Bytes, _) in }
+        var configuration = WorkerConfiguration()
+        configuration.order = order
+        let runtime = try QueueRuntime(
+            index: 0,
+            queue: fixture.queue,
+            jobs: jobs,
+            configuration: configuration,
+            logger: .disabled
+        )
+        return try await fixture.records(of: "q").map { Intake.decide($0, runtime, now: Self.now) }
+    }
+
+    private func due(in wait: Int64) -> [Header] {
+        Self.event("known", version: 1, [Header("kokanee-due-at", Bytes("\(Self.now + wait)"))])
+    }
+
+    @Test("what can't run is buried with its reason, in no lane, and its neighbours run")
+    func unfit() async throws {
+        let decisions = try await decisions([
+            ("k", Self.event("known", version: 2)), ("k", Self.event("other")), ("k", Self.event("known", version: 3)),
+            ("k", [Header("ce_id", "half")]), ("k", Self.event("known")),
+        ])
+        let reasons = decisions.map { decision -> DeadReason? in
+            guard case .bury(let reason, _) = decision.move else { return nil }
+            #expect(decision.facts.key == nil)
+            guard case .hop = decision.facts.start else { return nil }
+            return reason
+        }
+        #expect(reasons == [nil, .unknownType, .versionTooNew, .undecodable, nil])
+        guard case .bury(_, let failure) = decisions[1].move else { return }
+        #expect(failure.text.contains("other") && failure.text.contains("known"))
+    }
+
+    @Test("a job that is due later waits on a rung, or here where no rung is short enough; one far ahead is a mistake")
+    func dueTimes() async throws {
+        let year: Int64 = 366 * 86_400_000
+        let decisions = try await decisions(
+            [-5, 9_000, 10_000, 86_400_000, year, year + 1000, Int64.max - Self.now].map { (nil, due(in: $0)) }
+        )
+        let words = decisions.map { decision in
+            switch (decision.facts.start, decision.move) {
+            case (.now, nil): "now"
+            case (.hold(let until), nil): "held \(until - Self.now)"
+            case (.hop, .wait(let until)): "hops \(until - Self.now)"
+            case (.hop, .bury(let reason, _)): "\(reason)"
+            default: "nonsense"
+            }
+        }
+        #expect(
+            words == [
+                "now", "held 9000", "hops 10000", "hops 86400000", "hops \(year)", "undecodable", "undecodable",
+            ]
+        )
+    }
+
+    @Test("lanes are by key, by partition, or none; a job without a key is in none")
+    func lanes() async throws {
+        let records: [(key: Bytes?, headers: [Header])] = [
+            ("a", Self.event()), ("b", Self.event()), ("a", Self.event()), (nil, Self.event()),
+            (Bytes([]), Self.event()),
+        ]
+        let byKey = try await decisions(records).map(\.facts.key)
+        #expect(byKey[0] == byKey[2] && byKey[0] != byKey[1] && byKey[3] == nil && byKey[4] != nil)
+        let byPartition = try await decisions(records, order: .partition).map(\.facts.key)
+        #expect(Set(byPartition).count == 1 && byPartition[0] != nil)
+        #expect(try await decisions(records, order: .unordered).allSatisfy { $0.facts.key == nil })
+    }
+
+    @Test("a rung's record is due its delay after the broker took it, whatever its timestamp claims")
+    func rungs() async throws {
+        let fixture = try WorkerFixture()
+        let producer = try Producer(fixture.client)
+        for timestamp in [Self.now - 400, Self.now + 86_400_000, Int64.max] {
+            _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "", timestamp: timestamp))
+        }
+        await producer.close()
+        let dueTimes = try await fixture.records(of: "q").map { PartitionIntake.dueAt($0, delay: 1000, now: Self.now) }
+        #expect(dueTimes == [Self.now + 600, Self.now + 1000, Self.now + 1000])
+    }
+}
