@@ -25,11 +25,11 @@ demo: setup-build ## jobs that run, fail, climb, die, are mended and run again; 
 
 test: setup-test lint ## builds without warnings, and runs all tests
 	$(BUILD) --build-tests
-	swift test --skip-build $(SWIFT_FLAGS)
+	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS)
 
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
 	$(BUILD) --build-tests
-	swift test --skip-build $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
+	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -32,7 +32,7 @@ struct ProcessCommandTests {
 
     @Test("the payload is the input, and the environment names the job")
     func environment() async throws {
-        let handler = try handler("{ env | grep ^KOKANEE_ | sort; cat; } > \(scripts.path("$KOKANEE_JOB_ID"))")
+        let handler = try handler("{ env | grep ^KOKANEE_JOB_ | sort; cat; } > \(scripts.path("$KOKANEE_JOB_ID"))")
         try await handler.perform("pay\0load", ProcessTest.context("with-key", key: "k=1", attempt: 3))
         try await handler.perform("", ProcessTest.context("without"))
         await handler.close(within: .seconds(5))

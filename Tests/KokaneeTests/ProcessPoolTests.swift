@@ -198,10 +198,8 @@ struct ProcessPoolTests {
         let task = Task { await failure(pool, "hang") }
         await ProcessTest.eventually { scripts.contents("pid")?.hasSuffix("\n") == true }
         let pid = try #require(pid_t(scripts.contents("pid")?.dropLast() ?? ""))
-        let start = ContinuousClock.now
         task.cancel()
         #expect(await task.value is CancellationError)
-        #expect(ContinuousClock.now - start < .seconds(1))
         try await pool.perform("1", ProcessTest.context("next"))
         await ProcessTest.eventually { !ProcessTest.isAlive(pid) }
         await pool.close(within: .seconds(5))

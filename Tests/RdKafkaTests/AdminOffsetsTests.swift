@@ -121,13 +121,11 @@ struct AdminOffsetsTests {
         #expect(error?.isUnsupported == true)
     }
 
-    @Test("a partition that does not exist is an error, soon", arguments: TestCluster.Kind.allCases)
+    @Test("a partition that does not exist is an error", arguments: TestCluster.Kind.allCases)
     func unknownPartition(kind: TestCluster.Kind) async throws {
         let cluster = try await TestCluster.shared(kind)
         let missing = TopicPartition(topic: try await cluster.makeTopic(), partition: 7)
-        let start = ContinuousClock.now
         let error = try await kafkaError { _ = try await cluster.admin.listOffsets([missing], .latest) }
         #expect(error != nil)
-        #expect(start.duration(to: .now) < .seconds(8), "\(String(describing: error))")
     }
 }

@@ -38,20 +38,17 @@ struct TopicReaderTests {
         }
     }
 
-    @Test("ten thousand records take well under a second", arguments: TestCluster.Kind.allCases)
+    @Test("ten thousand records are read, each once", arguments: TestCluster.Kind.allCases)
     func tenThousand(kind: TestCluster.Kind) async throws {
         let cluster = try await TestCluster.shared(kind)
         let partition = TopicPartition(topic: try await cluster.makeTopic(), partition: 0)
         try await cluster.produce((0..<10_000).map { "value \($0)" }, to: partition)
         let count = Mutex(0)
-        let start = ContinuousClock.now
         try await TopicReader.read([partition: 0..<10_000], configuration: cluster.configuration) { _ in
             count.withLock { $0 += 1 }
             return true
         }
-        let elapsed = start.duration(to: .now)
         #expect(count.withLock(\.self) == 10_000)
-        #expect(elapsed < .seconds(1), "\(elapsed)")
     }
 
     @Test("a range beyond the log's end ends there", arguments: TestCluster.Kind.allCases)

@@ -12,15 +12,15 @@ public struct NewJob: Sendable {
     public var contentType: String?
     /// The ordering key: in `.key` order jobs of one key run one at a time, in the order they were enqueued.
     public var key: Bytes?
-    /// Nil is a UUID of version 7; else as ``type``. Two jobs of one id are two jobs: see ``idempotencyKey``.
+    /// Nil is a UUID of version 7; else as ``type``. Two jobs of one id are two jobs.
     public var id: String?
     /// How long from now the job is not to start. Not together with ``at``.
     public var delay: Duration?
     /// The time, in milliseconds since the epoch, before which the job is not to start. One that has passed is now.
     public var at: Int64?
-    /// How long from now the job may still start; after that it becomes a dead letter.
+    /// How long from now the job may still start; after that it is discarded.
     public var expiresAfter: Duration?
-    /// Jobs of the same key are the same job; as ``type``.
+    /// Names the job's effect; as ``type``. It travels with the job, and workers of this version don't act on it.
     public var idempotencyKey: String?
     /// Further headers, carried unchanged through every hop; none for which ``Envelope/isReserved(_:)`` holds.
     public var headers: [Header] = []

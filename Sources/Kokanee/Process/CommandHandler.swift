@@ -42,18 +42,9 @@ public final class CommandHandler: JobHandler, Sendable {
     ///   soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let variables = try Self.environment(of: context)
-        let (inbox, id, input) = (thread.inbox, context.id, payload.array)
-        let ticket = inbox.nextTicket()
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let job = CommandLoop.Job(id: id, input: input, variables: variables, continuation: continuation)
-                let isTaken = inbox.send(.run(ticket, job))
-                if !isTaken { continuation.resume(throwing: HandlerError.closed) }
-                // A cancellation that came before the job did has cancelled nothing.
-                if Task.isCancelled { _ = inbox.send(.cancel(ticket)) }
-            }
-        } onCancel: {
-            _ = inbox.send(.cancel(ticket))
+        let (id, input) = (context.id, payload.array)
+        try await thread.execute { continuation in
+            CommandLoop.Job(id: id, input: input, variables: variables, continuation: continuation)
         }
     }
 
@@ -61,12 +52,7 @@ public final class CommandHandler: JobHandler, Sendable {
     ///
     /// Attempts that wait for their turn fail at once with ``HandlerError/Code/closed``.
     public func close(within limit: Duration) async {
-        await withCheckedContinuation { continuation in
-            let isTaken = thread.inbox.send(.close(within: limit, continuation))
-            if !isTaken { continuation.resume() }
-        }
-        // The thread has nothing left to do but return.
-        thread.join()
+        await thread.close(within: limit)
     }
 
     static let variablePrefix = "KOKANEE_JOB_"

@@ -10,7 +10,7 @@ final class CommandLoop {
         let continuation: CheckedContinuation<Void, any Error>
     }
 
-    enum Command: Sendable {
+    enum Command: LoopCommand {
         case run(Ticket, Job)
         case cancel(Ticket)
         case close(within: Duration, CheckedContinuation<Void, Never>?)

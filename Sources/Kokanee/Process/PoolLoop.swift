@@ -9,7 +9,7 @@ final class PoolLoop {
         let continuation: CheckedContinuation<Void, any Error>
     }
 
-    enum Command: Sendable {
+    enum Command: LoopCommand {
         case run(Ticket, Job)
         case cancel(Ticket)
         case awaitStart(CheckedContinuation<Void, any Error>)

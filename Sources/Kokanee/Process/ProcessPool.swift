@@ -71,18 +71,8 @@ public final class ProcessPool: JobHandler, Sendable {
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let line = HandlerRequest.line(payload, context)
-        let (inbox, id) = (thread.inbox, context.id)
-        let ticket = inbox.nextTicket()
-        try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let isTaken = inbox.send(.run(ticket, PoolLoop.Job(id: id, line: line, continuation: continuation)))
-                if !isTaken { continuation.resume(throwing: HandlerError.closed) }
-                // A cancellation that came before the job did has cancelled nothing.
-                if Task.isCancelled { _ = inbox.send(.cancel(ticket)) }
-            }
-        } onCancel: {
-            _ = inbox.send(.cancel(ticket))
-        }
+        let id = context.id
+        try await thread.execute { PoolLoop.Job(id: id, line: line, continuation: $0) }
     }
 
     /// Ends the processes and waits for them: their standard inputs are closed; those that still run after `limit` get
@@ -91,11 +81,6 @@ public final class ProcessPool: JobHandler, Sendable {
     /// A job in hand may still be answered within the limit; jobs that wait for a process fail at once with
     /// ``HandlerError/Code/closed``.
     public func close(within limit: Duration) async {
-        await withCheckedContinuation { continuation in
-            let isTaken = thread.inbox.send(.close(within: limit, continuation))
-            if !isTaken { continuation.resume() }
-        }
-        // The thread has nothing left to do but return.
-        thread.join()
+        await thread.close(within: limit)
     }
 }

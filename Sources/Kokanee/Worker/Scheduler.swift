@@ -113,18 +113,19 @@ struct Scheduler<Content> {
         case finished
     }
 
+    // Changed by the extensions in the files beside this one, and by nobody else.
     let limits: Limits
     var partitions: [PartitionID: Partition] = [:]
-    private(set) var inFlight = 0
-    private(set) var inFlightBytes = 0
-    private(set) var fencedJobs = 0
+    var inFlight = 0
+    var inFlightBytes = 0
+    var fencedJobs = 0
     var assignedCount = 0
     var jobs: [Job?] = []
-    private var freePlaces: [Int] = []
-    private var lanes = Lanes()
-    private var ready = Fifo<Ticket>()
-    private var held = Heap<HeldJob>()
-    private var nextStamp: UInt64 = 0
+    var freePlaces: [Int] = []
+    var lanes = Lanes()
+    var ready = Fifo<Ticket>()
+    var held = Heap<HeldJob>()
+    var nextStamp: UInt64 = 0
     var nextEpoch: UInt64 = 0
 
     init(limits: Limits) {
@@ -133,7 +134,7 @@ struct Scheduler<Content> {
 }
 
 extension Scheduler {
-    fileprivate struct HeldJob: Comparable {
+    struct HeldJob: Comparable {
         var dueAt: Int64
         var ticket: Ticket
 
@@ -235,228 +236,6 @@ extension Scheduler {
 
     func isCurrent(_ job: Job) -> Bool {
         partitions[job.partition]?.epoch == job.epoch
-    }
-}
-
-// MARK: - Intake
-
-extension Scheduler {
-    /// How many records of the partition may be admitted now.
-    func room(in id: PartitionID) -> Int {
-        guard let partition = partitions[id], partition.takesIn, inFlightBytes < limits.bytes || inFlight == 0 else {
-            return 0
-        }
-        let gapLeft = limits.gap - partition.tracker.gap
-        guard gapLeft > 0 else { return 0 }
-        let share = max(1, limits.jobs / max(1, assignedCount))
-        let left = max(limits.jobs / 2 - inFlight, share - partition.inFlight)
-        // Records are read many at a time, and must not pass the bound by so many of them.
-        let bytesLeft = max(1, (limits.bytes - inFlightBytes) / max(1, partition.usualBytes))
-        return max(0, min(left, Int(clamping: gapLeft), bytesLeft))
-    }
-
-    /// Takes in the record at `offset` of the partition; records come in the log's order.
-    mutating func admit(_ id: PartitionID, offset: Int64, _ facts: Facts, _ content: Content) -> Admission {
-        // In place throughout: a copy of the partition would copy its tracker, for each job.
-        guard let index = partitions.index(forKey: id), partitions.values[index].takesIn else { return .refused }
-        partitions.values[index].isAtEnd = false
-        let admission = partitions.values[index].tracker.admit(offset)
-        guard case .run(let number) = admission else {
-            partitions.values[index].isDirty = true
-            return admission == .regressed ? .regressed : .finishedBefore
-        }
-        if let suspended = partitions.values[index].suspended.removeValue(forKey: offset),
-            let outcome = resume(suspended, id, number)
-        {
-            return outcome
-        }
-        partitions.values[index].inFlight += 1
-        let usual = partitions.values[index].usualBytes
-        partitions.values[index].usualBytes = max(facts.bytes, usual - usual / 16)
-        let (queue, partition) = (partitions.values[index].queue, partitions.values[index].number)
-        nextStamp += 1
-        let job = Job(
-            stamp: nextStamp,
-            partition: id,
-            epoch: partitions.values[index].epoch,
-            number: number,
-            offset: offset,
-            bytes: facts.bytes,
-            lane: facts.key.map { Lanes.ID(queue: queue, partition: partition, key: $0) },
-            phase: .waiting,
-            content: content
-        )
-        inFlight += 1
-        inFlightBytes += facts.bytes
-        let ticket = place(job)
-        switch facts.start {
-        case .now: enter(ticket.place)
-        case .hop: setActive(ticket.place, .hopping)
-        case .hold(let dueAt):
-            jobs[ticket.place]?.phase = .held
-            held.insert(HeldJob(dueAt: dueAt, ticket: ticket))
-        }
-        return .accepted(ticket)
-    }
-
-    /// The partition has been read to `offset`, below which there is no further record.
-    mutating func reachEnd(_ id: PartitionID, _ offset: Int64, now: Int64) {
-        guard let partition = partitions[id], partition.isAssigned else { return }
-        let before = partition.tracker.watermark
-        partitions[id]?.tracker.reachEnd(offset)
-        partitions[id]?.isAtEnd = true
-        if partitions[id]?.tracker.watermark != before { noteMove(id, now) }
-    }
-
-    /// Lets held jobs go whose time has come; returns when the next one is due.
-    mutating func releaseHeld(now: Int64) -> Int64? {
-        while let first = held.first {
-            guard first.dueAt <= now else { return first.dueAt }
-            held.removeFirst()
-            if jobs[first.ticket.place]?.stamp == first.ticket.stamp { enter(first.ticket.place) }
-        }
-        return nil
-    }
-
-    private mutating func place(_ job: Job) -> Ticket {
-        if let place = freePlaces.popLast() {
-            jobs[place] = job
-            return Ticket(place: place, stamp: job.stamp)
-        }
-        jobs.append(job)
-        return Ticket(place: jobs.count - 1, stamp: job.stamp)
-    }
-
-    private mutating func enter(_ place: Int) {
-        guard let job = jobs[place] else { return }
-        jobs[place]?.phase = .waiting
-        if let lane = job.lane, !lanes.enter(place, lane) { return }
-        jobs[place]?.phase = .ready
-        ready.append(Ticket(place: place, stamp: job.stamp))
-    }
-}
-
-// MARK: - Attempts
-
-extension Scheduler {
-    /// What ``conclude(_:hops:now:)`` made of an attempt's end.
-    enum Conclusion: Equatable {
-        case accepted
-        /// The job's epoch is over: nothing may come of it.
-        case fenced
-        /// The ticket is stale: the attempt was given up before.
-        case unknown
-    }
-
-    /// The next job to run.
-    mutating func take() -> (ticket: Ticket, content: Content)? {
-        while let ticket = ready.popFirst() {
-            guard let job = jobs[ticket.place], job.stamp == ticket.stamp, job.phase == .ready else { continue }
-            setActive(ticket.place, .running)
-            return (ticket, job.content)
-        }
-        return nil
-    }
-
-    /// An attempt has ended, and its lane is free for the next job.
-    ///
-    /// - Parameter hops: the job moves to another topic and is finished when ``hopped(_:now:)`` says so; else it is
-    ///   finished now.
-    mutating func conclude(_ ticket: Ticket, hops: Bool, now: Int64) -> Conclusion {
-        guard let job = self[ticket], job.phase == .running else { return .unknown }
-        passLane(of: ticket.place)
-        guard isCurrent(job) else {
-            if !hops, finishSuspended(ticket, job) {
-                remove(ticket.place)
-                return .accepted
-            }
-            fencedJobs += 1
-            remove(ticket.place)
-            return .fenced
-        }
-        if hops {
-            jobs[ticket.place]?.phase = .hopping
-        } else {
-            finish(ticket.place, now)
-        }
-        return .accepted
-    }
-
-    /// An attempt has ended that leaves its job as if it had not run: its offset stays unfinished in this epoch.
-    mutating func abandon(_ ticket: Ticket) {
-        guard let job = self[ticket], job.phase == .running else { return }
-        passLane(of: ticket.place)
-        remove(ticket.place)
-    }
-
-    /// A hop has been acknowledged. False if the epoch is over: then the job runs again elsewhere, too.
-    mutating func hopped(_ ticket: Ticket, now: Int64) -> Bool {
-        guard let job = self[ticket], job.phase == .hopping else { return false }
-        guard isCurrent(job) else {
-            let isKept = finishSuspended(ticket, job)
-            if !isKept { fencedJobs += 1 }
-            remove(ticket.place)
-            return isKept
-        }
-        finish(ticket.place, now)
-        return true
-    }
-
-    /// Whether a hop is still worth trying.
-    func mayHop(_ ticket: Ticket) -> Bool {
-        guard let job = self[ticket] else { return false }
-        return job.phase == .hopping && isCurrent(job)
-    }
-
-    /// Forgets a hop that is given up because its epoch is over.
-    mutating func abandonHop(_ ticket: Ticket) {
-        guard let job = self[ticket], job.phase == .hopping else { return }
-        fencedJobs += 1
-        remove(ticket.place)
-    }
-
-    private subscript(ticket: Ticket) -> Job? {
-        guard let job = jobs[ticket.place], job.stamp == ticket.stamp else { return nil }
-        return job
-    }
-
-    private mutating func setActive(_ place: Int, _ phase: Phase) {
-        guard let partition = jobs[place]?.partition else { return }
-        jobs[place]?.phase = phase
-        partitions[partition]?.active += 1
-    }
-
-    private mutating func passLane(of place: Int) {
-        guard let job = jobs[place], let lane = job.lane, let next = lanes.finish(place, in: lane) else { return }
-        guard let nextJob = jobs[next] else { return }
-        jobs[next]?.phase = .ready
-        ready.append(Ticket(place: next, stamp: nextJob.stamp))
-    }
-
-    private mutating func finish(_ place: Int, _ now: Int64) {
-        guard let job = jobs[place] else { return }
-        let before = partitions[job.partition]?.tracker.watermark
-        partitions[job.partition]?.tracker.finish(job.number)
-        partitions[job.partition]?.isDirty = true
-        if partitions[job.partition]?.tracker.watermark != before { noteMove(job.partition, now) }
-        remove(place)
-    }
-
-    private mutating func noteMove(_ id: PartitionID, _ now: Int64) {
-        partitions[id]?.movedAt = now
-        partitions[id]?.isDirty = true
-    }
-
-    private mutating func remove(_ place: Int) {
-        guard let job = jobs[place] else { return }
-        if isCurrent(job) {
-            partitions[job.partition]?.inFlight -= 1
-            if job.phase == .running || job.phase == .hopping { partitions[job.partition]?.active -= 1 }
-        }
-        inFlight -= 1
-        inFlightBytes -= job.bytes
-        jobs[place] = nil
-        freePlaces.append(place)
     }
 }
 

@@ -52,9 +52,12 @@ struct BulkEnqueue {
                     var job = try JobLine(line, defaultType: settings.defaultType, now: now).job
                     job.expiresAfter = settings.expiresAfter
                     // Found here and not by the broker, so that nothing behind it is under way yet.
-                    let size = (job.payload?.count ?? 0) + (job.key?.count ?? 0)
-                    guard size <= settings.largestJob else {
-                        throw JobLine.Problem(line: line.number, message: BulkEnqueue.tooLarge(size, settings.largestJob))
+                    let size = job.payload?.count ?? 0
+                    guard size + (job.key?.count ?? 0) <= settings.largestJob else {
+                        throw JobLine.Problem(
+                            line: line.number,
+                            message: BulkEnqueue.tooLarge(size, settings.largestJob)
+                        )
                     }
                     jobs.append(job)
                     lines.append(line.number)
@@ -67,7 +70,7 @@ struct BulkEnqueue {
     }
 
     static func tooLarge(_ size: Int, _ limit: Int) -> String {
-        "a job of \(size) bytes is too large for the queue, which takes \(limit) beside the headers. "
+        "a payload of \(size) bytes is too large for the queue, which takes \(limit) with the key. "
             + "Enqueue where the data is, such as an id or a path, not the data"
     }
 

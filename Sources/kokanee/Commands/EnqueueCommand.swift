@@ -24,7 +24,7 @@ extension Command {
             .value("delay", "D", "don't start it before this has passed"),
             .value("at", "TIME", "don't start it before this time"),
             .value("expires", "D", "don't start it after this has passed"),
-            .value("idempotency-key", "KEY", "jobs of the same key are the same job"),
+            .value("idempotency-key", "KEY", "travels with the job; not acted on in this version"),
             .value("file", short: "f", "FILE", "newline-delimited JSON; - is stdin"),
             .flag("keep-going", "go on after bad lines"),
         ],

@@ -49,7 +49,6 @@ struct RebalanceTests {
         let first = try worker("first", queue, client, ledger, gate)
         let second = try worker("second", queue, client, ledger, gate)
 
-        let partitions = (0..<4).map { TopicPartition(topic: "long", partition: $0) }
         try await withThrowingTaskGroup { group in
             group.addTask { try await first.run() }
             try await eventually("all four jobs run") { ledger.events("start").count == 4 }
@@ -65,7 +64,8 @@ struct RebalanceTests {
             try await eventually("every job is completed once") {
                 first.statistics.completed + second.statistics.completed == 4
             }
-            // Once one leaves, the embedded broker refuses the other's last commit.
+            // Before the workers leave: the embedded broker takes no commit while a group rebalances.
+            let partitions = (0..<4).map { TopicPartition(topic: "long", partition: $0) }
             try await eventually("every job is committed") {
                 let committed = try await admin.committedOffsets(group: queue.group, partitions)
                 return partitions.allSatisfy { committed[$0]??.offset == 1 }
