@@ -134,7 +134,7 @@ extension Dispatcher {
 // MARK: - The end
 
 extension Dispatcher {
-    private static let leavingLimit = Duration.seconds(10)
+    private static let leavingLimit = Duration.seconds(5)
 
     /// Stops intake, lets running jobs finish within the limit, cancels the others, commits and leaves the group.
     func shutDown() throws {

@@ -14,7 +14,8 @@ struct SchedulerSimulationTests {
     )
     func histories(part: UInt64) {
         for seed in part * 250..<part * 250 + 250 {
-            var simulation = SchedulerSimulation(seed: seed, options: .init(skipsOffsets: seed % 2 == 0))
+            let options = SchedulerSimulation.Options(skipsOffsets: seed % 2 == 0, isCalm: seed % 4 == 1)
+            var simulation = SchedulerSimulation(seed: seed, options: options)
             do {
                 try simulation.run(steps: 300)
             } catch {
