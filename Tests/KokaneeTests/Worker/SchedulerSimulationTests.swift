@@ -17,7 +17,7 @@ struct SchedulerSimulationTests {
             let options = SchedulerSimulation.Options(skipsOffsets: seed % 2 == 0, isCalm: seed % 4 == 1)
             var simulation = SchedulerSimulation(seed: seed, options: options)
             do {
-                try simulation.run(steps: 300)
+                try simulation.run(steps: options.isCalm ? 1500 : 300)
             } catch {
                 Issue.record("seed \(seed): \(error)")
                 // One history to look at is enough.
