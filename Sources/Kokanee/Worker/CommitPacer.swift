@@ -70,6 +70,7 @@ struct CommitPacer {
     private mutating func awaitResult(until deadline: ContinuousClock.Instant, _ dispatcher: Dispatcher) {
         takeResults(dispatcher)
         while outstanding != nil, dispatcher.engine.clock.monotonic() < deadline {
+            dispatcher.runtime.vitals.turn()
             dispatcher.consumer.wait(upTo: .milliseconds(10))
             takeResults(dispatcher)
         }

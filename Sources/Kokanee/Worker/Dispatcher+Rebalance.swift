@@ -42,6 +42,9 @@ extension Dispatcher {
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
+        runtime.vitals.note(
+            assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
+        )
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         logger.log(
             .info,
@@ -101,6 +104,7 @@ extension Dispatcher {
             _ = engine.tick()
             commits.takeResults(self)
             commits.commitIfDue(self)
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -109,6 +113,7 @@ extension Dispatcher {
     private func committedOffsets(of partitions: [TopicPartition]) -> [TopicPartition: CommittedOffset]? {
         guard !partitions.isEmpty else { return [:] }
         for _ in 1...3 {
+            runtime.vitals.turn()
             do {
                 return try consumer.committed(partitions)
             } catch {
@@ -167,6 +172,7 @@ extension Dispatcher {
             try serveEvents()
             _ = engine.tick()
             commits.commitIfDue(self)
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -190,6 +196,7 @@ extension Dispatcher {
                 case .committed, .record, .failed: continue
                 }
             }
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(20))
         }
     }

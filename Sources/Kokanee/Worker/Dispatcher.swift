@@ -81,6 +81,7 @@ final class Dispatcher {
             commits.commitIfDue(self)
             forgetSuspendedIfLate()
             idleness.look(self)
+            runtime.vitals.turn()
             pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
         }
     }
@@ -199,7 +200,7 @@ final class Dispatcher {
         else { return }
         // Below the log's start: gaps above it are compacted records and transaction markers.
         let lost = min(low, offset) - expected
-        engine.noteLost(lost)
+        engine.noteLost(lost, of: runtime)
         logger.log(
             .error,
             "retention took records before they were worked; give the topic a longer retention.ms, or more workers",
@@ -211,6 +212,7 @@ final class Dispatcher {
     private func releaseRungs() -> Duration {
         let now = engine.clock.wall()
         var next = Int64.max
+        var overdue: [DispatcherVitals.OverdueHead] = []
         for intake in rotation where !intake.waiting.isEmpty {
             let room = engine.withScheduler { $0.room(in: intake.id) }
             var due: [Record] = []
@@ -226,8 +228,10 @@ final class Dispatcher {
             } else {
                 // Due, and no room: looking again at once would only burn the processor.
                 engine.wakeWhenThereIsRoom(runtime)
+                overdue.append(.init(partition: intake.id, offset: first.record.offset, dueAt: first.dueAt))
             }
         }
+        runtime.vitals.note(overdue: overdue)
         return next == .max ? .seconds(1) : .milliseconds(next)
     }
 

@@ -13,7 +13,8 @@ final class Engine: Sendable {
     let logger: Logger
     let clock: EngineClock
     private let producer: Producer
-    private let state: Mutex<EngineState>
+    /// Taken by this file, and by the watch in Engine+Watching.swift.
+    let state: Mutex<EngineState>
 
     init(configuration: WorkerConfiguration, producer: Producer, logger: Logger, clock: EngineClock = .system) {
         self.configuration = configuration
@@ -25,7 +26,7 @@ final class Engine: Sendable {
 
     var statistics: WorkerStatistics {
         state.withLock { state in
-            var statistics = state.statistics
+            var statistics = state.statistics.total
             statistics.fenced = state.scheduler.fencedJobs
             return statistics
         }
@@ -49,8 +50,8 @@ final class Engine: Sendable {
         state.withLock { $0.waitForRoom(runtime.wakeup) }
     }
 
-    func noteLost(_ count: Int64) {
-        state.withLock { $0.statistics.lostToRetention += count }
+    func noteLost(_ count: Int64, of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lostToRetention += count }
     }
 
     // MARK: - Intake
@@ -83,7 +84,7 @@ final class Engine: Sendable {
         switch move {
         case nil: return
         case .wait(let dueAt):
-            state.withLock { $0.statistics.delayed += 1 }
+            state.withLock { $0.statistics[content.runtime.index].delayed += 1 }
             let record = HopRecord.retry(content, attempt: content.attempt, after: dueAt - now, failure: nil, now: now)
             hop(ticket, record, content)
         case .bury(let reason, let failure):
@@ -255,7 +256,7 @@ final class Engine: Sendable {
                 "at": content.place.description,
             ]
         )
-        state.withLock { $0.statistics.dead += 1 }
+        state.withLock { $0.statistics[content.runtime.index].dead += 1 }
         hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
     }
 
@@ -269,6 +270,7 @@ final class Engine: Sendable {
         guard case .failure(let error) = result else {
             let (now, wall) = (clock.monotonic(), clock.wall())
             let (isOurs, handovers, wakes) = state.withLock { state in
+                state.hopTroubles[hop.ticket] = nil
                 let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
                 return (isOurs, state.handOver(now: now), state.takeWakes())
             }
@@ -278,12 +280,19 @@ final class Engine: Sendable {
             return
         }
         let willRetry = state.withLock { state in
-            state.statistics.failedHops += 1
+            state.statistics[hop.content.runtime.index].failedHops += 1
             guard state.scheduler.mayHop(hop.ticket), !state.isClosed else {
+                state.hopTroubles[hop.ticket] = nil
                 state.scheduler.abandonHop(hop.ticket)
                 return false
             }
-            state.hopsToRetry.insert(hop.next(after: error, now: clock.monotonic()))
+            let now = clock.monotonic()
+            state.hopTroubles[hop.ticket] = HopTrouble(
+                since: state.hopTroubles[hop.ticket]?.since ?? now,
+                tries: hop.tries,
+                error: error
+            )
+            state.hopsToRetry.insert(hop.next(after: error, now: now))
             return true
         }
         logger.log(

@@ -65,6 +65,7 @@ struct Runner: Sendable {
     var running: Assignment?
     /// When the attempt is to be cancelled; once it is, when it is to be given up.
     var deadline: ContinuousClock.Instant?
+    private(set) var startedAt: ContinuousClock.Instant?
     var cancellation: Cancellation?
     var continuation: UnsafeContinuation<Assignment?, Never>?
 
@@ -91,6 +92,7 @@ struct Runner: Sendable {
 
     mutating func take(_ assignment: Assignment, now: ContinuousClock.Instant) {
         running = assignment
+        startedAt = now
         deadline = assignment.content.runtime.attemptTimeout.map { now + $0 }
     }
 }
@@ -122,8 +124,14 @@ struct EngineState {
 
     var scheduler: Scheduler<JobContent>
     var runners: [Runner]
-    var statistics = WorkerStatistics()
+    var statistics = StatisticsTable()
     var hopsToRetry = Heap<PendingHop>()
+    /// Of the hops that failed and go on being tried.
+    var hopTroubles: [Engine.Ticket: HopTrouble] = [:]
+    /// Attempts that were given up and whose tasks still run.
+    private(set) var abandoned: [RunnerGeneration: AbandonedAttempt] = [:]
+    /// The state of each queue's circuit, by the queue's index; a queue that is not here has it closed.
+    var circuits: [Int32: QueueStatus.Circuit] { [:] }
     private(set) var isClosed = false
     private var idle: [Int] = []
     private let grace: Duration
@@ -150,7 +158,10 @@ struct EngineState {
 
     mutating func nextStep(of index: Int, _ generation: Int, now: ContinuousClock.Instant) -> Step {
         // A generation that has been replaced ends without a word.
-        guard runners[index].generation == generation else { return .end(replace: false) }
+        guard runners[index].generation == generation else {
+            abandoned[RunnerGeneration(index: index, generation: generation)] = nil
+            return .end(replace: false)
+        }
         runners[index].running = nil
         runners[index].deadline = nil
         if isClosed { return .end(replace: false) }
@@ -203,15 +214,16 @@ struct EngineState {
             case .complete, .discard: false
             case .retry, .bury: true
             }
+        let queue = scheduler[ticket]?.content.runtime.index ?? 0
         let conclusion = scheduler.conclude(ticket, hops: hops, now: now)
         guard conclusion == .accepted else { return conclusion }
         switch disposition {
-        case .complete: statistics.completed += 1
-        case .discard: statistics.discarded += 1
+        case .complete: statistics[queue].completed += 1
+        case .discard: statistics[queue].discarded += 1
         case .retry:
-            statistics.failedAttempts += 1
-            statistics.retried += 1
-        case .bury: statistics.failedAttempts += 1
+            statistics[queue].failedAttempts += 1
+            statistics[queue].retried += 1
+        case .bury: statistics[queue].failedAttempts += 1
         }
         return conclusion
     }
@@ -238,7 +250,12 @@ struct EngineState {
         due.handovers = handOver(now: now)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
-            if scheduler.mayHop(first.ticket) { due.hops.append(first) } else { scheduler.abandonHop(first.ticket) }
+            if scheduler.mayHop(first.ticket) {
+                due.hops.append(first)
+            } else {
+                hopTroubles[first.ticket] = nil
+                scheduler.abandonHop(first.ticket)
+            }
         }
         if now >= nextScanAt {
             nextScanAt = now + Self.scanInterval
@@ -260,8 +277,10 @@ struct EngineState {
                 continue
             }
             // From here on the stuck task has no word in this slot.
+            let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
+            abandoned[stuck] = AbandonedAttempt(content: running.content, startedAt: runners[index].startedAt ?? now)
             _ = runners[index].begin()
-            statistics.stuck += 1
+            statistics[running.content.runtime.index].stuck += 1
             due.stuck.append((index, running, cancellation))
         }
     }
