@@ -34,6 +34,7 @@ extension Command {
             ),
             .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
             .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
+            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
             .value("wedge-limit", "D", "how long a hanging thread is waited for before the process ends", default: "60s"),
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
@@ -144,6 +145,7 @@ extension Command {
             configuration.attemptTimeout = timeout
         }
         if let limit = try values.duration("shutdown-timeout") { configuration.shutdownLimit = limit }
+        if let limit = try values.duration("stalled-after") { configuration.stallLimit = limit }
         if let limit = try values.duration("wedge-limit") { configuration.wedgeLimit = limit }
         configuration.order =
             switch values.string("order") {

@@ -26,13 +26,17 @@ struct ReportTests {
     @Test("a report is due at once, on a change, and else every 10 seconds; one at a time")
     func pace() {
         var pacer = ReportPacer()
-        #expect(pacer.shouldReport(Self.essence(), time: .seconds(1)))
-        #expect(!pacer.shouldReport(Self.essence(.degraded), time: .seconds(2)), "the first is under way")
-        #expect(!pacer.ended(isRefused: false, time: .seconds(3)))
-        #expect(pacer.shouldReport(Self.essence(.degraded), time: .seconds(3)))
-        _ = pacer.ended(isRefused: false, time: .seconds(3))
-        #expect(!pacer.shouldReport(Self.essence(.degraded), time: .seconds(12)))
-        #expect(pacer.shouldReport(Self.essence(.degraded), time: .seconds(13)))
+        var due: [String] = []
+        func look(_ second: Int, _ level: Health.Level, isTaken: Bool = true) {
+            guard pacer.shouldReport(Self.essence(level), time: .seconds(second)) else { return }
+            due.append("\(second) \(level)")
+            if isTaken { _ = pacer.ended(isRefused: false, time: .seconds(second)) }
+        }
+        for second in 1..<20 { look(second, .ok) }
+        for second in 20..<30 { look(second, .degraded) }
+        look(30, .ok, isTaken: false)
+        for second in 31..<50 { look(second, .failing) }
+        #expect(due == ["1 ok", "11 ok", "20 degraded", "30 ok"])
     }
 
     @Test("a refusal is told once, and the pauses grow until a report is taken")
@@ -46,10 +50,11 @@ struct ReportTests {
         }
         #expect(told == 1)
         #expect(tries == [0, 60, 180, 420, 900, 1500])
-        #expect(pacer.shouldReport(Self.essence(), time: .seconds(2100)))
+        let resumes = pacer.shouldReport(Self.essence(), time: .seconds(2100))
         _ = pacer.ended(isRefused: false, time: .seconds(2100))
-        #expect(pacer.shouldReport(Self.essence(.failing), time: .seconds(2101)))
-        #expect(pacer.ended(isRefused: true, time: .seconds(2101)), "a new row of refusals is told again")
+        let goesOn = pacer.shouldReport(Self.essence(.failing), time: .seconds(2101))
+        let isTold = pacer.ended(isRefused: true, time: .seconds(2101))
+        #expect(resumes && goesOn && isTold, "a new row of refusals is told again")
     }
 
     @Test("a report is read as it was written, but for what could move a reader's cursor")

@@ -10,7 +10,7 @@ struct WatchRulesTests {
     private static let job = WatchObservation.Job(id: "j7", type: "invoice.send", attempt: 2, place: "q/3/41")
 
     /// A worker of one queue with one partition, looked at once a second.
-    private struct Stand {
+    private final class Stand {
         var rules = WatchRules(limits: WatchLimits())
         var turns = 0
         var producer = WatchObservation.Producer(turns: 0)
@@ -22,7 +22,7 @@ struct WatchRulesTests {
         var isRung = false
         private(set) var seconds: Int64 = 0
 
-        mutating func look(elapsed: Duration = .seconds(1)) -> WatchRules.Findings {
+        func look(elapsed: Duration = .seconds(1)) -> WatchRules.Findings {
             seconds += 1
             if isDispatcherAlive { turns += 1 }
             if isProducerAlive { producer.turns += 1 }
@@ -38,14 +38,14 @@ struct WatchRulesTests {
         }
 
         /// The findings after so many looks more.
-        mutating func looks(_ count: Int) -> WatchRules.Findings {
+        func looks(_ count: Int) -> WatchRules.Findings {
             var findings = WatchRules.Findings()
             for _ in 0..<count { findings = look() }
             return findings
         }
 
         /// One partition, its watermark at 41.
-        mutating func partition(
+        func partition(
             unfinished: Int = 1,
             holder: WatchObservation.Activity? = nil,
             watermark: Int64 = 41,
@@ -70,7 +70,7 @@ struct WatchRulesTests {
 
     @Test("a worker that works, or has nothing to do, gives no alert")
     func quiet() {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(unfinished: 0)
         #expect(stand.looks(1000).alerts.isEmpty)
         for watermark in 0..<200 {
@@ -81,14 +81,15 @@ struct WatchRulesTests {
 
     @Test("a watermark that stands still for a minute is told with its job, after the job was asked for")
     func stall() throws {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition()
         #expect(stand.looks(60).alerts.isEmpty)
         #expect(stand.rules.suspects.isEmpty)
         #expect(stand.look().alerts.isEmpty)
         #expect(stand.rules.suspects == [3])
         stand.partition(holder: .running(for: .seconds(62)))
-        let alert = try #require(stand.look().alerts[Self.stalled])
+        let findings = stand.look()
+        let alert = try #require(findings.alerts[Self.stalled])
         #expect(alert.text.contains("q/3") && alert.text.contains("j7") && alert.text.contains("invoice.send"))
         #expect(alert.text.contains("run for 1m") || alert.text.contains("62s"))
         #expect(alert.place == "q/3/41")
@@ -100,7 +101,7 @@ struct WatchRulesTests {
 
     @Test("time in which a partition had no work does not count")
     func idleBefore() {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(unfinished: 0)
         _ = stand.looks(600)
         stand.partition(holder: .running(for: .zero))
@@ -119,16 +120,17 @@ struct WatchRulesTests {
         ]
     )
     func activities(activity: WatchObservation.Activity, text: String, advice: String) throws {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(holder: activity)
-        let alert = try #require(stand.looks(62).alerts[Self.stalled])
+        let findings = stand.looks(62)
+        let alert = try #require(findings.alerts[Self.stalled])
         #expect(alert.text.contains(text), "\(alert.text)")
         #expect(alert.advice.contains(advice), "\(alert.advice)")
     }
 
     @Test("what an open circuit keeps from starting is no alarm but the circuit's; a job that runs is")
     func openCircuit() {
-        var stand = Stand()
+        let stand = Stand()
         stand.engine?.circuits = [0: .open]
         stand.partition(holder: .ready)
         #expect(stand.looks(100).alerts.keys.map(\.kind) == [.circuit])
@@ -143,7 +145,7 @@ struct WatchRulesTests {
 
     @Test("a partition that is not at its end and of which nothing comes is told, unless it is a rung")
     func notRead() {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(unfinished: 0, isAtEnd: false)
         #expect(stand.looks(60).alerts.isEmpty)
         #expect(stand.looks(2).alerts.keys.map(\.kind) == [.notRead])
@@ -156,11 +158,12 @@ struct WatchRulesTests {
 
     @Test("a rung's due head is told after 10 seconds, with what leaves no room for it")
     func overdue() throws {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(unfinished: 0, shortage: .jobs(limit: 10))
         stand.overdue = [.init(partition: 3, offset: 77, dueAt: Self.wall)]
         #expect(stand.looks(9).alerts.isEmpty)
-        let alert = try #require(stand.look().alerts[Subject(kind: .overdue, queue: 0, partition: 3)])
+        let findings = stand.look()
+        let alert = try #require(findings.alerts[Subject(kind: .overdue, queue: 0, partition: 3)])
         #expect(alert.place == "q/3/77")
         #expect(alert.text.contains("10 jobs"), "\(alert.text)")
         stand.overdue = []
@@ -169,7 +172,7 @@ struct WatchRulesTests {
 
     @Test("a thread that does not go round is told after 10 seconds, and is wedged after the limit")
     func dispatcher() throws {
-        var stand = Stand()
+        let stand = Stand()
         _ = stand.looks(5)
         stand.isDispatcherAlive = false
         #expect(stand.looks(9).alerts.isEmpty)
@@ -187,7 +190,7 @@ struct WatchRulesTests {
 
     @Test("a dispatcher that has ended is not missed, and neither is a producer that is closed")
     func ended() {
-        var stand = Stand()
+        let stand = Stand()
         _ = stand.looks(5)
         stand.isDispatcherAlive = false
         stand.hasEnded = true
@@ -196,7 +199,7 @@ struct WatchRulesTests {
 
     @Test("the producer's thread is watched as well")
     func producerThread() {
-        var stand = Stand()
+        let stand = Stand()
         stand.isProducerAlive = false
         #expect(stand.looks(11).alerts.values.map(\.kind) == [.producerNotPolling])
         #expect(stand.looks(50).wedge?.kind == .producerNotPolling)
@@ -204,7 +207,7 @@ struct WatchRulesTests {
 
     @Test("a process that was stopped for an hour, or a machine that slept, has not hung")
     func suspended() {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(holder: .running(for: .seconds(1)))
         _ = stand.looks(5)
         stand.isDispatcherAlive = false
@@ -215,7 +218,7 @@ struct WatchRulesTests {
 
     @Test("a cluster that takes nothing is told of after 30 seconds, and never ends a worker")
     func delivery() throws {
-        var stand = Stand()
+        let stand = Stand()
         stand.producer.unacknowledged = 12
         stand.producer.oldest = .seconds(29)
         #expect(stand.look().alerts.isEmpty)
@@ -233,11 +236,12 @@ struct WatchRulesTests {
 
     @Test("given-up attempts that still run are told for as long as they do")
     func abandoned() throws {
-        var stand = Stand()
+        let stand = Stand()
         stand.engine?.abandoned = [
             .init(queue: 0, job: Self.job, age: .seconds(50)), .init(queue: 0, job: Self.job, age: .seconds(20)),
         ]
-        let alert = try #require(stand.look().alerts[Subject(kind: .ignoredCancellation, queue: 0)])
+        let findings = stand.look()
+        let alert = try #require(findings.alerts[Subject(kind: .ignoredCancellation, queue: 0)])
         #expect(alert.text.hasPrefix("2 given-up attempts still run, the oldest for 50s"))
         stand.engine?.abandoned = []
         #expect(stand.look().alerts.isEmpty)
@@ -245,7 +249,7 @@ struct WatchRulesTests {
 
     @Test("what can't be seen because the engine's lock is taken is not over, and the silence says so")
     func locked() throws {
-        var stand = Stand()
+        let stand = Stand()
         stand.partition(holder: .running(for: .seconds(1)))
         #expect(stand.looks(62).alerts[Self.stalled] != nil)
         stand.engine = nil
