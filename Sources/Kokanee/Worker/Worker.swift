@@ -89,6 +89,7 @@ public final class Worker: Sendable {
         guard bounds.allSatisfy({ $0 > 0 }) else {
             throw InputError("a worker's bounds on what is in flight are at least 1")
         }
+        try configuration.circuit?.validate()
     }
 
     // MARK: - Topics
