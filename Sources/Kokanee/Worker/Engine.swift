@@ -11,15 +11,14 @@ final class Engine: Sendable {
 
     let configuration: WorkerConfiguration
     let logger: Logger
-    let clock: EngineClock
+    let clock = WorkerClock()
     private let producer: Producer
     private let state: Mutex<EngineState>
 
-    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger, clock: EngineClock = .system) {
+    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
         self.logger = logger
-        self.clock = clock
         state = Mutex(EngineState(configuration))
     }
 
@@ -312,6 +311,7 @@ final class Engine: Sendable {
 
     private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
         guard case .failure(let error) = result else {
+            if case .success(let delivery) = result { clock.note(delivery) }
             let (now, wall) = (clock.monotonic(), clock.wall())
             let (isOurs, handovers, wakes) = state.withLock { state in
                 let isOurs = state.scheduler.hopped(hop.ticket, now: wall)

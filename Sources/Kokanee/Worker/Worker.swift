@@ -145,6 +145,7 @@ public final class Worker: Sendable {
         let producer = try Producer(producerConfiguration)
         let engine = Engine(configuration: configuration, producer: producer, logger: logger)
         self.engine.withLock { $0 = engine }
+        _ = engine.clock.settleForMachine()
         engine.startRunners()
         let result = await Result.catching { try await dispatch(layouts, engine) }
         engine.close()
