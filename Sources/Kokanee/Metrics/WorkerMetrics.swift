@@ -1,19 +1,33 @@
 /// What the numbers that a worker keeps are called in its metrics.
 enum WorkerMetrics {
-    /// What each counter of a queue reads.
-    private static let counters: [(name: String, help: String, read: @Sendable (WorkerStatistics) -> Int64)] = [
-        ("kokanee_jobs_completed_total", "Jobs whose handler returned.", { Int64($0.completed) }),
-        ("kokanee_attempts_failed_total", "Attempts that threw or overran their timeout.", { Int64($0.failedAttempts) }),
-        ("kokanee_jobs_retried_total", "Jobs moved to a rung after a failed attempt.", { Int64($0.retried) }),
-        ("kokanee_jobs_delayed_total", "Jobs moved because their due time is ahead.", { Int64($0.delayed) }),
-        ("kokanee_jobs_dead_total", "Jobs that became dead letters.", { Int64($0.dead) }),
-        ("kokanee_jobs_discarded_total", "Jobs that a handler discarded, or that had expired.", { Int64($0.discarded) }),
-        ("kokanee_attempts_stuck_total", "Attempts that ignored their cancellation.", { Int64($0.stuck) }),
-        ("kokanee_hops_failed_total", "Hops that a broker refused or that timed out, each time.", { Int64($0.failedHops) }),
-        (
-            "kokanee_records_lost_to_retention_total", "Records that retention took before they were worked.",
-            { $0.lostToRetention }
-        ),
+    private struct Counted {
+        let name: String
+        let help: String
+        let read: @Sendable (WorkerStatistics) -> Int64
+
+        init(_ name: String, _ help: String, _ read: @escaping @Sendable (WorkerStatistics) -> Int64) {
+            self.name = "kokanee_\(name)_total"
+            self.help = help
+            self.read = read
+        }
+    }
+
+    private static let counted = [
+        Counted("jobs_completed", "Jobs whose handler returned.") { Int64($0.completed) },
+        Counted("attempts_failed", "Attempts that threw or overran their timeout.") { Int64($0.failedAttempts) },
+        Counted("jobs_retried", "Jobs moved to a rung after a failed attempt.") { Int64($0.retried) },
+        Counted("jobs_delayed", "Jobs moved because their due time is ahead.") { Int64($0.delayed) },
+        Counted("jobs_dead", "Jobs that became dead letters.") { Int64($0.dead) },
+        Counted("jobs_discarded", "Jobs that a handler discarded, or that had expired.") { Int64($0.discarded) },
+        Counted("attempts_stuck", "Attempts that ignored their cancellation.") { Int64($0.stuck) },
+        Counted("hops_failed", "Hops that a broker refused or that timed out, each time.") { Int64($0.failedHops) },
+        Counted("circuit_opened", "Times that too many jobs died and the circuit opened.") { Int64($0.circuitOpened) },
+        Counted("lapses", "Times that the worker stood still for so long that it had to ask for its membership.") {
+            Int64($0.lapses)
+        },
+        Counted("records_lost_to_retention", "Records that retention took before they were worked.") {
+            $0.lostToRetention
+        },
     ]
 
     /// - Parameter queues: their names, in the order of their indices.
@@ -23,7 +37,7 @@ enum WorkerMetrics {
         queues: [String]
     ) -> [MetricsSnapshot.Sample] {
         var samples = queues.enumerated().flatMap { index, queue in
-            counters.map { counter in
+            counted.map { counter in
                 let value = counter.read(statistics[Int32(index)])
                 return MetricsSnapshot.Sample(
                     counter.name,
@@ -75,7 +89,11 @@ enum WorkerMetrics {
     }
 
     /// How often an alert of a kind was raised.
-    static func alertsRaised(_ kind: Alert.Kind, queue: String?, in registry: MetricsRegistry) -> MetricsRegistry.Counter {
+    static func alertsRaised(
+        _ kind: Alert.Kind,
+        queue: String?,
+        in registry: MetricsRegistry
+    ) -> MetricsRegistry.Counter {
         registry.counter(
             "kokanee_alerts_raised_total",
             help: "Times that the watch found something wrong.",

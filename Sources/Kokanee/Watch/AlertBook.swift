@@ -36,7 +36,8 @@ struct AlertBook {
     /// The alerts of now, in no order.
     var active: [Alert] { entries.values.filter(\.isActive).map(\.alert) }
 
-    private static func isBefore(_ first: (key: Subject, value: Alert), _ second: (key: Subject, value: Alert)) -> Bool {
+    private static func isBefore(_ first: (key: Subject, value: Alert), _ second: (key: Subject, value: Alert)) -> Bool
+    {
         (first.value.since, first.key.queue, first.key.partition)
             < (second.value.since, second.key.queue, second.key.partition)
     }

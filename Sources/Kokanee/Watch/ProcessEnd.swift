@@ -10,7 +10,8 @@ enum ProcessEnd {
     /// again elsewhere, as after any crash.
     static func now(_ alert: Alert, relay: Relay) -> Never {
         for _ in 0..<patience where !relay.isIdle { usleep(10_000) }
-        let line = "kokanee: the process ends, so that others get its partitions: \(SafeText.line(alert.text, limit: 2000))\n"
+        let reason = SafeText.line(alert.text, limit: 2000)
+        let line = "kokanee: the process ends, so that others get its partitions: \(reason)\n"
         var poll = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
         // Where nobody reads, writing would hang as well; a pipe that can be written to has room for a line.
         if Glibc.poll(&poll, 1, 0) > 0 {

@@ -48,7 +48,8 @@ enum WatchWords {
             parts.append("\(waiting) records wait for their acknowledgement, the oldest for \(whole(oldest))")
         }
         if let trouble {
-            parts.append("\(failing) hops fail, one for \(whole(trouble.age)), tried \(trouble.tries) times: \(trouble.error)")
+            let tries = "tried \(trouble.tries) times: \(trouble.error)"
+            parts.append("\(failing) hops fail, one for \(whole(trouble.age)), \(tries)")
         }
         return (
             "the brokers do not take what is produced: \(parts.joined(separator: "; "))",
@@ -158,8 +159,8 @@ enum WatchWords {
     private static func room(_ shortage: WatchObservation.Shortage) -> String {
         switch shortage {
         case .intakeStopped: "the partition is being handed back"
-        case .bytes(let limit): "\(limit) bytes of jobs are in flight, the most there may be"
-        case .gap(let limit): "\(limit) offsets lie between its oldest unfinished job and its newest, the most there may be"
+        case .bytes(let limit): "\(limit) bytes of jobs are in flight, the most allowed"
+        case .gap(let limit): "\(limit) offsets lie between its oldest unfinished job and its newest, the most allowed"
         case .jobs(let limit): "its share of the \(limit) jobs that may be in flight is taken"
         }
     }

@@ -4,6 +4,7 @@ extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
     func take(_ partitions: [TopicPartition]) throws {
         hasJoined = true
+        let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
         // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
@@ -46,6 +47,7 @@ extension Dispatcher {
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
+        confirmLease(ofAssignmentAt: startedAt)
         logger.log(
             .info,
             "partitions assigned",
@@ -101,6 +103,7 @@ extension Dispatcher {
         engine.withScheduler { $0.stopIntake(ids) }
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
+            _ = engine.renewLease(of: runtime.index)
             _ = engine.tick()
             commits.takeResults(self)
             commits.commitIfDue(self)
@@ -170,6 +173,7 @@ extension Dispatcher {
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()
+            keepLease()
             _ = engine.tick()
             commits.commitIfDue(self)
             runtime.vitals.turn()

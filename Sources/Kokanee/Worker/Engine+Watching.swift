@@ -40,7 +40,9 @@ extension EngineState {
         }
         seen.oldestHopTrouble = hopTroubles.values.min { $0.since < $1.since }.map { $0.watched(now: now) }
         seen.hopTroubles = hopTroubles.count
-        seen.circuits = circuits
+        for (index, gate) in gates.enumerated() {
+            if let circuit = gate?.circuit { seen.circuits[Int32(index)] = QueueStatus.Circuit(circuit.phase) }
+        }
         seen.statistics = statistics
         seen.fenced = scheduler.fencedJobs
         seen.inFlight = scheduler.inFlight
@@ -81,5 +83,16 @@ extension HopTrouble {
 extension JobContent {
     fileprivate var watched: WatchObservation.Job {
         .init(id: id, type: job?.envelope.type ?? "unreadable", attempt: attempt, place: place.description)
+    }
+}
+
+extension QueueStatus.Circuit {
+    init(_ phase: Circuit.Phase) {
+        self =
+            switch phase {
+            case .closed: .closed
+            case .open: .open
+            case .probing: .probing
+            }
     }
 }

@@ -31,11 +31,11 @@ enum Intake {
         case .handler(let found): handler = found
         case .unknownType(let known):
             let message = "this worker has no handler for type \(job.envelope.type); it knows \(list(known))"
-            return bury(record, job, runtime, .unknownType, .init(type: "UnknownType", message: message, at: now))
+            return refuse(record, job, runtime, .unknownType, .init(type: "UnknownType", message: message, at: now))
         case .versionTooNew(let known):
             let message =
                 "version \(job.envelope.version) of \(job.envelope.type) is too new for this worker, which knows \(known)"
-            return bury(record, job, runtime, .versionTooNew, .init(type: "VersionTooNew", message: message, at: now))
+            return refuse(record, job, runtime, .versionTooNew, .init(type: "VersionTooNew", message: message, at: now))
         }
         let content = JobContent(runtime: runtime, record: record, job: job, handler: handler)
         let facts = Scheduler<JobContent>.Facts(bytes: record.size, key: laneKey(record, runtime.order), start: .now)
@@ -63,6 +63,20 @@ enum Intake {
         }
         facts.start = .hold(until: dueAt)
         return Decision(facts: facts, content: content, move: nil)
+    }
+
+    private static func refuse(
+        _ record: Record,
+        _ job: DecodedJob,
+        _ runtime: QueueRuntime,
+        _ reason: DeadReason,
+        _ failure: Envelope.Failure
+    ) -> Decision {
+        let refusal = JobContent.Refusal(reason: reason, failure: failure)
+        return Decision(
+            facts: .init(bytes: record.size, key: nil, start: .now),
+            content: JobContent(runtime: runtime, record: record, job: job, handler: nil, refusal: refusal)
+        )
     }
 
     private static func bury(

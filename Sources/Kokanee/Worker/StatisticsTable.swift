@@ -27,6 +27,8 @@ extension WorkerStatistics {
         sum.fenced += other.fenced
         sum.stuck += other.stuck
         sum.failedHops += other.failedHops
+        sum.circuitOpened += other.circuitOpened
+        sum.lapses += other.lapses
         sum.lostToRetention += other.lostToRetention
     }
 }

@@ -110,6 +110,7 @@ public final class Worker: Sendable {
                 """
             )
         }
+        try configuration.circuit?.validate()
     }
 
     // MARK: - Topics
@@ -181,6 +182,7 @@ public final class Worker: Sendable {
         let watchdog = try makeWatchdog(engine, producer, runtimes, reporters, end)
         self.watchdog.withLock { $0 = watchdog }
         collectMetrics(engine, producer, watchdog)
+        _ = engine.clock.settleForMachine()
         engine.startRunners()
         watchdog.start()
         // Nothing of a worker that hangs can be waited for: the task may outlive this call.

@@ -17,7 +17,7 @@ struct ReportTests {
         started: 500,
         health: .degraded,
         alerts: [
-            Alert(kind: .stalled, queue: "q", place: "q/1/2", since: 700, text: "\"stuck\"\n", advice: "look"),
+            Alert(kind: .stalled, queue: "q", place: "q/1/2", since: 700, text: "\"stuck\"\n", advice: "look")
         ],
         circuit: .probing,
         counters: ["kokanee_jobs_completed_total": 12]

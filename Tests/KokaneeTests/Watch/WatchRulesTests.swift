@@ -9,6 +9,8 @@ struct WatchRulesTests {
     private static let wall: Int64 = 1_800_000_000_000
     private static let job = WatchObservation.Job(id: "j7", type: "invoice.send", attempt: 2, place: "q/3/41")
 
+    private static let other = WatchObservation.Job(id: "j1", type: "t", attempt: 1, place: "q/3/2")
+
     /// A worker of one queue with one partition, looked at once a second.
     private final class Stand {
         var rules = WatchRules(limits: WatchLimits())
@@ -113,10 +115,13 @@ struct WatchRulesTests {
         "what the job does is told, with what to do about it",
         arguments: [
             (WatchObservation.Activity.ready, "waits for a slot", "concurrency"),
-            (.waiting(behind: .init(id: "j1", type: "t", attempt: 1, place: "q/3/2"), running: .seconds(90)), "j1", "key"),
+            (.waiting(behind: Self.other, running: .seconds(90)), "j1", "key"),
             (.held(until: 1_800_000_100_000), "held until 2027-01-15T08:01:40", "ladder"),
             (.hopping(nil), "acknowledgement", "leader"),
-            (.hopping(.init(age: .seconds(80), tries: 9, error: "TOPIC_AUTHORIZATION_FAILED")), "AUTHORIZATION", "write"),
+            (
+                .hopping(.init(age: .seconds(80), tries: 9, error: "TOPIC_AUTHORIZATION_FAILED")), "AUTHORIZATION",
+                "write"
+            ),
         ]
     )
     func activities(activity: WatchObservation.Activity, text: String, advice: String) throws {

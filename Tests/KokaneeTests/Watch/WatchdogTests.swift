@@ -44,6 +44,16 @@ struct WatchdogTests {
         }
     }
 
+    /// Looks often, and has little patience.
+    private static func closely(
+        and configure: @escaping (inout WorkerConfiguration) -> Void
+    ) -> (inout WorkerConfiguration) -> Void {
+        { configuration in
+            closely(&configuration)
+            configure(&configuration)
+        }
+    }
+
     private static func closely(_ configuration: inout WorkerConfiguration) {
         configuration.watchLimits = WatchLimits(
             interval: .milliseconds(50),
@@ -97,10 +107,10 @@ struct WatchdogTests {
         let fixture = try WorkerFixture(ladder: "1s")
         let gate = Gate()
         let ledger = Ledger()
-        let worker = try fixture.worker({ configuration in
-            Self.closely(&configuration)
+        let configure = Self.closely { configuration in
             configuration.concurrency = 4
-        }) { job, context in
+        }
+        let worker = try fixture.worker(configure) { job, context in
             // The first goes up the ladder; its second attempt, on the rung, takes the lane and keeps it.
             if job == 0, context.attempt == 1 { throw JobError.retry("once") }
             try await ledger.run(job) { if job == 0 { try await gate.pass() } }
@@ -124,11 +134,11 @@ struct WatchdogTests {
         let fixture = try WorkerFixture(ladder: "1h")
         try await fixture.enqueue(2)
         let gate = Gate()
-        let worker = try fixture.worker({ configuration in
-            Self.closely(&configuration)
+        let configure = Self.closely { configuration in
             configuration.attemptTimeout = .milliseconds(200)
             configuration.cancellationGrace = .milliseconds(100)
-        }) { job, _ in
+        }
+        let worker = try fixture.worker(configure) { job, _ in
             if job == 0 { await gate.passStubbornly() }
         }
         try await running(worker) {
@@ -147,10 +157,10 @@ struct WatchdogTests {
     func overdue() async throws {
         let fixture = try WorkerFixture(ladder: "1s")
         let gate = Gate()
-        let worker = try fixture.worker({ configuration in
-            Self.closely(&configuration)
+        let configure = Self.closely { configuration in
             configuration.maximumInFlightBytes = 1
-        }) { job, context in
+        }
+        let worker = try fixture.worker(configure) { job, context in
             if job == 0, context.attempt == 1 { throw JobError.retry("once") }
             if job == 1 { try await gate.pass() }
         }
@@ -161,9 +171,8 @@ struct WatchdogTests {
             _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1"))
             await producer.close()
             try await eventually("it is told") {
-                worker.health.alerts.contains {
-                    $0.kind == .overdue && $0.place == "q.retry.1s/0/0" && $0.text.contains("bytes of jobs are in flight")
-                }
+                let alert = worker.health.alerts.first { $0.kind == .overdue }
+                return alert?.place == "q.retry.1s/0/0" && alert?.text.contains("bytes of jobs are in flight") == true
             }
             gate.open()
             try await eventually("it is over") { worker.health == .ok }
@@ -174,12 +183,12 @@ struct WatchdogTests {
     func notDelivering() async throws {
         let fixture = try WorkerFixture()
         let log = Log()
-        let worker = try fixture.worker({ configuration in
-            Self.closely(&configuration)
+        let configure = Self.closely { configuration in
             // Far below how long the cluster is away: it must make no difference.
             configuration.watchLimits.wedge = .seconds(2)
             configuration.wedgeAction = .fail
-        }, logger: log.logger()) { _, _ in throw JobError.deadLetter("never") }
+        }
+        let worker = try fixture.worker(configure, logger: log.logger()) { _, _ in throw JobError.deadLetter("never") }
         try await running(worker) {
             try await eventually("the worker is there") { log.has("partitions assigned") }
             fixture.broker.failNext(.produce, with: Array(repeating: .notLeader, count: 100_000))
@@ -209,11 +218,11 @@ struct WatchdogTests {
         let logger = log.logger { entry in
             if entry.message == "partitions assigned" || entry.message.contains("does not poll") { clamp.hold() }
         }
-        let worker = try fixture.worker({ configuration in
-            Self.closely(&configuration)
+        let configure = Self.closely { configuration in
             configuration.wedgeLimit = .seconds(2)
             configuration.wedgeAction = .fail
-        }, logger: logger) { _, _ in clamp.hold() }
+        }
+        let worker = try fixture.worker(configure, logger: logger) { _, _ in clamp.hold() }
         let error = await #expect(throws: WorkerWedged.self) { try await worker.run() }
         #expect(error?.alert.kind == .notPolling && error?.alert.queue == "q")
         #expect(error?.alert.level == .failing)
@@ -228,11 +237,11 @@ struct WatchdogTests {
         let clamp = try Clamp()
         // It is the producer's thread that tells of a failed hop.
         let logger = Log().logger { entry in if entry.message.hasPrefix("hop failed") { clamp.hold() } }
-        let worker = try fixture.worker({ configuration in
-            Self.closely(&configuration)
+        let configure = Self.closely { configuration in
             configuration.wedgeLimit = .seconds(2)
             configuration.wedgeAction = .fail
-        }, logger: logger) { _, _ in throw JobError.deadLetter("never") }
+        }
+        let worker = try fixture.worker(configure, logger: logger) { _, _ in throw JobError.deadLetter("never") }
         fixture.broker.failNext(.produce, with: Array(repeating: .topicAuthorizationFailed, count: 1000))
         let error = await #expect(throws: WorkerWedged.self) { try await worker.run() }
         #expect(error?.alert.kind == .producerNotPolling)
