@@ -176,7 +176,9 @@ public final class Worker: Sendable {
             )
         }
         let reporters = layouts.map { layout in
-            WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger)
+            WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { _, delivery in
+                engine.clock.note(delivery)
+            }
         }
         let end = FirstResult<Void>()
         let watchdog = try makeWatchdog(engine, producer, runtimes, reporters, end)

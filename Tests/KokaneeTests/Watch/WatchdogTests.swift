@@ -264,6 +264,28 @@ struct WatchdogTests {
         #expect(log.lines.count { $0.contains("a report for status was refused") } == 1)
     }
 
+    @Test("an open circuit is seen in the health and in status, and gives no other alarm")
+    func circuit() async throws {
+        let fixture = try WorkerFixture()
+        let configure = Self.closely { configuration in
+            var policy = CircuitPolicy()
+            policy.minimumJobs = 5
+            policy.pause = .seconds(60)
+            configuration.circuit = policy
+            configuration.concurrency = 1
+        }
+        let worker = try fixture.worker(configure) { _, _ in throw JobError.deadLetter("never") }
+        let reader = try StatusReader(fixture.client)
+        try await running(worker) {
+            try await fixture.enqueue(50)
+            try await eventually("the circuit opens") { Self.kinds(worker) == [.circuit] }
+            try await eventually("status sees it") { try await reader.status(of: fixture.queue).circuit == .open }
+            let status = try await reader.status(of: fixture.queue)
+            #expect(status.reports.first?.report.alerts.map(\.kind) == [.circuit])
+            #expect(status.metrics["kokanee_circuit_opened_total"] == 1)
+        }
+    }
+
     @Test("a wedge limit that the group's own would undercut is refused", arguments: [0, 300, 400])
     func limits(seconds: Int) async throws {
         let fixture = try WorkerFixture()
