@@ -46,7 +46,9 @@ struct CommitPacer {
     mutating func ended(_ tag: Int, _ result: Result<[TopicPartition], KafkaError>, _ dispatcher: Dispatcher) {
         guard let ended = outstanding, ended.tag == tag else { return }
         outstanding = nil
-        if case .failure(let error) = result { failed(ended.ids, error, dispatcher) }
+        if case .failure(let error) = FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
+            failed(ended.ids, error, dispatcher)
+        }
     }
 
     /// Takes the results that are there, for whoever can't serve other events meanwhile.
@@ -59,7 +61,9 @@ struct CommitPacer {
         guard !ids.isEmpty else { return }
         lastTag += 1
         do {
+            try FailPoint.commitSending.check(.localTransport)
             try dispatcher.consumer.commit(offsets, tag: lastTag)
+            FailPoint.commitSent.pass()
             outstanding = (lastTag, ids)
             sentAt = dispatcher.engine.clock.monotonic()
         } catch {

@@ -43,6 +43,7 @@ extension Dispatcher {
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
+        FailPoint.partitionsAssigned.pass()
         logger.log(
             .info,
             "partitions assigned",
@@ -52,7 +53,9 @@ extension Dispatcher {
 
     /// Hands partitions back: lets what runs finish within the limit, commits, and lets go.
     func giveBack(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsRevoked.pass()
         drain(partitions, within: configuration.revocationLimit)
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         if !control.isStopping {
             let ids = partitions.map(id(of:))
@@ -65,6 +68,7 @@ extension Dispatcher {
 
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsLost.pass()
         try letGo(partitions)
         logger.log(
             .warning,
@@ -110,6 +114,7 @@ extension Dispatcher {
         guard !partitions.isEmpty else { return [:] }
         for _ in 1...3 {
             do {
+                try FailPoint.partitionsAssigning.check()
                 return try consumer.committed(partitions)
             } catch {
                 logger.log(.warning, "can't read the group's offsets yet", ["queue": name, "error": "\(error)"])
@@ -151,7 +156,9 @@ extension Dispatcher {
             engine.cancel(running)
             drain(partitions, within: .seconds(1))
         }
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
+        FailPoint.groupLeaving.pass()
         try letGo(partitions)
         leave()
     }

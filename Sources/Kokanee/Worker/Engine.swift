@@ -125,12 +125,15 @@ final class Engine: Sendable {
             source: content.place,
             logger: logger
         )
+        let end: AttemptEnd
         do {
+            try FailPoint.attemptStarting.check()
             try await handler.perform(job.payload, context)
-            return .completed
+            end = .completed
         } catch {
-            return .failed(error)
+            end = .failed(error)
         }
+        return FailPoint.attemptEnded.failure().map(AttemptEnd.failed) ?? end
     }
 
     /// Settles the attempt that ended and gives the runner its next one, waiting for it if need be; nil ends it.
@@ -221,8 +224,10 @@ final class Engine: Sendable {
             return
         }
         switch decided.disposition {
-        case nil, .complete: return
+        case nil: return
+        case .complete: FailPoint.jobFinished.pass()
         case .discard(let reason):
+            FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
@@ -260,9 +265,14 @@ final class Engine: Sendable {
     }
 
     private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
-        producer.produce(record) { result in
-            self.hopEnded(PendingHop(ticket: ticket, record: record, content: content, tries: tries), result)
+        let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
+        if let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) {
+            return hopEnded(hop, .failure(failure))
         }
+        producer.produce(record) { result in
+            self.hopEnded(hop, FailPoint.hopAcknowledged.result(result, failure: .localMessageTimedOut))
+        }
+        FailPoint.hopProduced.pass()
     }
 
     private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
@@ -274,7 +284,7 @@ final class Engine: Sendable {
             }
             perform(handovers)
             for wakeup in wakes { wakeup.wake() }
-            if !isOurs { logFenced(hop.content) }
+            if isOurs { FailPoint.jobFinished.pass() } else { logFenced(hop.content) }
             return
         }
         let willRetry = state.withLock { state in

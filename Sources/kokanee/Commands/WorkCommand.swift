@@ -51,6 +51,9 @@ extension Command {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
         let configuration = try workerConfiguration(values)
+        #if KOKANEE_FAIL_POINTS
+            try armFailPoints(context)
+        #endif
         let (queues, client) = try await context.untilInterrupted {
             let cluster = try await context.connect()
             var queues: [Queue] = []
@@ -130,6 +133,19 @@ extension Command {
     }
 
     // MARK: - Settings
+
+    #if KOKANEE_FAIL_POINTS
+        /// Debug builds only: tests say where this process is to be killed, or a step of it to fail.
+        private static func armFailPoints(_ context: Context) throws {
+            let name = FailPoints.environmentVariable
+            guard let plan = context.environment[name], !plan.isEmpty else { return }
+            do {
+                try FailPoints.arm(plan)
+            } catch {
+                throw Failure("$\(name): \(error.message)", code: .usage)
+            }
+        }
+    #endif
 
     private static func workerConfiguration(_ values: OptionValues) throws -> WorkerConfiguration {
         var configuration = WorkerConfiguration()
