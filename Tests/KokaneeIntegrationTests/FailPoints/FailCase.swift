@@ -60,7 +60,7 @@ enum FailJobs {
         Job(name: "completes-3", data: "{}"),
     ]
 
-    /// The last one where the worker has to be in the middle of something: ends when the file exists.
+    /// The first one where the worker has to be in the middle of something: ends when the file exists.
     static func long(until file: String) -> Job {
         Job(name: "long", data: #"{"do":"wait","file":"\#(file)"}"#)
     }

@@ -24,7 +24,7 @@ final class FailStage: Sendable {
     /// More processes that start at a time only take each other's processor.
     private static let startsBesideOthers = 6
 
-    private let servers: String
+    let servers: String
     private let scratch: Scratch
     private let processes = Mutex<[KokaneeProcess]>([])
 
@@ -60,33 +60,36 @@ final class FailStage: Sendable {
         _ failures: [FailCase]
     ) async throws -> (kills: [Result], failures: [Result]) {
         defer { for process in processes.withLock({ $0 }) { process.signal(SIGKILL) } }
-        try await enqueue(kills + failures)
-        let groups = (kills + failures).reduce(into: [String: String]()) { groups, play in
+        let all = failures + kills
+        try await enqueue(all)
+        let groups = all.reduce(into: [String: String]()) { groups, play in
             for topic in play.worked + [play.deadLetters] { groups[topic] = play.group }
         }
-        let firsts = try await mapped(failures + kills) { play in
-            let worker = try self.startFirst(play, flags: play.canRecover ? ["--until-idle", "--json"] : [])
-            if play.canRecover { return (worker, try await worker.outcome()) as (KokaneeProcess, Outcome?) }
-            return (worker, try await self.bringToPoint(worker, play))
+        let firsts = try await mapped(all) { play in
+            let worker = try self.startFirst(play)
+            return (worker: worker, end: try await self.bringToPoint(worker, play))
         }
         let before = try await FailSnapshot(of: groups, on: servers)
-        let second = try startSecond(kills)
-        var outcomes: [Outcome] = []
-        for (play, first) in zip(failures + kills, firsts) {
-            if let outcome = first.1 {
-                outcomes.append(outcome)
+        // Enough slots for all jobs that wait for the first workers' ends, and others beside them.
+        let second = try start(
+            work(kills.map(\.queue), concurrency: 8, ledger: ledger("second")) + ["--until-idle", "--json"]
+        )
+        var ends: [FirstEnd] = []
+        for (play, first) in zip(all, firsts) {
+            if let end = first.end {
+                ends.append(end)
             } else {
-                outcomes.append(try await bringToEnd(first.0, play))
+                ends.append(try await bringToEnd(first.worker, play))
             }
         }
         _ = try await second.succeeded()
         let after = try await FailSnapshot(of: groups, on: servers)
         let secondRuns = try ledger("second").runs()
-        let results = try zip(failures + kills, outcomes).map { play, outcome in
+        let results = zip(all, ends).map { play, end in
             Result(
                 play: play,
-                first: outcome,
-                firstRuns: try ledger(play.queue).runs(),
+                first: end.outcome,
+                firstRuns: end.runs,
                 secondRuns: secondRuns.filter { $0.start.id.hasPrefix("\(play.queue)/") },
                 before: before,
                 after: after
@@ -95,87 +98,14 @@ final class FailStage: Sendable {
         return (Array(results.dropFirst(failures.count)), Array(results.prefix(failures.count)))
     }
 
-    // MARK: - The first worker
-
-    private func startFirst(_ play: FailCase, flags: [String]) throws -> KokaneeProcess {
-        // One slot makes an order of the passages. Beside a job that does not end there has to be another one.
-        let concurrency = play.course.hasLongJob ? 2 : 1
-        return try start(
-            work([play.queue], concurrency: concurrency, ledger: ledger(play.queue)) + flags,
-            failPoints: play.plan
-        )
-    }
-
-    /// Waits until the worker has met its fail point or is where the second one has to join; its end, if it has come.
-    private func bringToPoint(_ worker: KokaneeProcess, _ play: FailCase) async throws -> Outcome? {
-        switch play.course {
-        case .works:
-            return try await worker.outcome()
-        case .wakesUp:
-            try await eventually("the worker of \(play.plan) stops itself", within: .seconds(60)) {
-                try worker.requireAlive()
-                return worker.state == "T"
-            }
-            return nil
-        case .isJoined:
-            try await untilOnlyLongJobIsLeft(worker, play)
-            return nil
-        case .isStopped:
-            try await untilOnlyLongJobIsLeft(worker, play)
-            worker.signal(SIGTERM)
-            try await eventually("the worker says that it is ending") { worker.error.contains("second SIGINT") }
-            try release(play)
-            return try await worker.outcome()
-        }
-    }
-
-    private func untilOnlyLongJobIsLeft(_ worker: KokaneeProcess, _ play: FailCase) async throws {
-        let admin = try AdminClient(ClientConfiguration(bootstrapServers: servers))
-        let (main, rung) = (
-            TopicPartition(topic: play.queue, partition: 0), TopicPartition(topic: play.rung, partition: 0)
-        )
-        try await eventually("all but the long job of \(play.plan) is committed", within: .seconds(60)) {
-            try worker.requireAlive()
-            let offsets = try await admin.committedOffsets(group: play.group, [main, rung])
-            return offsets[main]??.offset == Int64(FailJobs.usual.count) && offsets[rung]??.offset == 2
-        }
-    }
-
-    /// The end of a worker that is killed only once the second one works.
-    private func bringToEnd(_ worker: KokaneeProcess, _ play: FailCase) async throws -> Outcome {
-        if case .wakesUp = play.course {
-            try await eventually("another worker has done the work of \(play.plan)", within: .seconds(90)) {
-                try self.ledger("second").entries().contains {
-                    $0.id == "\(play.queue)/completes-3" && $0.event == .end
-                }
-            }
-            worker.signal(SIGCONT)
-        }
-        let outcome = try await worker.outcome(within: .seconds(60))
-        if play.course.hasLongJob { try release(play) }
-        return outcome
-    }
-
-    private func release(_ play: FailCase) throws {
-        try Data().write(to: gate(of: play))
-    }
-
-    private func gate(of play: FailCase) -> URL { scratch.file("\(play.queue).gate") }
-
-    // MARK: - The second worker
-
-    private func startSecond(_ plays: [FailCase]) throws -> KokaneeProcess {
-        // Enough for all jobs that wait for the first workers' ends, and others beside them.
-        try start(
-            work(plays.map(\.queue), concurrency: 8, ledger: ledger("second")) + ["--until-idle", "--json"]
-        )
-    }
-
     // MARK: - Processes
 
-    private func ledger(_ name: String) -> Ledger { Ledger(file: scratch.file("\(name).ledger")) }
+    func ledger(_ name: String) -> Ledger { Ledger(file: scratch.file("\(name).ledger")) }
 
-    private func work(_ queues: [String], concurrency: Int, ledger: Ledger) throws -> [String] {
+    /// The file for whose existence a case's long job waits.
+    func gate(of play: FailCase) -> URL { scratch.file("\(play.queue).gate") }
+
+    func work(_ queues: [String], concurrency: Int, ledger: Ledger) throws -> [String] {
         let program = scratch.file("handler-\(UUID().uuidString).py")
         try Data(HandlerProgram.obedient.utf8).write(to: program)
         return ["work"] + queues + [
@@ -184,7 +114,7 @@ final class FailStage: Sendable {
         ]
     }
 
-    private func start(_ arguments: [String], failPoints: String? = nil) throws -> KokaneeProcess {
+    func start(_ arguments: [String], failPoints: String? = nil) throws -> KokaneeProcess {
         var environment = ["KOKANEE_BOOTSTRAP_SERVER": servers]
         environment[FailPoints.environmentVariable] = failPoints
         let process = try KokaneeProcess(arguments, scratch: scratch, environment: environment)
@@ -195,7 +125,7 @@ final class FailStage: Sendable {
     private func enqueue(_ plays: [FailCase]) async throws {
         let producer = try Producer(ClientConfiguration(bootstrapServers: servers))
         let records = plays.flatMap { play in
-            (FailJobs.usual + (play.course.hasLongJob ? [FailJobs.long(until: gate(of: play).path)] : [])).map { job in
+            ((play.course.hasLongJob ? [FailJobs.long(until: gate(of: play).path)] : []) + FailJobs.usual).map { job in
                 var headers = [
                     Header("ce_specversion", Bytes("1.0")),
                     Header("ce_id", Bytes("\(play.queue)/\(job.name)")),
@@ -231,36 +161,10 @@ final class FailStage: Sendable {
     }
 }
 
-extension FailCase {
-    /// Whether the worker lives through it.
-    fileprivate var canRecover: Bool { !plan.contains("=kill") }
-}
-
-extension FailCase.Course {
-    var hasLongJob: Bool {
-        switch self {
-        case .isJoined, .isStopped: true
-        case .works, .wakesUp: false
-        }
-    }
-}
-
 extension KokaneeProcess {
     fileprivate func succeeded() async throws -> Outcome {
         let outcome = try await outcome(within: .seconds(120))
         guard outcome.code == 0 else { throw StandError("\(outcome)") }
         return outcome
-    }
-
-    /// Of a process that is to be killed later only: one that ended is told of with its last words.
-    fileprivate func requireAlive() throws {
-        guard isRunning else { throw StandError("kokanee \(arguments.joined(separator: " ")) has ended: \(error)") }
-    }
-
-    /// The kernel's letter for what it does: `T` is stopped.
-    fileprivate var state: Substring? {
-        // The letter stands behind the command's name, which is in parentheses and may hold anything.
-        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
-        return status.split(separator: ")").last?.split(separator: " ").first
     }
 }
