@@ -48,6 +48,7 @@ extension Dispatcher {
         )
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         confirmLease(ofAssignmentAt: startedAt)
+        FailPoint.partitionsAssigned.pass()
         logger.log(
             .info,
             "partitions assigned",
@@ -57,7 +58,9 @@ extension Dispatcher {
 
     /// Hands partitions back: lets what runs finish within the limit, commits, and lets go.
     func giveBack(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsRevoked.pass()
         drain(partitions, within: configuration.revocationLimit)
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         if !control.isStopping {
             let ids = partitions.map(id(of:))
@@ -70,6 +73,7 @@ extension Dispatcher {
 
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsLost.pass()
         try letGo(partitions)
         logger.log(
             .warning,
@@ -118,6 +122,7 @@ extension Dispatcher {
         for _ in 1...3 {
             runtime.vitals.turn()
             do {
+                try FailPoint.partitionsAssigning.check()
                 return try consumer.committed(partitions)
             } catch {
                 logger.log(.warning, "can't read the group's offsets yet", ["queue": name, "error": "\(error)"])
@@ -159,7 +164,9 @@ extension Dispatcher {
             engine.cancel(running)
             drain(partitions, within: .seconds(1))
         }
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
+        FailPoint.groupLeaving.pass()
         try letGo(partitions)
         leave()
     }

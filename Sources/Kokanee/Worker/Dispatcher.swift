@@ -78,6 +78,7 @@ final class Dispatcher {
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
+            FailPoint.dispatcherTurn.pass()
             consumer.wait(upTo: pause)
             try serveEvents()
             keepLease()
@@ -165,7 +166,10 @@ final class Dispatcher {
     /// Takes in records as they stand in the log: at once, or, on a rung, when they are due.
     private func accept(_ records: [Record], from intake: PartitionIntake) {
         let now = engine.clock.wall()
-        for record in records { checkGap(upTo: record.offset, intake, next: record.offset + 1) }
+        for record in records {
+            FailPoint.recordRead.pass()
+            checkGap(upTo: record.offset, intake, next: record.offset + 1)
+        }
         guard let delay = intake.delay else { return admit(records, from: intake, now: now) }
         for record in records {
             intake.waiting.append(.init(record: record, dueAt: PartitionIntake.dueAt(record, delay: delay, now: now)))
@@ -173,7 +177,10 @@ final class Dispatcher {
     }
 
     private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
-        let decisions = records.map { Intake.decide($0, runtime, now: now) }
+        let decisions = records.map { record in
+            defer { FailPoint.recordDecoded.pass() }
+            return Intake.decide(record, runtime, now: now)
+        }
         guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
         let record = records[regression]
         logger.log(

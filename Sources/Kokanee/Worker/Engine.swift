@@ -159,12 +159,15 @@ final class Engine: Sendable {
             source: content.place,
             logger: logger
         )
+        let end: AttemptEnd
         do {
+            try FailPoint.attemptStarting.check()
             try await handler.perform(job.payload, context)
-            return .completed
+            end = .completed
         } catch {
-            return .failed(error)
+            end = .failed(error)
         }
+        return FailPoint.attemptEnded.failure().map(AttemptEnd.failed) ?? end
     }
 
     /// Settles the attempt that ended and gives the runner its next one, waiting for it if need be; nil ends it.
@@ -258,8 +261,10 @@ final class Engine: Sendable {
             return
         }
         switch decided.disposition {
-        case nil, .complete: return
+        case nil: return
+        case .complete: FailPoint.jobFinished.pass()
         case .discard(let reason):
+            FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
@@ -297,17 +302,21 @@ final class Engine: Sendable {
     }
 
     private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
+        let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
         let now = clock.monotonic()
         let mayWrite = state.withLock { state in
             if state.mayWrite(content.runtime.index, now: now) { return true }
-            let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
             state.hopsToRetry.insert(hop.deferred(now: now))
             return false
         }
         guard mayWrite else { return }
-        producer.produce(record) { result in
-            self.hopEnded(PendingHop(ticket: ticket, record: record, content: content, tries: tries), result)
+        if let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) {
+            return hopEnded(hop, .failure(failure))
         }
+        producer.produce(record) { result in
+            self.hopEnded(hop, FailPoint.hopAcknowledged.result(result, failure: .localMessageTimedOut))
+        }
+        FailPoint.hopProduced.pass()
     }
 
     private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
@@ -321,7 +330,7 @@ final class Engine: Sendable {
             }
             perform(handovers)
             for wakeup in wakes { wakeup.wake() }
-            if !isOurs { logFenced(hop.content) }
+            if isOurs { FailPoint.jobFinished.pass() } else { logFenced(hop.content) }
             return
         }
         let willRetry = state.withLock { state in

@@ -62,6 +62,9 @@ extension Command {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
         let configuration = try values.workerConfiguration()
+        #if KOKANEE_FAIL_POINTS
+            try armFailPoints(context)
+        #endif
         let (queues, client) = try await context.untilInterrupted {
             let cluster = try await context.connect()
             var queues: [Queue] = []
@@ -141,6 +144,19 @@ extension Command {
     }
 
     // MARK: - Settings
+
+    #if KOKANEE_FAIL_POINTS
+        /// Debug builds only: tests say where this process is to be killed, or a step of it to fail.
+        private static func armFailPoints(_ context: Context) throws {
+            let name = FailPoints.environmentVariable
+            guard let plan = context.environment[name], !plan.isEmpty else { return }
+            do {
+                try FailPoints.arm(plan)
+            } catch {
+                throw Failure("$\(name): \(error.message)", code: .usage)
+            }
+        }
+    #endif
 
     /// The queue with the ladder that is asked for, else the one whose rungs there are.
     private static func queue(_ name: String, _ values: OptionValues, _ cluster: Cluster) async throws -> Queue {
