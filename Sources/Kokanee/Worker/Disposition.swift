@@ -26,6 +26,14 @@ enum Disposition: Sendable, Equatable {
         case main(dueAt: Int64)
     }
 
+    /// Whether the job moves to another topic, and is finished only when that has it.
+    var hops: Bool {
+        switch self {
+        case .complete, .discard: false
+        case .retry, .bury: true
+        }
+    }
+
     /// Decides after an attempt.
     ///
     /// - Parameters:

@@ -198,12 +198,7 @@ struct EngineState {
             scheduler.abandon(ticket)
             return .unknown
         }
-        let hops =
-            switch disposition {
-            case .complete, .discard: false
-            case .retry, .bury: true
-            }
-        let conclusion = scheduler.conclude(ticket, hops: hops, now: now)
+        let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: now)
         guard conclusion == .accepted else { return conclusion }
         switch disposition {
         case .complete: statistics.completed += 1
