@@ -54,6 +54,11 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "KokaneeSimulationTests",
+            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "KokaneeIntegrationTests",
             // The tests run the tool as a process: it is a dependency so that it is built before them.
             dependencies: ["kokanee", "Kokanee", "RdKafka", "TestSupport"],

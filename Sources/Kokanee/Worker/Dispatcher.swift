@@ -209,11 +209,12 @@ final class Dispatcher {
     /// Reports what retention took between the last record read and `offset`.
     private func checkGap(upTo offset: Int64, _ intake: PartitionIntake, next: Int64) {
         defer { intake.expected = next }
-        guard let expected = intake.expected, offset > expected,
-            let low = consumer.cachedWatermarks(intake.topicPartition)?.lowerBound, low > expected
-        else { return }
-        // Below the log's start: gaps above it are compacted records and transaction markers.
-        let lost = min(low, offset) - expected
+        // Few records stand behind a gap, and only for these librdkafka's lock is taken.
+        guard let expected = intake.expected, offset > expected else { return }
+        let logStart = consumer.cachedWatermarks(intake.topicPartition)?.lowerBound
+        guard let range = PartitionIntake.lost(from: expected, to: offset, logStart: logStart) else { return }
+        let lost = engine.withScheduler { $0.unfinished(in: range, of: intake.id) }
+        guard lost > 0 else { return }
         engine.noteLost(lost, of: runtime)
         logger.log(
             .error,

@@ -21,19 +21,19 @@ enum Disposition: Sendable, Equatable {
     /// A year: intake takes what is much further ahead for a mistake.
     private static let longestWait: Int64 = 365 * 86_400_000
 
-    /// Whether the job moves to another topic.
-    var isHop: Bool {
-        switch self {
-        case .complete, .discard: false
-        case .retry, .bury: true
-        }
-    }
-
     /// Where a job that moves is to go.
     enum Destination: Equatable {
         case rung(Ladder.Rung, dueAt: Int64?)
         /// The main topic, for a wait that is shorter than the shortest rung.
         case main(dueAt: Int64)
+    }
+
+    /// Whether the job moves to another topic, and is finished only when that has it.
+    var hops: Bool {
+        switch self {
+        case .complete, .discard: false
+        case .retry, .bury: true
+        }
     }
 
     /// Decides after an attempt.

@@ -221,7 +221,7 @@ struct EngineState {
     ) -> Scheduler<JobContent>.Conclusion {
         let conclusion: Scheduler<JobContent>.Conclusion
         if let disposition = decided.disposition {
-            conclusion = scheduler.conclude(decided.ticket, hops: disposition.isHop, now: wall)
+            conclusion = scheduler.conclude(decided.ticket, hops: disposition.hops, now: wall)
         } else {
             scheduler.abandon(decided.ticket)
             conclusion = .unknown

@@ -67,6 +67,11 @@ extension Scheduler {
         if partitions[id]?.tracker.watermark != before { noteMove(id, now) }
     }
 
+    /// How many offsets of a range that was never read are not finished, as far as the last commit's map tells.
+    func unfinished(in range: Range<Int64>, of id: PartitionID) -> Int64 {
+        Int64(range.count) - (partitions[id]?.tracker.finishedBefore(in: range) ?? 0)
+    }
+
     /// Lets held jobs go whose time has come; returns when the next one is due.
     mutating func releaseHeld(now: Int64) -> Int64? {
         while let first = held.first {
