@@ -109,6 +109,7 @@ struct StatusReport {
         object.add("workers", status.workers)
         object.add("stalledPartitions", integers: status.stalls.map(\.partition))
         object.add("circuit", status.circuit.description)
+        object.add("partitions", objects: status.partitions.map(Self.json))
         if let health = status.health {
             object.add("health", health.name)
         } else {
@@ -118,7 +119,6 @@ struct StatusReport {
         for (name, value) in status.metrics.sorted(by: { $0.key < $1.key }) { metrics.add(name, value) }
         object.add("metrics", object: metrics)
         object.add("workerReports", objects: status.reports.map(Self.json))
-        object.add("partitions", objects: status.partitions.map(Self.json))
         return object
     }
 
