@@ -38,6 +38,12 @@ struct FailPointTests {
         }
     }
 
+    @Test("one worker does what all the killed ones left, and ends")
+    func second() async throws {
+        let outcome = try await FailPointResults.shared.value.second
+        #expect(outcome.code == 0, "\(outcome)")
+    }
+
     @Test("a worker that stops itself goes on where it stood when it is told to")
     func stop() async throws {
         try await Stand.with(partitions: 1) { stand in

@@ -22,6 +22,13 @@ extension FailStage {
         )
     }
 
+    /// A course that can't be run to its end is an end, too, of this worker only: the other cases go on.
+    func failed(_ worker: KokaneeProcess, _ error: any Error) -> FirstEnd {
+        worker.signal(SIGKILL)
+        let outcome = Outcome(arguments: worker.arguments, code: -1, output: worker.output, error: "\(error)")
+        return FirstEnd(outcome: outcome, runs: [])
+    }
+
     /// Waits until the worker has met its fail point or is where the second one has to join; its end, if it has come.
     func bringToPoint(_ worker: KokaneeProcess, _ play: FailCase) async throws -> FirstEnd? {
         switch play.course {
@@ -50,9 +57,7 @@ extension FailStage {
             }
             worker.signal(SIGCONT)
         }
-        let end = try await end(of: worker, play)
-        if play.course.hasLongJob { try Data().write(to: gate(of: play)) }
-        return end
+        return try await end(of: worker, play)
     }
 
     private func end(of worker: KokaneeProcess, _ play: FailCase) async throws -> FirstEnd {
