@@ -12,6 +12,7 @@ final class Engine: Sendable {
     let configuration: WorkerConfiguration
     let logger: Logger
     let clock = WorkerClock()
+    let startedAt = ContinuousClock.now
     private let producer: Producer
     /// Taken by this file, and by the watch in Engine+Watching.swift.
     let state: Mutex<EngineState>
