@@ -12,7 +12,8 @@ struct FailCase: Sendable {
         case isJoined
         /// It is stopped while a job runs, when everything before that is committed; then the job ends.
         case isStopped
-        /// It stops itself, is taken for dead by the group, and goes on when another worker has done its work.
+        /// It is frozen while a job runs, when everything before that is committed; the group takes it for dead; it
+        /// thaws when another worker runs the job.
         case wakesUp
     }
 

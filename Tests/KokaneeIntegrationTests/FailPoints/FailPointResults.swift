@@ -23,15 +23,7 @@ enum FailPointResults {
         case .partitionsAssigning, .partitionsAssigned: [.kill(point, at: 1)]
         case .partitionsRevoked: [.kill(point, at: 1, .isJoined)]
         case .partitionsDrained: [.kill(point, at: 1, .isJoined), .kill(point, at: 1, .isStopped)]
-        case .partitionsLost:
-            [
-                FailCase(
-                    point: point,
-                    passage: 1,
-                    plan: "\(FailPoint.attemptStarting.name)=stop@3; \(point.name)=kill@1",
-                    course: .wakesUp
-                )
-            ]
+        case .partitionsLost: [.kill(point, at: 1, .wakesUp)]
         case .groupLeaving: [.kill(point, at: 1, .isStopped)]
         }
     }

@@ -22,15 +22,20 @@ extension FailStage {
         )
     }
 
+    /// A course that can't be run to its end is an end, too, of this worker only: the other cases go on.
+    func failed(_ worker: KokaneeProcess, _ error: any Error) -> FirstEnd {
+        worker.signal(SIGKILL)
+        let outcome = Outcome(arguments: worker.arguments, code: -1, output: worker.output, error: "\(error)")
+        return FirstEnd(outcome: outcome, runs: [])
+    }
+
     /// Waits until the worker has met its fail point or is where the second one has to join; its end, if it has come.
     func bringToPoint(_ worker: KokaneeProcess, _ play: FailCase) async throws -> FirstEnd? {
         switch play.course {
         case .works: break
         case .wakesUp:
-            try await eventually("the worker of \(play.plan) stops itself", within: .seconds(60)) {
-                try worker.requireAlive()
-                return worker.state == "T"
-            }
+            try await untilOnlyLongJobIsLeft(worker, play)
+            worker.signal(SIGSTOP)
             return nil
         case .isJoined:
             try await untilOnlyLongJobIsLeft(worker, play)
@@ -47,15 +52,12 @@ extension FailStage {
     /// The end of a worker that is killed only once the second one works.
     func bringToEnd(_ worker: KokaneeProcess, _ play: FailCase) async throws -> FirstEnd {
         if case .wakesUp = play.course {
-            let last = "\(play.queue)/\(FailJobs.attempts.last?.job ?? "")"
-            try await eventually("another worker has done the work of \(play.plan)", within: .seconds(90)) {
-                try self.ledger("second").runs().contains { $0.start.id == last && $0.start.attempt == 2 }
+            try await eventually("another worker runs the job of \(play.plan)", within: .seconds(90)) {
+                try self.ledger("second").entries().contains { $0.id == "\(play.queue)/long" }
             }
             worker.signal(SIGCONT)
         }
-        let end = try await end(of: worker, play)
-        if play.course.hasLongJob { try Data().write(to: gate(of: play)) }
-        return end
+        return try await end(of: worker, play)
     }
 
     private func end(of worker: KokaneeProcess, _ play: FailCase) async throws -> FirstEnd {
@@ -88,8 +90,8 @@ extension FailCase {
 extension FailCase.Course {
     var hasLongJob: Bool {
         switch self {
-        case .isJoined, .isStopped: true
-        case .works, .wakesUp: false
+        case .isJoined, .isStopped, .wakesUp: true
+        case .works: false
         }
     }
 }
@@ -98,12 +100,5 @@ extension KokaneeProcess {
     /// Of a process that is to be killed later only: one that ended is told of with its last words.
     fileprivate func requireAlive() throws {
         guard isRunning else { throw StandError("kokanee \(arguments.joined(separator: " ")) has ended: \(error)") }
-    }
-
-    /// The kernel's letter for what it does: `T` is stopped.
-    fileprivate var state: Substring? {
-        // The letter stands behind the command's name, which is in parentheses and may hold anything.
-        guard let status = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return nil }
-        return status.split(separator: ")").last?.split(separator: " ").first
     }
 }

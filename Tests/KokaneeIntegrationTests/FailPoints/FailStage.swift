@@ -33,8 +33,15 @@ final class FailStage: Sendable {
         self.scratch = scratch
     }
 
-    /// The cases' results, in their order: of those that kill, and of those that fail a step.
-    static func play(kills: [FailCase], failures: [FailCase]) async throws -> (kills: [Result], failures: [Result]) {
+    /// What became of all cases.
+    struct Results: Sendable {
+        var kills: [Result] = []
+        var failures: [Result] = []
+        let second: Outcome
+    }
+
+    /// Plays cases that kill, and cases that fail a step.
+    static func play(kills: [FailCase], failures: [FailCase]) async throws -> Results {
         let scratch = try Scratch()
         defer { scratch.remove() }
         let all = kills + failures
@@ -55,10 +62,7 @@ final class FailStage: Sendable {
         return try await FailStage(servers: String(servers), scratch: scratch).play(kills, failures)
     }
 
-    private func play(
-        _ kills: [FailCase],
-        _ failures: [FailCase]
-    ) async throws -> (kills: [Result], failures: [Result]) {
+    private func play(_ kills: [FailCase], _ failures: [FailCase]) async throws -> Results {
         defer { for process in processes.withLock({ $0 }) { process.signal(SIGKILL) } }
         let all = failures + kills
         try await enqueue(all)
@@ -67,7 +71,11 @@ final class FailStage: Sendable {
         }
         let firsts = try await mapped(all) { play in
             let worker = try self.startFirst(play)
-            return (worker: worker, end: try await self.bringToPoint(worker, play))
+            do {
+                return (worker: worker, end: try await self.bringToPoint(worker, play))
+            } catch {
+                return (worker: worker, end: self.failed(worker, error))
+            }
         }
         let before = try await FailSnapshot(of: groups, on: servers)
         // Enough slots for all jobs that wait for the first workers' ends, and others beside them.
@@ -76,13 +84,19 @@ final class FailStage: Sendable {
         )
         var ends: [FirstEnd] = []
         for (play, first) in zip(all, firsts) {
-            if let end = first.end {
-                ends.append(end)
-            } else {
-                ends.append(try await bringToEnd(first.worker, play))
+            do {
+                if let end = first.end {
+                    ends.append(end)
+                } else {
+                    ends.append(try await bringToEnd(first.worker, play))
+                }
+            } catch {
+                ends.append(failed(first.worker, error))
             }
+            // The second worker runs the same job.
+            try Data().write(to: gate(of: play))
         }
-        _ = try await second.succeeded()
+        let outcome = try await second.outcome(within: .seconds(120))
         let after = try await FailSnapshot(of: groups, on: servers)
         let secondRuns = try ledger("second").runs()
         let results = zip(all, ends).map { play, end in
@@ -95,7 +109,11 @@ final class FailStage: Sendable {
                 after: after
             )
         }
-        return (Array(results.dropFirst(failures.count)), Array(results.prefix(failures.count)))
+        return Results(
+            kills: Array(results.dropFirst(failures.count)),
+            failures: Array(results.prefix(failures.count)),
+            second: outcome
+        )
     }
 
     // MARK: - Processes

@@ -1,5 +1,4 @@
 import RdKafka
-import TestSupport
 import Testing
 
 @testable import Kokanee
@@ -106,20 +105,5 @@ struct ArmedFailPointTests {
         defer { FailPoints.disarm() }
         #expect(throws: InputError.self) { try FailPoints.arm("nothing") }
         #expect(FailPoint.partitionsAssigning.failure() != nil)
-    }
-
-    @Test("a worker in this process works on where the group's offsets can't be read, and finishes every job")
-    func worker() async throws {
-        let fixture = try WorkerFixture()
-        try await fixture.enqueue(5)
-        try FailPoints.arm("partitions.assigning=fail@1-3")
-        defer { FailPoints.disarm() }
-        let worker = try fixture.worker { _, _ in }
-        try await running(worker) {
-            try await eventually("all is committed", within: .seconds(30)) {
-                try await fixture.committed()?.offset == 5
-            }
-        }
-        #expect(worker.statistics.completed == 5)
     }
 }
