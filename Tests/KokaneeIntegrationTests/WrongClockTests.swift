@@ -5,7 +5,10 @@ import Testing
 /// Workers on machines whose clocks are wrong, on a broker that tells its time.
 @Suite(.besideOthers)
 struct WrongClockTests {
-    @Test("a worker starts nothing early and nothing late, however wrong its machine's clock is", arguments: ["+", "-"])
+    @Test(
+        "a worker starts nothing early and nothing late, however wrong its machine's clock is",
+        arguments: ["+", "-"]
+    )
     func wrongClock(sign: String) async throws {
         try await Stand.with(partitions: 1, ladder: "2s") { stand in
             try await stand.enqueue([#"{"type":"t","id":"flaky","data":{"do":"flaky","failures":1}}"#])
