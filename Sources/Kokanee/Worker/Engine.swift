@@ -11,21 +11,21 @@ final class Engine: Sendable {
 
     let configuration: WorkerConfiguration
     let logger: Logger
-    let clock: EngineClock
+    let clock = WorkerClock()
     private let producer: Producer
-    private let state: Mutex<EngineState>
+    /// Taken by this file, and by the watch in Engine+Watching.swift.
+    let state: Mutex<EngineState>
 
-    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger, clock: EngineClock = .system) {
+    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
         self.logger = logger
-        self.clock = clock
         state = Mutex(EngineState(configuration))
     }
 
     var statistics: WorkerStatistics {
         state.withLock { state in
-            var statistics = state.statistics
+            var statistics = state.statistics.total
             statistics.fenced = state.scheduler.fencedJobs
             return statistics
         }
@@ -46,11 +46,44 @@ final class Engine: Sendable {
 
     /// The dispatcher has stopped reading for want of room: wake it when there is some.
     func wakeWhenThereIsRoom(_ runtime: QueueRuntime) {
-        state.withLock { $0.waitForRoom(runtime.wakeup) }
+        state.withLock { $0.waitForRoom(runtime) }
     }
 
-    func noteLost(_ count: Int64) {
-        state.withLock { $0.statistics.lostToRetention += count }
+    func noteLapse(of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lapses += 1 }
+    }
+
+    func noteLost(_ count: Int64, of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lostToRetention += count }
+    }
+
+    // MARK: - Gates
+
+    /// Works a queue from now on. Its thread is to call ``renewLease(of:)`` well within `leaseLength`.
+    func add(_ runtime: QueueRuntime, leaseLength: Duration) {
+        let now = clock.monotonic()
+        state.withLock { $0.add(runtime, policy: configuration.circuit, leaseLength: leaseLength, now: now) }
+    }
+
+    /// False once the queue's lease has lapsed: nothing of it starts or is written until ``confirmLease(of:)``.
+    func renewLease(of queue: Int32) -> Bool {
+        let now = clock.monotonic()
+        return state.withLock { $0.renewLease(of: queue, now: now) }
+    }
+
+    /// The group knows this worker as a member.
+    func confirmLease(of queue: Int32) {
+        let now = clock.monotonic()
+        let handovers = state.withLock { state in
+            state.confirmLease(of: queue, now: now)
+            return state.handOver(now: now)
+        }
+        perform(handovers)
+    }
+
+    /// Whether a queue's jobs may start, by its circuit.
+    func circuit(of queue: Int32) -> Circuit.Phase {
+        state.withLock { $0.gates[Int(queue)]?.circuit?.phase } ?? .closed
     }
 
     // MARK: - Intake
@@ -83,7 +116,7 @@ final class Engine: Sendable {
         switch move {
         case nil: return
         case .wait(let dueAt):
-            state.withLock { $0.statistics.delayed += 1 }
+            state.withLock { $0.statistics[content.runtime.index].delayed += 1 }
             let record = HopRecord.retry(content, attempt: content.attempt, after: dueAt - now, failure: nil, now: now)
             hop(ticket, record, content)
         case .bury(let reason, let failure):
@@ -113,6 +146,7 @@ final class Engine: Sendable {
 
     private func execute(_ assignment: Assignment) async -> AttemptEnd {
         let content = assignment.content
+        if let refusal = content.refusal { return .refused(refusal.reason, refusal.failure) }
         guard let job = content.job, let handler = content.handler else { return .completed }
         if let expiresAt = job.envelope.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
@@ -125,12 +159,15 @@ final class Engine: Sendable {
             source: content.place,
             logger: logger
         )
+        let end: AttemptEnd
         do {
+            try FailPoint.attemptStarting.check()
             try await handler.perform(job.payload, context)
-            return .completed
+            end = .completed
         } catch {
-            return .failed(error)
+            end = .failed(error)
         }
+        return FailPoint.attemptEnded.failure().map(AttemptEnd.failed) ?? end
     }
 
     /// Settles the attempt that ended and gives the runner its next one, waiting for it if need be; nil ends it.
@@ -139,13 +176,14 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let wall = decided == nil ? 0 : clock.wall()
         let turn = state.withLock { state in
-            let conclusion = decided.map { state.conclude($0.ticket, $0.disposition, now: wall) }
+            let conclusion = decided.map { state.conclude($0, now: now, wall: wall) }
             let step = state.nextStep(of: index, generation, now: now)
             return EngineState.Turn(
                 conclusion: conclusion,
                 step: step,
                 handovers: state.handOver(now: now),
-                wakes: state.takeWakes()
+                wakes: state.takeWakes(),
+                circuitChanges: state.takeCircuitChanges()
             )
         }
         finish(turn, decided, wall)
@@ -171,12 +209,13 @@ final class Engine: Sendable {
     private func conclude(_ decided: DecidedAttempt) {
         let (now, wall) = (clock.monotonic(), clock.wall())
         let turn = state.withLock { state in
-            let conclusion = state.conclude(decided.ticket, decided.disposition, now: wall)
+            let conclusion = state.conclude(decided, now: now, wall: wall)
             return EngineState.Turn(
                 conclusion: conclusion,
                 step: .wait,
                 handovers: state.handOver(now: now),
-                wakes: state.takeWakes()
+                wakes: state.takeWakes(),
+                circuitChanges: state.takeCircuitChanges()
             )
         }
         finish(turn, decided, wall)
@@ -214,6 +253,7 @@ final class Engine: Sendable {
     private func finish(_ turn: EngineState.Turn, _ decided: DecidedAttempt?, _ now: Int64) {
         perform(turn.handovers)
         for wakeup in turn.wakes { wakeup.wake() }
+        for change in turn.circuitChanges { log(change) }
         guard let decided, let conclusion = turn.conclusion else { return }
         let content = decided.content
         guard conclusion == .accepted else {
@@ -221,8 +261,10 @@ final class Engine: Sendable {
             return
         }
         switch decided.disposition {
-        case nil, .complete: return
+        case nil: return
+        case .complete: FailPoint.jobFinished.pass()
         case .discard(let reason):
+            FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
@@ -255,35 +297,56 @@ final class Engine: Sendable {
                 "at": content.place.description,
             ]
         )
-        state.withLock { $0.statistics.dead += 1 }
+        state.withLock { $0.statistics[content.runtime.index].dead += 1 }
         hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
     }
 
     private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
-        producer.produce(record) { result in
-            self.hopEnded(PendingHop(ticket: ticket, record: record, content: content, tries: tries), result)
+        let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
+        let now = clock.monotonic()
+        let mayWrite = state.withLock { state in
+            if state.mayWrite(content.runtime.index, now: now) { return true }
+            state.hopsToRetry.insert(hop.deferred(now: now))
+            return false
         }
+        guard mayWrite else { return }
+        if let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) {
+            return hopEnded(hop, .failure(failure))
+        }
+        producer.produce(record) { result in
+            self.hopEnded(hop, FailPoint.hopAcknowledged.result(result, failure: .localMessageTimedOut))
+        }
+        FailPoint.hopProduced.pass()
     }
 
     private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
         guard case .failure(let error) = result else {
+            if case .success(let delivery) = result { clock.note(delivery) }
             let (now, wall) = (clock.monotonic(), clock.wall())
             let (isOurs, handovers, wakes) = state.withLock { state in
+                state.hopTroubles[hop.ticket] = nil
                 let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
                 return (isOurs, state.handOver(now: now), state.takeWakes())
             }
             perform(handovers)
             for wakeup in wakes { wakeup.wake() }
-            if !isOurs { logFenced(hop.content) }
+            if isOurs { FailPoint.jobFinished.pass() } else { logFenced(hop.content) }
             return
         }
         let willRetry = state.withLock { state in
-            state.statistics.failedHops += 1
+            state.statistics[hop.content.runtime.index].failedHops += 1
             guard state.scheduler.mayHop(hop.ticket), !state.isClosed else {
+                state.hopTroubles[hop.ticket] = nil
                 state.scheduler.abandonHop(hop.ticket)
                 return false
             }
-            state.hopsToRetry.insert(hop.next(after: error, now: clock.monotonic()))
+            let now = clock.monotonic()
+            state.hopTroubles[hop.ticket] = HopTrouble(
+                since: state.hopTroubles[hop.ticket]?.since ?? now,
+                tries: hop.tries,
+                error: error
+            )
+            state.hopsToRetry.insert(hop.next(after: error, now: now))
             return true
         }
         logger.log(
@@ -306,6 +369,7 @@ final class Engine: Sendable {
         let wall = clock.wall()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
         perform(due.handovers)
+        for change in due.circuitChanges { log(change) }
         for hop in due.hops { self.hop(hop.ticket, hop.record, hop.content, tries: hop.tries) }
         for (task, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
@@ -346,6 +410,29 @@ final class Engine: Sendable {
 
     private func logFenced(_ content: JobContent) {
         logger.log(.warning, "attempt ended after its partition was taken away; it runs again", content.fields)
+    }
+
+    private func log(_ change: CircuitChange) {
+        let queue = change.runtime.queue.name
+        switch change.transition {
+        case .opened(let dead, let ended, let pause):
+            logger.log(
+                .error,
+                "too many jobs die: the circuit opens, and this worker starts no more of the queue's jobs; mend or roll "
+                    + "back the release, then bring the dead ones back by: kokanee dlq retry",
+                ["queue": queue, "dead": "\(dead)", "ended": "\(ended)", "pause": pause.text]
+            )
+        case .reopened(let failed, let ended, let pause):
+            logger.log(
+                .error,
+                "the circuit stays open: the jobs that it let through failed, too",
+                ["queue": queue, "failed": "\(failed)", "ended": "\(ended)", "pause": pause.text]
+            )
+        case .probing:
+            logger.log(.info, "the circuit lets a few jobs through, to see what becomes of them", ["queue": queue])
+        case .closed:
+            logger.log(.info, "the circuit closes: jobs run again", ["queue": queue])
+        }
     }
 
     private func logRetry(_ content: JobContent, _ wait: Int64, _ failure: Envelope.Failure) {

@@ -1,0 +1,153 @@
+import RdKafka
+
+@testable import Kokanee
+
+/// A cluster, a group and its workers, in one thread, by one clock, from one seed: the same seed, the same history.
+///
+/// The workers' decisions are the product's own; brokers, network, clocks and handlers are models that are simple
+/// enough to be believed. What is true of every job is kept beside, and what must hold is checked as it happens.
+final class Simulation {
+    let dice: Dice
+    var profile: Profile
+    let ladder: Ladder
+    let policy: any RetryPolicy
+    /// The cluster's clock, in milliseconds since the epoch.
+    private(set) var now: Int64 = 1_700_000_000_000
+
+    /// By topic and partition: the main topic, the rungs, the dead letters.
+    var logs: [[ModelLog]] = []
+    var committed: [[Committed?]] = []
+    var group: ModelGroup
+    var workers: [ModelWorker] = []
+    /// What dead workers sent before they died.
+    var orphans: [ModelWorker] = []
+    var jobs: [ModelJob] = []
+    var tally = Tally()
+    private var nextWorker = 1
+
+    init(seed: UInt64) throws {
+        dice = Dice(seed: seed)
+        profile = Profile(dice)
+        let delays = [Duration.seconds(5), .seconds(30), .seconds(120)].prefix(profile.rungs)
+        ladder = try Ladder(Array(delays))
+        if dice.chance(70) {
+            policy = .ladder(attempts: profile.maximumAttempts)
+        } else {
+            policy = .exponential(base: .seconds(3), factor: 4, jitter: 0.3, attempts: profile.maximumAttempts)
+        }
+        group = ModelGroup(partitions: profile.partitions, sessionTimeout: profile.sessionTimeout)
+        let none = [ModelLog](repeating: ModelLog(), count: profile.partitions)
+        logs = Array(repeating: none, count: profile.rungs + 2)
+        committed = Array(repeating: Array(repeating: nil, count: profile.partitions), count: profile.rungs + 2)
+    }
+
+    var deadLetterTopic: Int { ladder.rungs.count + 1 }
+
+    /// - Throws: ``Violation``.
+    func run() throws {
+        for _ in 0..<profile.workers { startWorker() }
+        for _ in 0..<profile.steps {
+            if jobs.count < profile.jobs, dice.chance(30) { enqueue() }
+            try misbehave()
+            try pass(stepLength())
+        }
+        try end()
+    }
+
+    /// Mostly little, now and then much: what has a limit in time must reach it.
+    private func stepLength() -> Int64 {
+        switch dice.number(below: 100) {
+        case 0..<60: dice.time(in: 0...30)
+        case 60..<85: dice.time(in: 30...300)
+        case 85..<97: dice.time(in: 300...2000)
+        default: dice.time(in: 2000...20_000)
+        }
+    }
+
+    /// Lets time pass, and everybody act, in no order that could be relied on.
+    func pass(_ length: Int64) throws {
+        var left = length
+        repeat {
+            let slice = min(left, 1000)
+            left -= slice
+            now += slice
+            for worker in workers where worker.isAwake { group.hear(from: worker.member, now: now) }
+            group.tick(now: now)
+            for worker in workers + orphans {
+                try worker.deliverHops()
+                try worker.deliverCommits()
+            }
+            for worker in dice.shuffle(workers) where worker.isAwake { try act(worker) }
+            try checkBounds()
+        } while left > 0
+    }
+
+    private func act(_ worker: ModelWorker) throws {
+        for action in dice.shuffle([0, 1, 2, 3]) where dice.chance(75) {
+            switch action {
+            case 0: try worker.turn()
+            case 1: try worker.settleAttempts()
+            case 2: try worker.settleHops()
+            default: try worker.heartbeat()
+            }
+        }
+    }
+
+    // MARK: - Faults
+
+    private func misbehave() throws {
+        if dice.chance(perMille: profile.crash), let worker = dice.pick(workers) { crash(worker) }
+        if dice.chance(perMille: profile.stop), let worker = dice.pick(workers), worker.isAwake { stop(worker) }
+        if workers.count < profile.workers, dice.chance(perMille: profile.start) { startWorker() }
+        if workers.count < profile.workers + 1, dice.chance(perMille: profile.start / 10) { startWorker() }
+        if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers), worker.isAwake {
+            worker.frozenUntil = now + dice.time(in: 500...30_000)
+            tally.note(.frozenWorkers)
+        }
+        if dice.chance(perMille: profile.cut) { cut() }
+    }
+
+    func startWorker() {
+        workers.append(ModelWorker(self, number: nextWorker))
+        nextWorker += 1
+    }
+
+    private func stop(_ worker: ModelWorker) {
+        worker.isStopping = true
+        tally.note(.stops)
+    }
+
+    private func crash(_ worker: ModelWorker) {
+        tally.note(.crashes)
+        for id in worker.epochs.keys.sorted() {
+            if let epoch = worker.epochs.removeValue(forKey: id) { end(epoch, .crash) }
+        }
+        for execution in worker.running { mayRunAgain(execution.record, .crash) }
+        // What it sent last is on its way, or not.
+        worker.hops.removeAll { $0.arrivedAt == nil && dice.chance(50) }
+        worker.commits.requests.removeAll { $0.answer == nil && dice.chance(50) }
+        remove(worker)
+    }
+
+    func leave(_ worker: ModelWorker) {
+        if let member = worker.member { group.leave(member, now: now) }
+        for execution in worker.running { mayRunAgain(execution.record, .handedBack) }
+        worker.mode = .gone
+        remove(worker)
+    }
+
+    private func remove(_ worker: ModelWorker) {
+        worker.running = []
+        worker.hopsToRetry = []
+        workers.removeAll { $0 === worker }
+        orphans.append(worker)
+    }
+
+    private func cut() {
+        let (topic, partition) = (dice.number(below: deadLetterTopic), dice.number(below: profile.partitions))
+        let log = logs[topic][partition]
+        guard log.end > log.start else { return }
+        tally.note(.retentionCuts)
+        logs[topic][partition].cut(below: log.start + 1 + dice.time(in: 0...min(10, log.end - log.start - 1)))
+    }
+}
