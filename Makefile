@@ -13,7 +13,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration lint format docs bench bench-memory clean setup-build setup-test
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ test: setup-test lint ## builds without warnings, and runs all tests
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
+
+test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\.'
+	Tests/Sanitizers/run.sh thread $(if $(FILTER),--filter '$(FILTER)')
+
+test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^KokaneeTests\.'
+	Tests/Sanitizers/run.sh address $(if $(FILTER),--filter '$(FILTER)')
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
