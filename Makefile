@@ -4,16 +4,19 @@ CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache,/var/tmp))/kokanee
 VENV := $(CACHE)/venv
 DIR ?= /usr/include
 JOBS ?= 1000000
+HISTORIES ?= 100000
+SEED ?= 1
 
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
 BUILD := swift build $(SWIFT_FLAGS)
+SIMULATION_FLAGS := --scratch-path .build/simulation -Xswiftc -enable-testing $(SWIFT_FLAGS)
 
 # The broker and the Python that Tests/TestSupport starts.
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration lint format docs bench bench-memory clean setup-build setup-test
+.PHONY: help demo test test-integration lint format docs simulate mutants bench bench-memory clean setup-build setup-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +33,14 @@ test: setup-test lint ## builds without warnings, and runs all tests
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
+
+simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
+	swift build --build-tests -c release $(SIMULATION_FLAGS)
+	KOKANEE_SIMULATION_SEED=$(SEED) KOKANEE_SIMULATION_HISTORIES=$(HISTORIES) swift test --skip-build -c release \
+		--disable-xctest --no-parallel $(SIMULATION_FLAGS) --filter '^KokaneeSimulationTests\.'
+
+mutants: setup-build ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
+	Tests/mutants.sh $(MUTANTS)
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -6,6 +6,7 @@ extension Simulation {
     /// A worker begins to work a partition.
     func begin(_ worker: ModelWorker, _ id: Int, _ topic: Int, _ partition: Int, missesMap: Bool) {
         let committed = committed[topic][partition]
+        note("worker \(worker.number) begins \(topic)/\(partition) at \(committed?.offset ?? -1)")
         // Who has it still, and was not asked, does not know.
         for other in workers where other !== worker {
             guard let epoch = other.epochs[id], !epoch.isOvertaken else { continue }
@@ -40,6 +41,7 @@ extension ModelWorker {
     /// An attempt is about to start.
     func checkStart(_ content: Content, _ id: Int) throws {
         let record = content.record
+        simulation.note("worker \(number) starts \(record), key \(record.job.key.map(Int.init) ?? -1)")
         guard simulation.now >= record.dueAt else {
             throw Violation("\(record) starts \(record.dueAt - simulation.now) ms early")
         }
@@ -147,9 +149,7 @@ extension Simulation {
                     throw Violation("\(record) is committed at \(new.offset), and not finished")
                 }
             } else if before?.covers(offset) == true {
-                if record.mayRunAgain == .offsetsUnknown || record.isCut { continue }
-                guard full.contains(offset) else {
-                    if record.lastEpoch?.missesMap == true { continue }
+                guard full.contains(offset) || record.isCut else {
                     throw Violation("\(record) was committed as finished, and is no more")
                 }
                 mayRunAgain(record, .metadataCut)

@@ -75,7 +75,8 @@ extension Simulation {
                 let log = logs[topic][partition]
                 for record in log.records where !record.isFinished {
                     tally.note(.recordsLost)
-                    if log.reported.contains(where: { $0.contains(record.place.offset) }) { continue }
+                    let offset = record.place.offset
+                    if log.unknown.contains(offset) || log.reported.contains(where: { $0.contains(offset) }) { continue }
                     throw Violation("\(record) was lost to retention, and nobody has said so")
                 }
             }

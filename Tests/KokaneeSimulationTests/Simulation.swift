@@ -24,8 +24,11 @@ final class Simulation {
     var jobs: [ModelJob] = []
     var tally = Tally()
     private var nextWorker = 1
+    /// Takes a line for each step of a history that is to be looked at.
+    private let trace: ((String) -> Void)?
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, trace: ((String) -> Void)? = nil) throws {
+        self.trace = trace
         dice = Dice(seed: seed)
         profile = Profile(dice)
         let delays = [Duration.seconds(5), .seconds(30), .seconds(120)].prefix(profile.rungs)
@@ -52,6 +55,10 @@ final class Simulation {
             try pass(stepLength())
         }
         try end()
+    }
+
+    func note(_ line: @autoclosure () -> String) {
+        trace?("\(now - 1_700_000_000_000) ms: \(line())")
     }
 
     /// Mostly little, now and then much: what has a limit in time must reach it.
@@ -103,6 +110,7 @@ final class Simulation {
         if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers), worker.isAwake {
             worker.frozenUntil = now + dice.time(in: 500...30_000)
             tally.note(.frozenWorkers)
+            note("worker \(worker.number) stands still for \(worker.frozenUntil - now) ms")
         }
         if dice.chance(perMille: profile.cut) { cut() }
     }
@@ -115,10 +123,12 @@ final class Simulation {
     private func stop(_ worker: ModelWorker) {
         worker.isStopping = true
         tally.note(.stops)
+        note("worker \(worker.number) is told to stop")
     }
 
     private func crash(_ worker: ModelWorker) {
         tally.note(.crashes)
+        note("worker \(worker.number) dies")
         for id in worker.epochs.keys.sorted() {
             if let epoch = worker.epochs.removeValue(forKey: id) { end(epoch, .crash) }
         }
@@ -133,6 +143,7 @@ final class Simulation {
         if let member = worker.member { group.leave(member, now: now) }
         for execution in worker.running { mayRunAgain(execution.record, .handedBack) }
         worker.mode = .gone
+        note("worker \(worker.number) leaves")
         remove(worker)
     }
 
@@ -148,6 +159,7 @@ final class Simulation {
         let log = logs[topic][partition]
         guard log.end > log.start else { return }
         tally.note(.retentionCuts)
+        defer { note("retention cuts \(topic)/\(partition) below \(logs[topic][partition].start)") }
         logs[topic][partition].cut(below: log.start + 1 + dice.time(in: 0...min(10, log.end - log.start - 1)))
     }
 }

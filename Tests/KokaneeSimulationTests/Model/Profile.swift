@@ -92,9 +92,9 @@ struct Profile {
             (cut, crash, start) = (25, 6, 40)
         case .smallMetadata:
             (crash, stop, start) = (10, 6, 40)
-            (brokerMetadataLimit, workerMetadataLimit) = (4096, 44)
-            if partitions == 2 { (brokerMetadataLimit, workerMetadataLimit) = (36, 4096) }
-            limits = (24, 4000, 30)
+            (brokerMetadataLimit, workerMetadataLimit) = (4096, 26)
+            if partitions == 2 { (brokerMetadataLimit, workerMetadataLimit) = (28, 4096) }
+            (limits, slow) = ((24, 4000, 30), 20)
         case .ladder:
             (delayed, failures, badRecords, maximumAttempts) = (30, 40, 10, 4)
         case .refusals:

@@ -86,6 +86,7 @@ extension ModelWorker {
             now: wall,
             randomness: simulation.dice.bits()
         )
+        simulation.note("worker \(number): \(content.record) ends \(end), \(disposition)")
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
         let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)

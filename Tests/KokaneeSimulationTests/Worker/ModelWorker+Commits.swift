@@ -5,7 +5,7 @@ struct CommitRequest {
     let tag: Int
     let member: Int?
     let generation: Int
-    let commits: [(commit: Scheduler<ModelWorker.Content>.Commit, metadata: String)]
+    let commits: [(commit: Scheduler<ModelWorker.Content>.Commit, metadata: String, epoch: Epoch?)]
     var arrivesAt: Int64
     var answersAt: Int64
     /// Its answer never comes.
@@ -55,9 +55,10 @@ extension ModelWorker {
         if isLast { try checkLastCommit() }
         guard !taken.isEmpty else { return }
         let commits = taken.map { commit in
-            guard self.commits.metadataLimit > 0 else { return (commit, "") }
+            guard self.commits.metadataLimit > 0 else { return (commit, "", epochs[commit.partition]) }
             let metadata = CommitMetadata(owner: "w:\(number)", movedAt: commit.movedAt, completed: commit.completed)
-            return (commit, metadata.text(above: commit.offset, limit: self.commits.metadataLimit))
+            let text = metadata.text(above: commit.offset, limit: self.commits.metadataLimit)
+            return (commit, text, epochs[commit.partition])
         }
         let (dice, profile) = (simulation.dice, simulation.profile)
         self.commits.lastTag += 1

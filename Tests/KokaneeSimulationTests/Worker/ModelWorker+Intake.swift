@@ -107,6 +107,7 @@ extension ModelWorker {
     private func checkGap(upTo offset: Int64, _ intake: ModelIntake, next: Int64) throws {
         defer { intake.expected = next }
         let logStart = simulation.logs[intake.topic][intake.partition].start
+        if intake.expected == nil { simulation.logs[intake.topic][intake.partition].noteUnknown(upTo: offset) }
         guard let range = PartitionIntake.lost(from: intake.expected, to: offset, logStart: logStart) else { return }
         let lost = scheduler.unfinished(in: range, of: intake.id)
         try simulation.checkLoss(range, count: lost, intake, epochs[intake.id])

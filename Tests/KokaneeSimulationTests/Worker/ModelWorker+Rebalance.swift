@@ -102,6 +102,7 @@ extension ModelWorker {
     /// As `Dispatcher.lose`.
     private func lose() {
         simulation.tally.note(.lostPartitions)
+        simulation.note("worker \(number) has lost its partitions")
         cancelAll(scheduler.fence(intakes.map(\.id)))
         endEpochs(.silence)
         isJoining = false
@@ -139,6 +140,7 @@ extension ModelWorker {
             scheduler.suspend(ids)
             suspendedAt = simulation.now
         }
+        simulation.note("worker \(number) hands back \(ids)")
         cancelAll(scheduler.fence(ids))
         endEpochs(.handedBack)
         guard case .rebalance = leaving, !isStopping else { return simulation.leave(self) }
