@@ -24,7 +24,7 @@ extension Simulation {
     func end(_ epoch: Epoch, _ cause: Cause) {
         let committed = committed[epoch.id / profile.partitions][epoch.id % profile.partitions]
         for record in epoch.started where committed?.covers(record.place.offset) != true {
-            mayRunAgain(record, cause)
+            mayRunAgain(record, record.wasCutFromMap ? .metadataCut : cause)
         }
         guard cause == .handedBack else { return }
         for record in epoch.finished where record.mayRunAgain == .handedBack { record.mayRunAgain = .lastCommit }
@@ -142,8 +142,9 @@ extension Simulation {
                 throw Violation("a map was cut that fits: \(whole)")
             }
         }
-        for record in log.records {
+        for record in log.records[log.index(of: min(before?.offset ?? 0, new.offset))...] {
             let offset = record.place.offset
+            if full != new.completed { record.wasCutFromMap = full.contains(offset) && !new.covers(offset) }
             if new.covers(offset) {
                 guard record.isFinished || record.isCut else {
                     throw Violation("\(record) is committed at \(new.offset), and not finished")

@@ -73,6 +73,8 @@ final class ModelRecord: CustomStringConvertible {
     /// The last epoch in which it was started.
     var lastEpoch: Epoch?
     var mayRunAgain: Cause?
+    /// A commit's map had it, and its metadata had no room for it.
+    var wasCutFromMap = false
     /// The epoch in which it left its lane to move elsewhere.
     weak var hoppingIn: Epoch?
 

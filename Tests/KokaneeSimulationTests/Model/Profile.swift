@@ -62,6 +62,7 @@ struct Profile {
         limits.gap = Int64(dice.number(in: 6...24))
         limits.jobs = dice.number(in: 6...24)
         commitInterval = Int64(dice.number(in: 100...2000))
+        revocationLimit = Int64(dice.number(in: 50...2000))
         gaps = dice.chance(50) ? 15 : 0
         // Half of the histories have all clocks right: what is early there is nobody's clock.
         skew = dice.chance(50) ? 300_000 : 0
@@ -83,7 +84,7 @@ struct Profile {
             limits = (40, 20_000, 40)
             (refusedCommits, lostAnswers, refusedHops, doubledHops, slow) = (0, 0, 2, 0, 10)
         case .rebalances:
-            (stop, start, workers, slow) = (15, 60, 3, 25)
+            (stop, start, workers, slow) = (15, 60, 3, 30)
         case .crashes:
             (crash, start) = (20, 60)
         case .zombies:

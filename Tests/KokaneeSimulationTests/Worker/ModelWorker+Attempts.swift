@@ -53,6 +53,13 @@ extension ModelWorker {
             try end(execution)
             if simulation.dice.chance(30) { break }
         }
+        while let index = stragglers.firstIndex(where: { $0.endsAt <= simulation.now }) {
+            let straggler = stragglers.remove(at: index)
+            // Its slot was replaced long ago, and its word counts for nothing.
+            guard scheduler.conclude(straggler.ticket, hops: false, now: wall) == .unknown else {
+                throw Violation("\(straggler.record) was given up, and its end is taken all the same")
+            }
+        }
     }
 
     private func end(_ execution: Execution) throws {
@@ -134,6 +141,7 @@ extension ModelWorker {
                 continue
             }
             running.removeAll { $0 === execution }
+            stragglers.append(execution)
             simulation.tally.note(.givenUp)
             if case .timeout = execution.cancellation {
                 let limit = Duration.milliseconds(simulation.profile.attemptTimeout)

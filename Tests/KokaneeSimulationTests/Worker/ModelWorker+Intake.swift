@@ -15,18 +15,20 @@ extension ModelWorker {
 
     private func read(_ intake: ModelIntake, maximum: Int) throws {
         let log = simulation.logs[intake.topic][intake.partition]
+        // The end is told once, each time that it is reached.
+        guard intake.endTold != log.end else { return }
         // Out of range: the consumer goes on with the earliest.
         intake.position = max(intake.position, log.start)
-        let records = Array(log.records[log.index(of: intake.position)...].prefix(maximum))
+        let first = log.index(of: intake.position)
+        let records = Array(log.records[first..<min(first + maximum, log.records.count)])
         if let last = records.last {
             intake.position = last.place.offset + 1
             intake.end = nil
             try accept(records, intake)
         }
-        guard intake.position <= log.end, log.index(of: intake.position) == log.records.count,
-            simulation.dice.chance(70)
-        else { return }
+        guard first + records.count == log.records.count, simulation.dice.chance(70) else { return }
         intake.position = log.end
+        intake.endTold = log.end
         try checkGap(upTo: log.end, intake, next: log.end)
         intake.end = log.end
         settleEnd(intake)
@@ -86,6 +88,7 @@ extension ModelWorker {
         guard let epoch = epochs[intake.id] else { return }
         record.lastEpoch = epoch
         record.mayRunAgain = nil
+        if record.hoppingIn != nil { record.hoppingIn = epoch }
         epoch.started.append(record)
     }
 

@@ -51,6 +51,8 @@ final class ModelWorker {
     var intakes: [ModelIntake] = []
     var epochs: [Int: Epoch] = [:]
     var running: [Execution] = []
+    /// Attempts that were given up and go on.
+    var stragglers: [Execution] = []
     var hops: [Hop] = []
     var hopsToRetry: [Hop] = []
     var commits: ModelPacer
@@ -140,6 +142,7 @@ final class ModelIntake {
     var position: Int64
     var expected: Int64?
     var end: Int64?
+    var endTold: Int64?
     var waiting = Fifo<(record: ModelRecord, dueAt: Int64)>()
 
     init(id: Int, topic: Int, partition: Int, delay: Int64?, position: Int64, expected: Int64?) {
