@@ -13,7 +13,8 @@ extension Simulation {
             epoch.isOvertaken = true
             end(epoch, .silence)
         }
-        worker.epochs[id] = Epoch(id: id, committed: committed, missesMap: missesMap)
+        nextEpoch += 1
+        worker.epochs[id] = Epoch(serial: nextEpoch, id: id, committed: committed, missesMap: missesMap)
         guard missesMap, let committed else { return }
         for record in logs[topic][partition].records where committed.completed.contains(record.place.offset) {
             mayRunAgain(record, .offsetsUnknown)
@@ -67,7 +68,6 @@ extension ModelWorker {
             simulation.tally.note(cause)
         }
         record.mayRunAgain = nil
-        record.lastEpoch = epoch
         epoch.started.append(record)
     }
 
@@ -99,7 +99,7 @@ extension ModelWorker {
         let from = log.index(of: max(epoch.committed?.offset ?? 0, log.start))
         for earlier in log.records[from..<max(from, log.index(of: record.place.offset))]
         where earlier.job.key == key && !earlier.isFinished {
-            guard earlier.dueAt == 0, !earlier.job.isBad, earlier.hoppingIn !== epoch else { continue }
+            guard earlier.dueAt == 0, !earlier.job.isBad, earlier.hoppingIn != epoch.serial else { continue }
             throw Violation("\(record) overtakes \(earlier) of its key")
         }
     }
@@ -189,7 +189,9 @@ extension Simulation {
                 guard intake.waiting.count <= PartitionIntake.waitingLimit else {
                     throw Violation("\(intake.waiting.count) records of a rung are held")
                 }
-                guard profile.gaps == 0, let gap = scheduler.partitions[intake.id]?.tracker.gap else { continue }
+                guard profile.gaps == 0, profile.cut == 0, let gap = scheduler.partitions[intake.id]?.tracker.gap else {
+                    continue
+                }
                 guard gap <= limits.gap else { throw Violation("a partition is \(gap) offsets past its watermark") }
             }
         }

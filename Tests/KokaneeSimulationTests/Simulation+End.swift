@@ -76,7 +76,9 @@ extension Simulation {
                 for record in log.records where !record.isFinished {
                     tally.note(.recordsLost)
                     let offset = record.place.offset
-                    if log.unknown.contains(offset) || log.reported.contains(where: { $0.contains(offset) }) { continue }
+                    if log.unknown.contains(offset) || log.reported.contains(where: { $0.contains(offset) }) {
+                        continue
+                    }
                     throw Violation("\(record) was lost to retention, and nobody has said so")
                 }
             }

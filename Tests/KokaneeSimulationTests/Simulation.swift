@@ -24,6 +24,7 @@ final class Simulation {
     var jobs: [ModelJob] = []
     var tally = Tally()
     private var nextWorker = 1
+    var nextEpoch = 0
     /// Takes a line for each step of a history that is to be looked at.
     private let trace: ((String) -> Void)?
 

@@ -3,7 +3,8 @@
 /// An attempt that runs.
 final class Execution {
     enum Outcome {
-        case success, failure, discard, deadLetter, retryAfter(Int64)
+        case success, failure, discard, deadLetter
+        case retryAfter(Int64)
 
         /// Whether it ends so only by giving way to its cancellation.
         var isFailure: Bool {

@@ -84,9 +84,10 @@ extension ModelWorker {
         let isLate = dice.chance(10)
         hop.arrivesAt = simulation.now + dice.time(in: 0...(isLate ? 3000 : 20))
         hop.answersAt = hop.arrivesAt + dice.time(in: 0...(isLate ? 1000 : 10))
-        hop.content.record.hoppingIn = epochs[
-            id(topic: hop.content.record.place.topic, partition: hop.content.record.place.partition)
-        ]
+        hop.content.record.hoppingIn =
+            epochs[
+                id(topic: hop.content.record.place.topic, partition: hop.content.record.place.partition)
+            ]?.serial
         hops.append(hop)
     }
 

@@ -86,9 +86,8 @@ extension ModelWorker {
     private func adopt(_ record: ModelRecord, _ intake: ModelIntake) {
         simulation.tally.note(.adopted)
         guard let epoch = epochs[intake.id] else { return }
-        record.lastEpoch = epoch
         record.mayRunAgain = nil
-        if record.hoppingIn != nil { record.hoppingIn = epoch }
+        if record.hoppingIn != nil { record.hoppingIn = epoch.serial }
         epoch.started.append(record)
     }
 

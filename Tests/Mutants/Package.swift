@@ -1,0 +1,42 @@
+// swift-tools-version:6.2
+// What the mutants need of the package, and no more: each is built anew. Tests/mutants.sh puts it in Package.swift's
+// place in a copy.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+var targets: [Target] = [
+    .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka"),
+    .systemLibrary(name: "CLinux"),
+    .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
+    .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
+    .target(
+        name: "TestSupport",
+        dependencies: ["CLinux", "RdKafka"],
+        path: "Tests/TestSupport",
+        swiftSettings: swiftSettings
+    ),
+    .testTarget(
+        name: "KokaneeSimulationTests",
+        dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+        swiftSettings: swiftSettings
+    ),
+]
+
+// For mutants that only a worker on a broker can show.
+if Context.environment["KOKANEE_MUTANT_TESTS"] != nil {
+    targets.append(
+        .testTarget(
+            name: "KokaneeTests",
+            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        )
+    )
+}
+
+let package = Package(name: "kokanee-mutants", targets: targets)
