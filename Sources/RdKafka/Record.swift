@@ -17,6 +17,15 @@ public struct Record: Sendable {
     /// Who set a record's timestamp.
     public enum TimestampType: Sendable {
         case none, createTime, logAppendTime
+
+        init(_ type: rd_kafka_timestamp_type_t) {
+            self =
+                switch type {
+                case RD_KAFKA_TIMESTAMP_CREATE_TIME: .createTime
+                case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME: .logAppendTime
+                default: .none
+                }
+        }
     }
 
     public let topicPartition: TopicPartition
@@ -46,11 +55,7 @@ public struct Record: Sendable {
     public var timestampType: TimestampType {
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         _ = rd_kafka_message_timestamp(storage.message, &type)
-        return switch type {
-        case RD_KAFKA_TIMESTAMP_CREATE_TIME: .createTime
-        case RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME: .logAppendTime
-        default: .none
-        }
+        return TimestampType(type)
     }
 
     /// Calls `body` with each header in the record's order, name and value borrowed from the record.

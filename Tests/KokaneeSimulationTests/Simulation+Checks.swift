@@ -50,14 +50,11 @@ extension ModelWorker {
             throw Violation("\(record) is attempt \(record.attempt), and runs as another")
         }
         guard !record.job.isBad else { throw Violation("\(record) can't be run, and is") }
-        try checkLane(record, id)
+        try checkLane(record)
         defer { record.starts += 1 }
         guard let epoch = epochs[id] else { throw Violation("\(record) starts in no epoch") }
         guard !epoch.isOvertaken else {
-            simulation.tally.note(.zombieStarts)
-            record.mayRunAgain = .silence
-            if record.starts == 0 { record.starts = 1 }
-            return
+            throw Violation("\(record) starts at worker \(number), which has lost it and could know")
         }
         if epoch.committed?.covers(record.place.offset) == true, !epoch.missesMap {
             throw Violation("\(record) runs again, and the commit said that it was done")
@@ -72,7 +69,7 @@ extension ModelWorker {
     }
 
     /// Nothing of its key runs beside it, on this worker or on any other that could know.
-    private func checkLane(_ record: ModelRecord, _ id: Int) throws {
+    private func checkLane(_ record: ModelRecord) throws {
         guard let key = record.job.key else { return }
         for worker in simulation.workers {
             for other in worker.running
@@ -81,8 +78,7 @@ extension ModelWorker {
                 let isCurrent = worker.scheduler[other.ticket].map(worker.scheduler.isCurrent) ?? false
                 let isHandedBack = !isCurrent && worker.suspendedAt != nil
                 let knows = worker.epochs[other.id]?.isOvertaken != true && worker.isAwake
-                let isOvertakenHere = epochs[id]?.isOvertaken == true
-                guard other.cancellation != nil || isHandedBack || !knows || isOvertakenHere else {
+                guard other.cancellation != nil || isHandedBack || !knows else {
                     throw Violation(
                         "\(record) starts at worker \(number) beside \(other.record) of its key at \(worker.number)"
                     )
@@ -111,7 +107,8 @@ extension Simulation {
         let isRight: Bool
         switch (end, disposition) {
         case (.completed, .complete), (.expired, .discard): isRight = true
-        case (.completed, _), (.expired, _), (_, .complete): isRight = false
+        case (.refused(let reason, _), .bury(let buried, _)): isRight = reason == buried
+        case (.completed, _), (.expired, _), (.refused, _), (_, .complete): isRight = false
         case (.failed(let error as JobError), _):
             switch (error.verdict, disposition) {
             case (.discard, .discard), (.deadLetter, .bury(.rejected, _)): isRight = true
@@ -129,6 +126,13 @@ extension Simulation {
         case .bury(.attemptsExhausted, _): record.attempt >= profile.maximumAttempts
         default: false
         }
+    }
+
+    /// A hop is sent.
+    func checkWrite(_ hop: Hop, _ worker: ModelWorker) {
+        let place = hop.content.record.place
+        let epoch = worker.epochs[worker.id(topic: place.topic, partition: place.partition)]
+        if epoch?.isOvertaken == true { strayWrite = "\(hop.content.record) moves, and its worker has lost it" }
     }
 
     // MARK: - Commits
@@ -174,6 +178,7 @@ extension Simulation {
     // MARK: - Bounds
 
     func checkBounds() throws {
+        if let strayWrite { throw Violation(strayWrite) }
         let limits = profile.limits
         for worker in workers {
             let scheduler = worker.scheduler

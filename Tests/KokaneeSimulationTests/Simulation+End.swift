@@ -30,11 +30,17 @@ extension Simulation {
             if case .working = worker.mode {} else { return 50 }
             if !worker.running.isEmpty || !worker.hops.isEmpty || worker.commits.outstanding != nil { return 50 }
             if worker.scheduler.partitions.values.contains(where: \.isDirty) { return 200 }
+            if worker.gate.lease.hasLapsed { return 100 }
+            if case .open(let until)? = worker.gate.circuit?.phase {
+                next = min(next, now + max(10, (until - instant).milliseconds))
+                continue
+            }
+            let lag = now - (worker.clusterTime ?? now)
             for intake in worker.intakes {
                 if intake.position < logs[intake.topic][intake.partition].end { return 50 }
-                if let first = intake.waiting.first { next = min(next, first.dueAt + (worker.clusterClockLag ?? 0)) }
+                if let first = intake.waiting.first { next = min(next, first.dueAt + lag) }
             }
-            if let held = worker.scheduler.held.first { next = min(next, held.dueAt + (worker.clusterClockLag ?? 0)) }
+            if let held = worker.scheduler.held.first { next = min(next, held.dueAt + lag) }
             for hop in worker.hopsToRetry { next = min(next, hop.retriesAt) }
         }
         return max(next - now, 10)

@@ -12,7 +12,10 @@ final class Simulation {
     let ladder: Ladder
     let policy: any RetryPolicy
     /// The cluster's clock, in milliseconds since the epoch.
-    private(set) var now: Int64 = 1_700_000_000_000
+    private(set) var now: Int64 = Simulation.start
+    private static let start: Int64 = 1_700_000_000_000
+    /// Any will do: only differences count.
+    private static let origin = ContinuousClock.now
 
     /// By topic and partition: the main topic, the rungs, the dead letters.
     var logs: [[ModelLog]] = []
@@ -25,6 +28,8 @@ final class Simulation {
     var tally = Tally()
     private var nextWorker = 1
     var nextEpoch = 0
+    /// A hop that should not have been sent.
+    var strayWrite: String?
     /// Takes a line for each step of a history that is to be looked at.
     private let trace: ((String) -> Void)?
 
@@ -45,6 +50,9 @@ final class Simulation {
         committed = Array(repeating: Array(repeating: nil, count: profile.partitions), count: profile.rungs + 2)
     }
 
+    /// What a monotonic clock shows, the same on all machines.
+    var instant: ContinuousClock.Instant { Self.origin + .milliseconds(now - Self.start) }
+
     var deadLetterTopic: Int { ladder.rungs.count + 1 }
 
     /// - Throws: ``Violation``.
@@ -59,7 +67,7 @@ final class Simulation {
     }
 
     func note(_ line: @autoclosure () -> String) {
-        trace?("\(now - 1_700_000_000_000) ms: \(line())")
+        trace?("\(now - Self.start) ms: \(line())")
     }
 
     /// Mostly little, now and then much: what has a limit in time must reach it.
@@ -79,19 +87,23 @@ final class Simulation {
             let slice = min(left, 1000)
             left -= slice
             now += slice
-            for worker in workers where worker.isAwake { group.hear(from: worker.member, now: now) }
+            for worker in workers where worker.isAwake && now >= worker.heartbeatAt {
+                group.hear(from: worker.member, now: now)
+                worker.heartbeatAt = now + profile.heartbeatInterval
+            }
             group.tick(now: now)
             for worker in workers + orphans {
                 try worker.deliverHops()
                 try worker.deliverCommits()
             }
-            for worker in dice.shuffle(workers) where worker.isAwake { try act(worker) }
+            for worker in dice.shuffle(workers) where worker.isAwake { try act(worker, after: slice) }
             try checkBounds()
         } while left > 0
     }
 
-    private func act(_ worker: ModelWorker) throws {
-        for action in dice.shuffle([0, 1, 2, 3]) where dice.chance(75) {
+    private func act(_ worker: ModelWorker, after slice: Int64) throws {
+        // A thread may miss a moment; hardly ever a second.
+        for action in dice.shuffle([0, 1, 2, 3]) where dice.chance(slice < 500 ? 75 : 98) {
             switch action {
             case 0: try worker.turn()
             case 1: try worker.settleAttempts()

@@ -4,6 +4,7 @@ extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
     func take(_ partitions: [TopicPartition]) throws {
         hasJoined = true
+        let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
         // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
@@ -43,6 +44,7 @@ extension Dispatcher {
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
+        confirmLease(ofAssignmentAt: startedAt)
         logger.log(
             .info,
             "partitions assigned",
@@ -98,6 +100,7 @@ extension Dispatcher {
         engine.withScheduler { $0.stopIntake(ids) }
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
+            _ = engine.renewLease(of: runtime.index)
             _ = engine.tick()
             commits.takeResults(self)
             commits.commitIfDue(self)
@@ -165,6 +168,7 @@ extension Dispatcher {
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()
+            keepLease()
             _ = engine.tick()
             commits.commitIfDue(self)
             consumer.wait(upTo: .milliseconds(10))

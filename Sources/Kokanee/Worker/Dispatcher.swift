@@ -28,6 +28,9 @@ final class Dispatcher {
     /// How long they may go on without one: a little less than the session timeout. The broker heard of this worker
     /// when it took them back, and can't go on without it, and give them to another, any sooner.
     let suspensionLimit: Duration
+    /// Since when it is unknown whether the group still has this worker for a member; see ``Lease``.
+    var lapsedAt: ContinuousClock.Instant?
+    let leaseLength: Duration
     private var firstInRotation = 0
     private var ids: [TopicPartition: Engine.PartitionID] = [:]
     private var partitions: [Engine.PartitionID: TopicPartition] = [:]
@@ -53,6 +56,7 @@ final class Dispatcher {
         commits = CommitPacer(interval: configuration.commitInterval, owner: control.name)
         let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
         suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
+        leaseLength = .milliseconds(sessionTimeout / 3)
         consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
     }
 
@@ -70,11 +74,13 @@ final class Dispatcher {
     }
 
     private func work() throws {
+        engine.add(runtime, leaseLength: leaseLength)
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
             consumer.wait(upTo: pause)
             try serveEvents()
+            keepLease()
             let hasMore = readPartitions()
             let untilRung = releaseRungs()
             let untilTick = engine.tick()
@@ -114,7 +120,8 @@ final class Dispatcher {
 
     /// Reads each partition once, as far as there is room. True if there is more to read at once.
     private func readPartitions() -> Bool {
-        guard !rotation.isEmpty else { return false }
+        // Before it is known what time it is nothing can be said to be due, or to be for later.
+        guard !rotation.isEmpty, engine.clock.isSettled else { return false }
         var hasMore = false
         var lacksRoom = false
         firstInRotation = (firstInRotation + 1) % rotation.count

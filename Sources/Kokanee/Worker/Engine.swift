@@ -11,15 +11,14 @@ final class Engine: Sendable {
 
     let configuration: WorkerConfiguration
     let logger: Logger
-    let clock: EngineClock
+    let clock = WorkerClock()
     private let producer: Producer
     private let state: Mutex<EngineState>
 
-    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger, clock: EngineClock = .system) {
+    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
         self.logger = logger
-        self.clock = clock
         state = Mutex(EngineState(configuration))
     }
 
@@ -46,11 +45,44 @@ final class Engine: Sendable {
 
     /// The dispatcher has stopped reading for want of room: wake it when there is some.
     func wakeWhenThereIsRoom(_ runtime: QueueRuntime) {
-        state.withLock { $0.waitForRoom(runtime.wakeup) }
+        state.withLock { $0.waitForRoom(runtime) }
+    }
+
+    func noteLapse() {
+        state.withLock { $0.statistics.lapses += 1 }
     }
 
     func noteLost(_ count: Int64) {
         state.withLock { $0.statistics.lostToRetention += count }
+    }
+
+    // MARK: - Gates
+
+    /// Works a queue from now on. Its thread is to call ``renewLease(of:)`` well within `leaseLength`.
+    func add(_ runtime: QueueRuntime, leaseLength: Duration) {
+        let now = clock.monotonic()
+        state.withLock { $0.add(runtime, policy: configuration.circuit, leaseLength: leaseLength, now: now) }
+    }
+
+    /// False once the queue's lease has lapsed: nothing of it starts or is written until ``confirmLease(of:)``.
+    func renewLease(of queue: Int32) -> Bool {
+        let now = clock.monotonic()
+        return state.withLock { $0.renewLease(of: queue, now: now) }
+    }
+
+    /// The group knows this worker as a member.
+    func confirmLease(of queue: Int32) {
+        let now = clock.monotonic()
+        let handovers = state.withLock { state in
+            state.confirmLease(of: queue, now: now)
+            return state.handOver(now: now)
+        }
+        perform(handovers)
+    }
+
+    /// Whether a queue's jobs may start, by its circuit.
+    func circuit(of queue: Int32) -> Circuit.Phase {
+        state.withLock { $0.gates[Int(queue)]?.circuit?.phase } ?? .closed
     }
 
     // MARK: - Intake
@@ -113,6 +145,7 @@ final class Engine: Sendable {
 
     private func execute(_ assignment: Assignment) async -> AttemptEnd {
         let content = assignment.content
+        if let refusal = content.refusal { return .refused(refusal.reason, refusal.failure) }
         guard let job = content.job, let handler = content.handler else { return .completed }
         if let expiresAt = job.envelope.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
@@ -139,13 +172,14 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let wall = decided == nil ? 0 : clock.wall()
         let turn = state.withLock { state in
-            let conclusion = decided.map { state.conclude($0.ticket, $0.disposition, now: wall) }
+            let conclusion = decided.map { state.conclude($0, now: now, wall: wall) }
             let step = state.nextStep(of: index, generation, now: now)
             return EngineState.Turn(
                 conclusion: conclusion,
                 step: step,
                 handovers: state.handOver(now: now),
-                wakes: state.takeWakes()
+                wakes: state.takeWakes(),
+                circuitChanges: state.takeCircuitChanges()
             )
         }
         finish(turn, decided, wall)
@@ -171,12 +205,13 @@ final class Engine: Sendable {
     private func conclude(_ decided: DecidedAttempt) {
         let (now, wall) = (clock.monotonic(), clock.wall())
         let turn = state.withLock { state in
-            let conclusion = state.conclude(decided.ticket, decided.disposition, now: wall)
+            let conclusion = state.conclude(decided, now: now, wall: wall)
             return EngineState.Turn(
                 conclusion: conclusion,
                 step: .wait,
                 handovers: state.handOver(now: now),
-                wakes: state.takeWakes()
+                wakes: state.takeWakes(),
+                circuitChanges: state.takeCircuitChanges()
             )
         }
         finish(turn, decided, wall)
@@ -214,6 +249,7 @@ final class Engine: Sendable {
     private func finish(_ turn: EngineState.Turn, _ decided: DecidedAttempt?, _ now: Int64) {
         perform(turn.handovers)
         for wakeup in turn.wakes { wakeup.wake() }
+        for change in turn.circuitChanges { log(change) }
         guard let decided, let conclusion = turn.conclusion else { return }
         let content = decided.content
         guard conclusion == .accepted else {
@@ -260,6 +296,14 @@ final class Engine: Sendable {
     }
 
     private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
+        let now = clock.monotonic()
+        let mayWrite = state.withLock { state in
+            if state.mayWrite(content.runtime.index, now: now) { return true }
+            let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
+            state.hopsToRetry.insert(hop.deferred(now: now))
+            return false
+        }
+        guard mayWrite else { return }
         producer.produce(record) { result in
             self.hopEnded(PendingHop(ticket: ticket, record: record, content: content, tries: tries), result)
         }
@@ -267,6 +311,7 @@ final class Engine: Sendable {
 
     private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
         guard case .failure(let error) = result else {
+            if case .success(let delivery) = result { clock.note(delivery) }
             let (now, wall) = (clock.monotonic(), clock.wall())
             let (isOurs, handovers, wakes) = state.withLock { state in
                 let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
@@ -306,6 +351,7 @@ final class Engine: Sendable {
         let wall = clock.wall()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
         perform(due.handovers)
+        for change in due.circuitChanges { log(change) }
         for hop in due.hops { self.hop(hop.ticket, hop.record, hop.content, tries: hop.tries) }
         for (task, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
@@ -346,6 +392,29 @@ final class Engine: Sendable {
 
     private func logFenced(_ content: JobContent) {
         logger.log(.warning, "attempt ended after its partition was taken away; it runs again", content.fields)
+    }
+
+    private func log(_ change: CircuitChange) {
+        let queue = change.runtime.queue.name
+        switch change.transition {
+        case .opened(let dead, let ended, let pause):
+            logger.log(
+                .error,
+                "too many jobs die: the circuit opens, and this worker starts no more of the queue's jobs; mend or roll "
+                    + "back the release, then bring the dead ones back by: kokanee dlq retry",
+                ["queue": queue, "dead": "\(dead)", "ended": "\(ended)", "pause": pause.text]
+            )
+        case .reopened(let failed, let ended, let pause):
+            logger.log(
+                .error,
+                "the circuit stays open: the jobs that it let through failed, too",
+                ["queue": queue, "failed": "\(failed)", "ended": "\(ended)", "pause": pause.text]
+            )
+        case .probing:
+            logger.log(.info, "the circuit lets a few jobs through, to see what becomes of them", ["queue": queue])
+        case .closed:
+            logger.log(.info, "the circuit closes: jobs run again", ["queue": queue])
+        }
     }
 
     private func logRetry(_ content: JobContent, _ wait: Int64, _ failure: Envelope.Failure) {

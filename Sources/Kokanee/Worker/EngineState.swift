@@ -49,6 +49,13 @@ struct PendingHop: Comparable, Sendable {
         return next
     }
 
+    /// The same try, when it may be allowed.
+    func deferred(now: ContinuousClock.Instant) -> PendingHop {
+        var next = self
+        next.dueAt = now + .milliseconds(100)
+        return next
+    }
+
     static func < (lhs: Self, rhs: Self) -> Bool { lhs.dueAt < rhs.dueAt }
     static func == (lhs: Self, rhs: Self) -> Bool { lhs.ticket == rhs.ticket }
 }
@@ -97,6 +104,8 @@ struct Runner: Sendable {
 
 /// What the engine's lock guards.
 struct EngineState {
+    typealias Instant = ContinuousClock.Instant
+
     enum Step: Sendable {
         case run(Assignment)
         case wait
@@ -109,6 +118,7 @@ struct EngineState {
         var step: Step
         var handovers: [Handover]
         var wakes: [Wakeup]
+        var circuitChanges: [CircuitChange]
     }
 
     /// What a tick found to be done, outside the lock.
@@ -118,12 +128,17 @@ struct EngineState {
         var cancellations: [(Task<Void, Never>, JobContent)] = []
         var stuck: [(runner: Int, attempt: Assignment, cancellation: Runner.Cancellation)] = []
         var nextHeld: Int64?
+        var circuitChanges: [CircuitChange] = []
     }
 
     var scheduler: Scheduler<JobContent>
     var runners: [Runner]
     var statistics = WorkerStatistics()
     var hopsToRetry = Heap<PendingHop>()
+    /// By the queues' indices; changed by the extension beside ``QueueGate``, and by nobody else.
+    var gates: [QueueGate?] = []
+    var circuitChanges: [CircuitChange] = []
+    var nextLeaseEnd: Instant?
     private(set) var isClosed = false
     private var idle: [Int] = []
     private let grace: Duration
@@ -156,8 +171,7 @@ struct EngineState {
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
-        guard let next = scheduler.take() else { return .wait }
-        let assignment = Assignment(ticket: next.ticket, content: next.content)
+        guard let assignment = take(now: now) else { return .wait }
         runners[index].take(assignment, now: now)
         return .run(assignment)
     }
@@ -177,10 +191,9 @@ struct EngineState {
     /// Gives ready jobs to idle runners.
     mutating func handOver(now: ContinuousClock.Instant) -> [Handover] {
         var handovers: [Handover] = []
-        while let index = idle.last, let continuation = runners[index].continuation, let next = scheduler.take() {
+        while let index = idle.last, let continuation = runners[index].continuation, let assignment = take(now: now) {
             idle.removeLast()
             runners[index].continuation = nil
-            let assignment = Assignment(ticket: next.ticket, content: next.content)
             runners[index].take(assignment, now: now)
             handovers.append(Handover(continuation: continuation, assignment: assignment))
         }
@@ -189,29 +202,49 @@ struct EngineState {
 
     // MARK: - Ends
 
+    /// - Parameters:
+    ///   - now: monotonic.
+    ///   - wall: milliseconds since the epoch.
     mutating func conclude(
-        _ ticket: Engine.Ticket,
-        _ disposition: Disposition?,
-        now: Int64
+        _ decided: DecidedAttempt,
+        now: Instant,
+        wall: Int64
     ) -> Scheduler<JobContent>.Conclusion {
-        guard let disposition else {
-            scheduler.abandon(ticket)
-            return .unknown
+        let conclusion: Scheduler<JobContent>.Conclusion
+        if let disposition = decided.disposition {
+            conclusion = scheduler.conclude(decided.ticket, hops: disposition.hops, now: wall)
+        } else {
+            scheduler.abandon(decided.ticket)
+            conclusion = .unknown
         }
-        let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: now)
-        guard conclusion == .accepted else { return conclusion }
-        switch disposition {
-        case .complete: statistics.completed += 1
-        case .discard: statistics.discarded += 1
-        case .retry:
-            statistics.failedAttempts += 1
-            statistics.retried += 1
-        case .bury: statistics.failedAttempts += 1
+        var outcome = Circuit.Outcome.undecided
+        if conclusion == .accepted {
+            switch decided.disposition {
+            case nil: break
+            case .complete:
+                statistics.completed += 1
+                outcome = .succeeded
+            case .discard:
+                statistics.discarded += 1
+                outcome = .succeeded
+            case .retry:
+                statistics.failedAttempts += 1
+                statistics.retried += 1
+                outcome = .retried
+            case .bury(let reason, _):
+                // A job that nothing here can run was not attempted.
+                if reason != .unknownType, reason != .versionTooNew { statistics.failedAttempts += 1 }
+                outcome = .died
+            }
         }
+        noteEnd(of: decided.ticket, outcome, queue: decided.content.runtime.index, now: now)
         return conclusion
     }
 
-    mutating func waitForRoom(_ wakeup: Wakeup) {
+    mutating func waitForRoom(_ runtime: QueueRuntime) {
+        // Its gate, and not what others finish, says when it goes on.
+        guard !scheduler.stopsIntake(of: runtime.index) else { return }
+        let wakeup = runtime.wakeup
         // A partition that is full for long asks at every turn.
         if !waitingForRoom.contains(where: { $0 === wakeup }) { waitingForRoom.append(wakeup) }
         inFlightWhenFull = scheduler.inFlight
@@ -229,11 +262,21 @@ struct EngineState {
 
     mutating func tick(now: ContinuousClock.Instant, wall: Int64) -> Due {
         var due = Due()
+        tickCircuits(now: now)
+        due.circuitChanges = takeCircuitChanges()
         due.nextHeld = scheduler.releaseHeld(now: wall)
         due.handovers = handOver(now: now)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
-            if scheduler.mayHop(first.ticket) { due.hops.append(first) } else { scheduler.abandonHop(first.ticket) }
+            guard scheduler.mayHop(first.ticket) else {
+                scheduler.abandonHop(first.ticket)
+                continue
+            }
+            if mayWrite(first.content.runtime.index, now: now) {
+                due.hops.append(first)
+            } else {
+                hopsToRetry.insert(first.deferred(now: now))
+            }
         }
         if now >= nextScanAt {
             nextScanAt = now + Self.scanInterval

@@ -20,6 +20,9 @@ enum Intake {
     /// What is to be done with a record, as far as its words and the time decide it.
     enum Judgement {
         case run(DecodedJob, any JobHandler, Course)
+        /// It takes its turn among the others, and is then buried: nothing in this worker runs it.
+        case refuse(DecodedJob, DeadReason, Envelope.Failure)
+        /// It is no job, and moves to the dead letters at once.
         case bury(DecodedJob?, DeadReason, Envelope.Failure)
     }
 
@@ -41,6 +44,12 @@ enum Intake {
                 facts: .init(bytes: record.size, key: nil, start: .hop),
                 content: JobContent(runtime: runtime, record: record, job: job, handler: nil),
                 move: .bury(reason, failure)
+            )
+        case .refuse(let job, let reason, let failure):
+            let refusal = JobContent.Refusal(reason: reason, failure: failure)
+            return Decision(
+                facts: .init(bytes: record.size, key: nil, start: .now),
+                content: JobContent(runtime: runtime, record: record, job: job, handler: nil, refusal: refusal)
             )
         case .run(let job, let handler, let course):
             let content = JobContent(runtime: runtime, record: record, job: job, handler: handler)
@@ -71,11 +80,11 @@ enum Intake {
         case .handler(let found): handler = found
         case .unknownType(let known):
             let message = "this worker has no handler for type \(job.envelope.type); it knows \(list(known))"
-            return .bury(job, .unknownType, .init(type: "UnknownType", message: message, at: now))
+            return .refuse(job, .unknownType, .init(type: "UnknownType", message: message, at: now))
         case .versionTooNew(let known):
             let message =
                 "version \(job.envelope.version) of \(job.envelope.type) is too new for this worker, which knows \(known)"
-            return .bury(job, .versionTooNew, .init(type: "VersionTooNew", message: message, at: now))
+            return .refuse(job, .versionTooNew, .init(type: "VersionTooNew", message: message, at: now))
         }
         guard let dueAt = job.envelope.dueAt, dueAt > now else { return .run(job, handler, .now) }
         guard dueAt - now <= furthestDue else {

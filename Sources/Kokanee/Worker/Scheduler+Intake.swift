@@ -4,6 +4,7 @@ extension Scheduler {
         guard let partition = partitions[id], partition.takesIn, inFlightBytes < limits.bytes || inFlight == 0 else {
             return 0
         }
+        guard !stopsIntake(of: partition.queue) else { return 0 }
         let gapLeft = limits.gap - partition.tracker.gap
         guard gapLeft > 0 else { return 0 }
         let share = max(1, limits.jobs / max(1, assignedCount))

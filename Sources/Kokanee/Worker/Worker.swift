@@ -89,6 +89,7 @@ public final class Worker: Sendable {
         guard bounds.allSatisfy({ $0 > 0 }) else {
             throw InputError("a worker's bounds on what is in flight are at least 1")
         }
+        try configuration.circuit?.validate()
     }
 
     // MARK: - Topics
@@ -144,6 +145,7 @@ public final class Worker: Sendable {
         let producer = try Producer(producerConfiguration)
         let engine = Engine(configuration: configuration, producer: producer, logger: logger)
         self.engine.withLock { $0 = engine }
+        _ = engine.clock.settleForMachine()
         engine.startRunners()
         let result = await Result.catching { try await dispatch(layouts, engine) }
         engine.close()

@@ -36,6 +36,8 @@ public struct WorkerConfiguration: Sendable {
     /// go on if their partition comes back to this worker, as most do; else they are cancelled, and run again with the
     /// partition's next owner.
     public var revocationLimit = Duration.seconds(5)
+    /// When to stop a queue's intake because too many of its jobs die. Nil never does.
+    public var circuit: CircuitPolicy? = CircuitPolicy()
     /// How often finished offsets are committed. Default 1 s. What finished since the last commit runs again after a
     /// crash.
     public var commitInterval = Duration.seconds(1)

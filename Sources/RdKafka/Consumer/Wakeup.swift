@@ -33,7 +33,7 @@ public final class Wakeup: Sendable {
     }
 
     /// Blocks the calling thread until woken, by `wake` or by librdkafka, or until `milliseconds` have passed.
-    func wait(milliseconds: Int32) {
+    package func wait(milliseconds: Int32) {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         if Glibc.poll(&poll, 1, milliseconds) > 0 {
             var count: UInt64 = 0

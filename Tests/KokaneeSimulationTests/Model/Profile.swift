@@ -20,6 +20,7 @@ struct Profile {
 
     // Times in milliseconds.
     var sessionTimeout: Int64 = 10_000
+    var heartbeatInterval: Int64 = 3000
     var attemptTimeout: Int64 = 3000
     var grace: Int64 = 1000
     var revocationLimit: Int64 = 2000
@@ -51,6 +52,8 @@ struct Profile {
     /// What the worker takes that to be at its start.
     var workerMetadataLimit = CommitMetadata.defaultLimit
 
+    var circuit: CircuitPolicy?
+
     init(_ dice: Dice) {
         let kind = Kind.allCases[dice.number(below: Kind.allCases.count)]
         self.kind = kind
@@ -67,6 +70,11 @@ struct Profile {
         // Half of the histories have all clocks right: what is early there is nobody's clock.
         skew = dice.chance(50) ? 300_000 : 0
         set(kind)
+        guard kind == .everything || kind == .ladder || dice.chance(20) else { return }
+        var policy = CircuitPolicy()
+        (policy.minimumJobs, policy.probes) = (dice.number(in: 3...8), dice.number(in: 1...3))
+        (policy.window, policy.pause, policy.longestPause) = (.seconds(20), .seconds(2), .seconds(8))
+        circuit = policy
     }
 
     /// No more faults.

@@ -5,9 +5,14 @@ extension ModelWorker {
 
     /// Gives what is ready to idle runners.
     func startReady() throws {
-        while running.count < simulation.profile.concurrency, let (ticket, content) = scheduler.take() {
+        while running.count < simulation.profile.concurrency, let (ticket, content) = try takeReady() {
             guard let job = scheduler[ticket] else { throw Violation("a job was taken that is not there") }
             let id = job.partition
+            if let (reason, failure) = content.refusal {
+                guard content.record.job.isBad else { throw Violation("\(content.record) is refused as \(reason)") }
+                try conclude(ticket, content, .refused(reason, failure))
+                continue
+            }
             if let expiresAt = content.decoded?.envelope.expiresAt, let now = clusterTime, expiresAt <= now {
                 simulation.tally.note(.expired)
                 try conclude(ticket, content, .expired(at: expiresAt))
@@ -78,6 +83,7 @@ extension ModelWorker {
                 try conclude(execution.ticket, execution.content, .timedOut(limit, ignoredCancellation: false))
             case .shutdown:
                 scheduler.abandon(execution.ticket)
+                noteEnd(of: execution.ticket, .undecided)
                 try startReady()
             }
         }
@@ -97,6 +103,11 @@ extension ModelWorker {
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
         let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
+        if conclusion == .accepted {
+            noteEnd(of: ticket, disposition.circuitOutcome)
+        } else {
+            noteEnd(of: ticket, .undecided)
+        }
         follow(disposition, of: ticket, content, conclusion, isCurrent: isCurrent)
         try startReady()
     }
@@ -148,6 +159,7 @@ extension ModelWorker {
                 try conclude(execution.ticket, execution.content, .timedOut(limit, ignoredCancellation: true))
             } else {
                 scheduler.abandon(execution.ticket)
+                noteEnd(of: execution.ticket, .undecided)
                 try startReady()
             }
         }
@@ -166,5 +178,16 @@ extension ModelWorker {
         guard !execution.ignoresCancellation else { return }
         execution.outcome = .failure
         execution.endsAt = simulation.now
+    }
+}
+
+extension Disposition {
+    /// As `EngineState.conclude` tells it the circuit.
+    fileprivate var circuitOutcome: Circuit.Outcome {
+        switch self {
+        case .complete, .discard: .succeeded
+        case .retry: .retried
+        case .bury: .died
+        }
     }
 }

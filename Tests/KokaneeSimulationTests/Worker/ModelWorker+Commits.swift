@@ -25,11 +25,15 @@ struct CommitRequest {
 struct ModelPacer {
     static let patience: Int64 = 60_000
     static let lastCommitLimit: Int64 = 5000
+    static let confirmationInterval: Int64 = 500
 
     var nextAt: Int64 = 0
     var outstanding: (tag: Int, ids: [Int])?
     var lastTag = 0
     var sentAt: Int64 = 0
+    /// The commit whose acceptance confirms the membership, and when the next one may be sent.
+    var confirmation: Int?
+    var nextConfirmationAt: Int64 = 0
     var metadataLimit: Int
     /// On their way, in their order.
     var requests: [CommitRequest] = []
@@ -47,6 +51,17 @@ extension ModelWorker {
         guard commits.outstanding == nil, now >= commits.nextAt else { return }
         commits.nextAt = now + simulation.profile.commitInterval
         try sendCommit(isLast: false)
+    }
+
+    /// As `CommitPacer.confirm`.
+    func sendConfirmation() throws {
+        let now = simulation.now
+        if commits.outstanding != nil, now - commits.sentAt > ModelPacer.patience { giveUpCommit() }
+        guard commits.outstanding == nil, now >= commits.nextConfirmationAt else { return }
+        commits.nextConfirmationAt = now + ModelPacer.confirmationInterval
+        scheduler.commitAgain { _ in true }
+        try sendCommit(isLast: false)
+        commits.confirmation = commits.outstanding?.tag
     }
 
     func sendCommit(isLast: Bool) throws {
@@ -100,7 +115,10 @@ extension ModelWorker {
             }
             guard let outstanding = commits.outstanding, outstanding.tag == first.tag else { continue }
             commits.outstanding = nil
-            guard case .refused(let refusal) = answer else { continue }
+            guard case .refused(let refusal) = answer else {
+                if first.tag == commits.confirmation, lapsedAt != nil { confirmLease() }
+                continue
+            }
             scheduler.commitFailed(outstanding.ids)
             guard case .metadataTooLarge = refusal else { continue }
             commits.metadataLimit = commits.metadataLimit > 512 ? commits.metadataLimit / 2 : 0

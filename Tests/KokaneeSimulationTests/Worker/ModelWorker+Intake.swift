@@ -3,7 +3,7 @@
 extension ModelWorker {
     /// As `Dispatcher.readPartitions`: each partition once, as far as there is room.
     func readPartitions() throws {
-        guard clusterClockLag != nil else { return }
+        guard clusterTime != nil else { return }
         for intake in simulation.dice.shuffle(intakes) where simulation.dice.chance(80) {
             let room =
                 intake.delay == nil
@@ -55,6 +55,11 @@ extension ModelWorker {
                 facts.start = .init(course)
                 content = Content(record: record, decoded: job)
                 if case .hold = course { simulation.tally.note(.held) }
+            case .refuse(let job, let reason, let failure):
+                facts.key = nil
+                facts.start = .now
+                content = Content(record: record, decoded: job, refusal: (reason, failure))
+                simulation.tally.note(.badRecords)
             case .bury(let job, _, _):
                 facts.key = nil
                 content = Content(record: record, decoded: job)
@@ -76,7 +81,7 @@ extension ModelWorker {
         switch judgement {
         case .run(_, _, .wait(let dueAt)):
             hopToWait(ticket, content, attempt: content.record.attempt, after: dueAt - now, failure: nil, now: now)
-        case .run: return
+        case .run, .refuse: return
         case .bury(_, let reason, let failure):
             guard content.record.job.isBad else { throw Violation("\(content.record) is buried as \(reason)") }
             hopToDeadLetters(ticket, content, reason, failure)

@@ -1,19 +1,17 @@
-internal import Kokanee
-
 extension JSONObjectWriter {
-    mutating func add(_ name: String, object: JSONObjectWriter) {
+    package mutating func add(_ name: String, object: JSONObjectWriter) {
         add(name, json: object.finish().span.bytes)
     }
 
-    mutating func add(_ name: String, objects: [JSONObjectWriter]) {
+    package mutating func add(_ name: String, objects: [JSONObjectWriter]) {
         add(name, array: objects.map { $0.finish() })
     }
 
-    mutating func add(_ name: String, integers: [some FixedWidthInteger]) {
+    package mutating func add(_ name: String, integers: [some FixedWidthInteger]) {
         add(name, array: integers.map { Array(String($0).utf8) })
     }
 
-    mutating func add(_ name: String, orNull value: (some FixedWidthInteger)?) {
+    package mutating func add(_ name: String, orNull value: (some FixedWidthInteger)?) {
         if let value {
             add(name, value)
         } else {

@@ -1,7 +1,5 @@
-internal import Kokanee
-
 extension JSONObjectWriter {
-    mutating func add(_ name: String, _ values: [String]) {
+    package mutating func add(_ name: String, _ values: [String]) {
         var json = [UInt8(ascii: "[")]
         for value in values {
             if json.count > 1 { json.append(UInt8(ascii: ",")) }
