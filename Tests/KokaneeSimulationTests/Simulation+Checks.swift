@@ -186,8 +186,9 @@ extension Simulation {
             let partitions = profile.partitions * deadLetterTopic
             let most = max(limits.jobs * 3 / 2, limits.jobs / 2 + partitions) + profile.concurrency + hopping
             guard scheduler.inFlight <= most else { throw Violation("\(scheduler.inFlight) jobs are in flight") }
-            // The last admitted job of each partition may pass the bound.
-            guard scheduler.inFlightBytes <= limits.bytes + 100 * (limits.jobs + partitions) else {
+            // Records are read by what they took lately, at least half of what they take; one is read in any case.
+            let mostBytes = 2 * limits.bytes + 100 * (partitions + profile.concurrency + hopping)
+            guard scheduler.inFlightBytes <= mostBytes else {
                 throw Violation("\(scheduler.inFlightBytes) bytes are in flight")
             }
             for intake in worker.intakes {

@@ -55,7 +55,7 @@ extension Simulation {
                 place: place,
                 timestamp: now,
                 headers: headers,
-                bytes: 1 + dice.number(below: 100),
+                bytes: dice.number(in: 50...100),
                 job: job,
                 attempt: attempt,
                 dueAt: dueAt

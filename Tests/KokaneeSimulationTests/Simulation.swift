@@ -120,12 +120,19 @@ final class Simulation {
         if dice.chance(perMille: profile.stop), let worker = dice.pick(workers), worker.isAwake { stop(worker) }
         if workers.count < profile.workers, dice.chance(perMille: profile.start) { startWorker() }
         if workers.count < profile.workers + 1, dice.chance(perMille: profile.start / 10) { startWorker() }
-        if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers), worker.isAwake {
-            worker.frozenUntil = now + dice.time(in: 500...30_000)
-            tally.note(.frozenWorkers)
-            note("worker \(worker.number) stands still for \(worker.frozenUntil - now) ms")
+        if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers) { freeze(worker) }
+        // Who has stood still once will do so again.
+        if profile.freeze > 0, let worker = workers.first(where: { $0.lapsedAt != nil }), dice.chance(10) {
+            freeze(worker)
         }
         if dice.chance(perMille: profile.cut) { cut() }
+    }
+
+    private func freeze(_ worker: ModelWorker) {
+        guard worker.isAwake else { return }
+        worker.frozenUntil = now + dice.time(in: 500...30_000)
+        tally.note(.frozenWorkers)
+        note("worker \(worker.number) stands still for \(worker.frozenUntil - now) ms")
     }
 
     func startWorker() {

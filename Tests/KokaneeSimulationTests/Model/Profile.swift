@@ -64,6 +64,7 @@ struct Profile {
         concurrency = dice.number(in: 2...6)
         limits.gap = Int64(dice.number(in: 6...24))
         limits.jobs = dice.number(in: 6...24)
+        limits.bytes = dice.number(in: 300...3000)
         commitInterval = Int64(dice.number(in: 100...2000))
         revocationLimit = Int64(dice.number(in: 50...2000))
         gaps = dice.chance(50) ? 15 : 0

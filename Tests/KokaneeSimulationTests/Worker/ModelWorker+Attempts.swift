@@ -1,7 +1,9 @@
 @testable import Kokanee
 
 extension ModelWorker {
-    private struct HandlerFailure: Error {}
+    private struct HandlerFailure: Error, CustomStringConvertible {
+        let description = "the handler failed"
+    }
 
     /// Gives what is ready to idle runners.
     func startReady() throws {

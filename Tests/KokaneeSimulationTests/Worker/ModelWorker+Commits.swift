@@ -45,7 +45,7 @@ struct ModelPacer {
 
 extension ModelWorker {
     func commitIfDue() throws {
-        takeCommitResults()
+        try takeCommitResults()
         let now = simulation.now
         if commits.outstanding != nil, now - commits.sentAt > ModelPacer.patience { giveUpCommit() }
         guard commits.outstanding == nil, now >= commits.nextAt else { return }
@@ -106,7 +106,7 @@ extension ModelWorker {
         }
     }
 
-    func takeCommitResults() {
+    func takeCommitResults() throws {
         while let first = commits.requests.first, let answer = first.answer, first.answersAt <= simulation.now {
             commits.requests.removeFirst()
             guard !first.isUnanswered else {
@@ -116,7 +116,7 @@ extension ModelWorker {
             guard let outstanding = commits.outstanding, outstanding.tag == first.tag else { continue }
             commits.outstanding = nil
             guard case .refused(let refusal) = answer else {
-                if first.tag == commits.confirmation, lapsedAt != nil { confirmLease() }
+                if first.tag == commits.confirmation, lapsedAt != nil { try confirmLease() }
                 continue
             }
             scheduler.commitFailed(outstanding.ids)

@@ -109,9 +109,10 @@ extension ModelWorker {
         try sendConfirmation()
     }
 
-    func confirmLease() {
+    func confirmLease() throws {
         lapsedAt = nil
         gate.lease.confirm(now: simulation.instant)
         applyGate()
+        try startReady()
     }
 }

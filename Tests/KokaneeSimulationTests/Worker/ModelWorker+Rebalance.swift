@@ -51,7 +51,7 @@ extension ModelWorker {
             cancelAll(scheduler.forgetSuspended(of: intake.id, below: intake.expected ?? 0))
         }
         suspendedAt = nil
-        confirmLease()
+        try confirmLease()
         for execution in running where execution.cancellation == nil {
             let record = execution.record
             let isOurs = partitions.contains(record.place.partition)

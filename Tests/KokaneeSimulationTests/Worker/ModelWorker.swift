@@ -109,18 +109,18 @@ final class ModelWorker {
         case .draining(let until, let leaving):
             if case .stop = leaving { try keepLease() } else { _ = renewLease() }
             try tick()
-            takeCommitResults()
+            try takeCommitResults()
             try commitIfDue()
             guard scheduler.isDrained(intakes.map(\.id)) || simulation.now >= until else { return }
             try drained(leaving)
         case .awaitingEarlierCommit(let until, let leaving):
-            takeCommitResults()
+            try takeCommitResults()
             guard commits.outstanding == nil || simulation.now >= until else { return }
             giveUpCommit()
             try sendCommit(isLast: true)
             mode = .awaitingLastCommit(until: until, then: leaving)
         case .awaitingLastCommit(let until, let leaving):
-            takeCommitResults()
+            try takeCommitResults()
             guard commits.outstanding == nil || simulation.now >= until else { return }
             try handBack(leaving)
         }
