@@ -6,6 +6,8 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Places where tests kill the process or fail a step: Sources/Kokanee/FailPoints.
+    .define("KOKANEE_FAIL_POINTS", .when(configuration: .debug)),
 ]
 
 let package = Package(

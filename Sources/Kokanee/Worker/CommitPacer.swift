@@ -64,7 +64,7 @@ struct CommitPacer {
     mutating func ended(_ tag: Int, _ result: Result<[TopicPartition], KafkaError>, _ dispatcher: Dispatcher) {
         guard let ended = outstanding, ended.tag == tag else { return }
         outstanding = nil
-        switch result {
+        switch FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
         case .success: if tag == confirmation { dispatcher.confirmLease() }
         case .failure(let error): failed(ended.ids, error, dispatcher)
         }
@@ -80,7 +80,9 @@ struct CommitPacer {
         guard !ids.isEmpty else { return }
         lastTag += 1
         do {
+            try FailPoint.commitSending.check(.localTransport)
             try dispatcher.consumer.commit(offsets, tag: lastTag)
+            FailPoint.commitSent.pass()
             outstanding = (lastTag, ids)
             sentAt = dispatcher.engine.clock.monotonic()
         } catch {
@@ -91,6 +93,7 @@ struct CommitPacer {
     private mutating func awaitResult(until deadline: ContinuousClock.Instant, _ dispatcher: Dispatcher) {
         takeResults(dispatcher)
         while outstanding != nil, dispatcher.engine.clock.monotonic() < deadline {
+            dispatcher.runtime.vitals.turn()
             dispatcher.consumer.wait(upTo: .milliseconds(10))
             takeResults(dispatcher)
         }

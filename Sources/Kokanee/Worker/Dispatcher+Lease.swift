@@ -5,7 +5,7 @@ extension Dispatcher {
         guard !engine.renewLease(of: runtime.index) else { return }
         if lapsedAt == nil {
             lapsedAt = engine.clock.monotonic()
-            engine.noteLapse()
+            engine.noteLapse(of: runtime)
             logger.log(
                 .warning,
                 "this worker stood still for so long that it may have lost its partitions: nothing starts until the "

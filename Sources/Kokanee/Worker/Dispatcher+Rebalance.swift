@@ -43,8 +43,12 @@ extension Dispatcher {
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
+        runtime.vitals.note(
+            assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
+        )
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         confirmLease(ofAssignmentAt: startedAt)
+        FailPoint.partitionsAssigned.pass()
         logger.log(
             .info,
             "partitions assigned",
@@ -54,7 +58,9 @@ extension Dispatcher {
 
     /// Hands partitions back: lets what runs finish within the limit, commits, and lets go.
     func giveBack(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsRevoked.pass()
         drain(partitions, within: configuration.revocationLimit)
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         if !control.isStopping {
             let ids = partitions.map(id(of:))
@@ -67,6 +73,7 @@ extension Dispatcher {
 
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsLost.pass()
         try letGo(partitions)
         logger.log(
             .warning,
@@ -104,6 +111,7 @@ extension Dispatcher {
             _ = engine.tick()
             commits.takeResults(self)
             commits.commitIfDue(self)
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -112,7 +120,9 @@ extension Dispatcher {
     private func committedOffsets(of partitions: [TopicPartition]) -> [TopicPartition: CommittedOffset]? {
         guard !partitions.isEmpty else { return [:] }
         for _ in 1...3 {
+            runtime.vitals.turn()
             do {
+                try FailPoint.partitionsAssigning.check()
                 return try consumer.committed(partitions)
             } catch {
                 logger.log(.warning, "can't read the group's offsets yet", ["queue": name, "error": "\(error)"])
@@ -154,7 +164,9 @@ extension Dispatcher {
             engine.cancel(running)
             drain(partitions, within: .seconds(1))
         }
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
+        FailPoint.groupLeaving.pass()
         try letGo(partitions)
         leave()
     }
@@ -171,6 +183,7 @@ extension Dispatcher {
             keepLease()
             _ = engine.tick()
             commits.commitIfDue(self)
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -194,6 +207,7 @@ extension Dispatcher {
                 case .committed, .record, .failed: continue
                 }
             }
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(20))
         }
     }

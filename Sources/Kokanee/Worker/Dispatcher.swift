@@ -78,6 +78,7 @@ final class Dispatcher {
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
+            FailPoint.dispatcherTurn.pass()
             consumer.wait(upTo: pause)
             try serveEvents()
             keepLease()
@@ -87,6 +88,7 @@ final class Dispatcher {
             commits.commitIfDue(self)
             forgetSuspendedIfLate()
             idleness.look(self)
+            runtime.vitals.turn()
             pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
         }
     }
@@ -164,7 +166,10 @@ final class Dispatcher {
     /// Takes in records as they stand in the log: at once, or, on a rung, when they are due.
     private func accept(_ records: [Record], from intake: PartitionIntake) {
         let now = engine.clock.wall()
-        for record in records { checkGap(upTo: record.offset, intake, next: record.offset + 1) }
+        for record in records {
+            FailPoint.recordRead.pass()
+            checkGap(upTo: record.offset, intake, next: record.offset + 1)
+        }
         guard let delay = intake.delay else { return admit(records, from: intake, now: now) }
         for record in records {
             intake.waiting.append(.init(record: record, dueAt: PartitionIntake.dueAt(record, delay: delay, now: now)))
@@ -172,7 +177,10 @@ final class Dispatcher {
     }
 
     private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
-        let decisions = records.map { Intake.decide($0, runtime, now: now) }
+        let decisions = records.map { record in
+            defer { FailPoint.recordDecoded.pass() }
+            return Intake.decide(record, runtime, now: now)
+        }
         guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
         let record = records[regression]
         logger.log(
@@ -207,7 +215,7 @@ final class Dispatcher {
         guard let range = PartitionIntake.lost(from: expected, to: offset, logStart: logStart) else { return }
         let lost = engine.withScheduler { $0.unfinished(in: range, of: intake.id) }
         guard lost > 0 else { return }
-        engine.noteLost(lost)
+        engine.noteLost(lost, of: runtime)
         logger.log(
             .error,
             "retention took records before they were worked; give the topic a longer retention.ms, or more workers",
@@ -219,6 +227,7 @@ final class Dispatcher {
     private func releaseRungs() -> Duration {
         let now = engine.clock.wall()
         var next = Int64.max
+        var overdue: [DispatcherVitals.OverdueHead] = []
         for intake in rotation where !intake.waiting.isEmpty {
             let room = engine.withScheduler { $0.room(in: intake.id) }
             var due: [Record] = []
@@ -234,8 +243,10 @@ final class Dispatcher {
             } else {
                 // Due, and no room: looking again at once would only burn the processor.
                 engine.wakeWhenThereIsRoom(runtime)
+                overdue.append(.init(partition: intake.id, offset: first.record.offset, dueAt: first.dueAt))
             }
         }
+        runtime.vitals.note(overdue: overdue)
         return next == .max ? .seconds(1) : .milliseconds(next)
     }
 

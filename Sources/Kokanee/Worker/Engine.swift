@@ -13,7 +13,8 @@ final class Engine: Sendable {
     let logger: Logger
     let clock = WorkerClock()
     private let producer: Producer
-    private let state: Mutex<EngineState>
+    /// Taken by this file, and by the watch in Engine+Watching.swift.
+    let state: Mutex<EngineState>
 
     init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
@@ -24,7 +25,7 @@ final class Engine: Sendable {
 
     var statistics: WorkerStatistics {
         state.withLock { state in
-            var statistics = state.statistics
+            var statistics = state.statistics.total
             statistics.fenced = state.scheduler.fencedJobs
             return statistics
         }
@@ -48,12 +49,12 @@ final class Engine: Sendable {
         state.withLock { $0.waitForRoom(runtime) }
     }
 
-    func noteLapse() {
-        state.withLock { $0.statistics.lapses += 1 }
+    func noteLapse(of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lapses += 1 }
     }
 
-    func noteLost(_ count: Int64) {
-        state.withLock { $0.statistics.lostToRetention += count }
+    func noteLost(_ count: Int64, of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lostToRetention += count }
     }
 
     // MARK: - Gates
@@ -115,7 +116,7 @@ final class Engine: Sendable {
         switch move {
         case nil: return
         case .wait(let dueAt):
-            state.withLock { $0.statistics.delayed += 1 }
+            state.withLock { $0.statistics[content.runtime.index].delayed += 1 }
             let record = HopRecord.retry(content, attempt: content.attempt, after: dueAt - now, failure: nil, now: now)
             hop(ticket, record, content)
         case .bury(let reason, let failure):
@@ -158,12 +159,15 @@ final class Engine: Sendable {
             source: content.place,
             logger: logger
         )
+        let end: AttemptEnd
         do {
+            try FailPoint.attemptStarting.check()
             try await handler.perform(job.payload, context)
-            return .completed
+            end = .completed
         } catch {
-            return .failed(error)
+            end = .failed(error)
         }
+        return FailPoint.attemptEnded.failure().map(AttemptEnd.failed) ?? end
     }
 
     /// Settles the attempt that ended and gives the runner its next one, waiting for it if need be; nil ends it.
@@ -257,8 +261,10 @@ final class Engine: Sendable {
             return
         }
         switch decided.disposition {
-        case nil, .complete: return
+        case nil: return
+        case .complete: FailPoint.jobFinished.pass()
         case .discard(let reason):
+            FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
@@ -291,22 +297,26 @@ final class Engine: Sendable {
                 "at": content.place.description,
             ]
         )
-        state.withLock { $0.statistics.dead += 1 }
+        state.withLock { $0.statistics[content.runtime.index].dead += 1 }
         hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
     }
 
     private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
+        let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
         let now = clock.monotonic()
         let mayWrite = state.withLock { state in
             if state.mayWrite(content.runtime.index, now: now) { return true }
-            let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
             state.hopsToRetry.insert(hop.deferred(now: now))
             return false
         }
         guard mayWrite else { return }
-        producer.produce(record) { result in
-            self.hopEnded(PendingHop(ticket: ticket, record: record, content: content, tries: tries), result)
+        if let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) {
+            return hopEnded(hop, .failure(failure))
         }
+        producer.produce(record) { result in
+            self.hopEnded(hop, FailPoint.hopAcknowledged.result(result, failure: .localMessageTimedOut))
+        }
+        FailPoint.hopProduced.pass()
     }
 
     private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
@@ -314,21 +324,29 @@ final class Engine: Sendable {
             if case .success(let delivery) = result { clock.note(delivery) }
             let (now, wall) = (clock.monotonic(), clock.wall())
             let (isOurs, handovers, wakes) = state.withLock { state in
+                state.hopTroubles[hop.ticket] = nil
                 let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
                 return (isOurs, state.handOver(now: now), state.takeWakes())
             }
             perform(handovers)
             for wakeup in wakes { wakeup.wake() }
-            if !isOurs { logFenced(hop.content) }
+            if isOurs { FailPoint.jobFinished.pass() } else { logFenced(hop.content) }
             return
         }
         let willRetry = state.withLock { state in
-            state.statistics.failedHops += 1
+            state.statistics[hop.content.runtime.index].failedHops += 1
             guard state.scheduler.mayHop(hop.ticket), !state.isClosed else {
+                state.hopTroubles[hop.ticket] = nil
                 state.scheduler.abandonHop(hop.ticket)
                 return false
             }
-            state.hopsToRetry.insert(hop.next(after: error, now: clock.monotonic()))
+            let now = clock.monotonic()
+            state.hopTroubles[hop.ticket] = HopTrouble(
+                since: state.hopTroubles[hop.ticket]?.since ?? now,
+                tries: hop.tries,
+                error: error
+            )
+            state.hopsToRetry.insert(hop.next(after: error, now: now))
             return true
         }
         logger.log(

@@ -72,6 +72,7 @@ struct Runner: Sendable {
     var running: Assignment?
     /// When the attempt is to be cancelled; once it is, when it is to be given up.
     var deadline: ContinuousClock.Instant?
+    private(set) var startedAt: ContinuousClock.Instant?
     var cancellation: Cancellation?
     var continuation: UnsafeContinuation<Assignment?, Never>?
 
@@ -98,6 +99,7 @@ struct Runner: Sendable {
 
     mutating func take(_ assignment: Assignment, now: ContinuousClock.Instant) {
         running = assignment
+        startedAt = now
         deadline = assignment.content.runtime.attemptTimeout.map { now + $0 }
     }
 }
@@ -133,8 +135,12 @@ struct EngineState {
 
     var scheduler: Scheduler<JobContent>
     var runners: [Runner]
-    var statistics = WorkerStatistics()
+    var statistics = StatisticsTable()
     var hopsToRetry = Heap<PendingHop>()
+    /// Of the hops that failed and go on being tried.
+    var hopTroubles: [Engine.Ticket: HopTrouble] = [:]
+    /// Attempts that were given up and whose tasks still run.
+    private(set) var abandoned: [RunnerGeneration: AbandonedAttempt] = [:]
     /// By the queues' indices; changed by the extension beside ``QueueGate``, and by nobody else.
     var gates: [QueueGate?] = []
     var circuitChanges: [CircuitChange] = []
@@ -165,7 +171,10 @@ struct EngineState {
 
     mutating func nextStep(of index: Int, _ generation: Int, now: ContinuousClock.Instant) -> Step {
         // A generation that has been replaced ends without a word.
-        guard runners[index].generation == generation else { return .end(replace: false) }
+        guard runners[index].generation == generation else {
+            abandoned[RunnerGeneration(index: index, generation: generation)] = nil
+            return .end(replace: false)
+        }
         runners[index].running = nil
         runners[index].deadline = nil
         if isClosed { return .end(replace: false) }
@@ -217,27 +226,28 @@ struct EngineState {
             scheduler.abandon(decided.ticket)
             conclusion = .unknown
         }
+        let queue = decided.content.runtime.index
         var outcome = Circuit.Outcome.undecided
         if conclusion == .accepted {
             switch decided.disposition {
             case nil: break
             case .complete:
-                statistics.completed += 1
+                statistics[queue].completed += 1
                 outcome = .succeeded
             case .discard:
-                statistics.discarded += 1
+                statistics[queue].discarded += 1
                 outcome = .succeeded
             case .retry:
-                statistics.failedAttempts += 1
-                statistics.retried += 1
+                statistics[queue].failedAttempts += 1
+                statistics[queue].retried += 1
                 outcome = .retried
             case .bury(let reason, _):
                 // A job that nothing here can run was not attempted.
-                if reason != .unknownType, reason != .versionTooNew { statistics.failedAttempts += 1 }
+                if reason != .unknownType, reason != .versionTooNew { statistics[queue].failedAttempts += 1 }
                 outcome = .died
             }
         }
-        noteEnd(of: decided.ticket, outcome, queue: decided.content.runtime.index, now: now)
+        noteEnd(of: decided.ticket, outcome, queue: queue, now: now)
         return conclusion
     }
 
@@ -269,6 +279,7 @@ struct EngineState {
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
             guard scheduler.mayHop(first.ticket) else {
+                hopTroubles[first.ticket] = nil
                 scheduler.abandonHop(first.ticket)
                 continue
             }
@@ -298,8 +309,10 @@ struct EngineState {
                 continue
             }
             // From here on the stuck task has no word in this slot.
+            let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
+            abandoned[stuck] = AbandonedAttempt(content: running.content, startedAt: runners[index].startedAt ?? now)
             _ = runners[index].begin()
-            statistics.stuck += 1
+            statistics[running.content.runtime.index].stuck += 1
             due.stuck.append((index, running, cancellation))
         }
     }

@@ -121,7 +121,7 @@ extension EngineState {
 
     private mutating func note(_ transition: Circuit.Transition, of queue: Int32) {
         guard let runtime = gates[Int(queue)]?.runtime else { return }
-        if case .opened = transition { statistics.circuitOpened += 1 }
+        if case .opened = transition { statistics[queue].circuitOpened += 1 }
         circuitChanges.append(CircuitChange(runtime: runtime, transition: transition))
         applyGate(of: queue)
     }

@@ -12,6 +12,8 @@ final class QueueRuntime: Sendable {
     let logger: Logger
     /// Ends the wait of the queue's dispatcher.
     let wakeup: Wakeup
+    /// What the dispatcher shows of itself to the watch.
+    let vitals = DispatcherVitals()
 
     init(index: Int32, queue: Queue, jobs: JobRegistry, configuration: WorkerConfiguration, logger: Logger) throws {
         self.index = index

@@ -19,6 +19,7 @@ struct ProducerState {
     }
 
     private static let barrenInstancesAllowed = 3
+    private static let mockTimestamp: Int64 = 1234
 
     private(set) var instance: ProducerInstance
     /// Instances in a row that turned fatal before anything was acknowledged.
@@ -99,11 +100,13 @@ struct ProducerState {
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
         // It looks behind the message, into librdkafka's own structure: a copy would not do.
         let timestamp = rd_kafka_message_timestamp(message, &type)
+        // librdkafka's mock cluster appends with the producer's time, and answers that it was 1.234 s past the epoch.
+        let isMade = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && timestamp == Self.mockTimestamp
         let delivery = Delivery(
             topicPartition: partition,
             offset: report.offset,
-            timestamp: timestamp,
-            timestampType: .init(type)
+            timestamp: isMade ? -1 : timestamp,
+            timestampType: isMade ? .none : .init(type)
         )
         return (pending.observer, .success(delivery))
     }

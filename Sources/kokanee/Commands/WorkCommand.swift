@@ -43,6 +43,8 @@ extension Command {
             .value("circuit-pause", "D", "how long the queue stands still before a few jobs are tried", default: "30s"),
             .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
             .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
+            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
+            .value("wedge-limit", "D", "how long a thread may hang before the process is ended", default: "60s"),
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
         ],
@@ -60,6 +62,9 @@ extension Command {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
         let configuration = try values.workerConfiguration()
+        #if KOKANEE_FAIL_POINTS
+            try armFailPoints(context)
+        #endif
         let (queues, client) = try await context.untilInterrupted {
             let cluster = try await context.connect()
             var queues: [Queue] = []
@@ -139,6 +144,19 @@ extension Command {
     }
 
     // MARK: - Settings
+
+    #if KOKANEE_FAIL_POINTS
+        /// Debug builds only: tests say where this process is to be killed, or a step of it to fail.
+        private static func armFailPoints(_ context: Context) throws {
+            let name = FailPoints.environmentVariable
+            guard let plan = context.environment[name], !plan.isEmpty else { return }
+            do {
+                try FailPoints.arm(plan)
+            } catch {
+                throw Failure("$\(name): \(error.message)", code: .usage)
+            }
+        }
+    #endif
 
     /// The queue with the ladder that is asked for, else the one whose rungs there are.
     private static func queue(_ name: String, _ values: OptionValues, _ cluster: Cluster) async throws -> Queue {

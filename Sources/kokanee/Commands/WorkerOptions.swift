@@ -15,6 +15,8 @@ extension OptionValues {
             configuration.attemptTimeout = timeout
         }
         if let limit = try duration("shutdown-timeout") { configuration.shutdownLimit = limit }
+        if let limit = try duration("stalled-after") { configuration.stallLimit = limit }
+        if let limit = try duration("wedge-limit") { configuration.wedgeLimit = limit }
         configuration.order =
             switch string("order") {
             case "partition": .partition
