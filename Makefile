@@ -10,7 +10,8 @@ SEED ?= 1
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
 BUILD := swift build $(SWIFT_FLAGS)
-SIMULATION_FLAGS := --scratch-path .build/simulation -Xswiftc -enable-testing $(SWIFT_FLAGS)
+# The tests of the fail points do not build without them; the simulator has none.
+SIMULATION_FLAGS := --scratch-path .build/simulation -Xswiftc -enable-testing -Xswiftc -DKOKANEE_FAIL_POINTS $(SWIFT_FLAGS)
 
 # The broker and the Python that Tests/TestSupport starts.
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db

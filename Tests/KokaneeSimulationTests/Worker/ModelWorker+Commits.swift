@@ -116,7 +116,7 @@ extension ModelWorker {
             guard let outstanding = commits.outstanding, outstanding.tag == first.tag else { continue }
             commits.outstanding = nil
             guard case .refused(let refusal) = answer else {
-                if first.tag == commits.confirmation, lapsedAt != nil { try confirmLease() }
+                if first.tag == commits.confirmation, lapsedAt != nil { try confirmLease(asOf: commits.sentAt) }
                 continue
             }
             scheduler.commitFailed(outstanding.ids)

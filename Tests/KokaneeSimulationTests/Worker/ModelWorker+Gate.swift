@@ -109,10 +109,11 @@ extension ModelWorker {
         try sendConfirmation()
     }
 
-    func confirmLease() throws {
-        lapsedAt = nil
-        gate.lease.confirm(now: simulation.instant)
+    func confirmLease(asOf time: Int64) throws {
+        let ago = Duration.milliseconds(simulation.now - time)
+        gate.lease.confirm(asOf: simulation.instant - ago, now: simulation.instant)
         applyGate()
+        if !gate.lease.hasLapsed { lapsedAt = nil }
         try startReady()
     }
 }

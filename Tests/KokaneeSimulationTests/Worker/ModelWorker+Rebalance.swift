@@ -51,7 +51,7 @@ extension ModelWorker {
             cancelAll(scheduler.forgetSuspended(of: intake.id, below: intake.expected ?? 0))
         }
         suspendedAt = nil
-        try confirmLease()
+        try confirmLease(asOf: simulation.now)
         for execution in running where execution.cancellation == nil {
             let record = execution.record
             let isOurs = partitions.contains(record.place.partition)
