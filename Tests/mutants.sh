@@ -32,7 +32,7 @@ mkdir -p "$scratch"
 # Builds what the present copy is, and runs the simulator; says what caught it, or fails.
 simulated() {
     swift build --build-tests "${flags[@]}" >"$log" 2>&1 || {
-        echo "does not build: $(grep -m 1 'error:' "$log")"
+        echo "does not build: $(grep -m 1 'error:' "$log" || tail -n 1 "$log")"
         return 2
     }
     if KOKANEE_SIMULATION_SEED=1 KOKANEE_SIMULATION_HISTORIES=$histories timeout 600 \
@@ -50,7 +50,7 @@ simulated() {
 
 tested() {
     KOKANEE_MUTANT_TESTS=1 swift build --build-tests "${flags[@]}" >"$log" 2>&1 || {
-        echo "does not build: $(grep -m 1 'error:' "$log")"
+        echo "does not build: $(grep -m 1 'error:' "$log" || tail -n 1 "$log")"
         return 2
     }
     if KOKANEE_MUTANT_TESTS=1 timeout 600 swift test "${test_flags[@]}" "${flags[@]}" --filter "$1" >"$log" 2>&1; then
