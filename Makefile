@@ -10,8 +10,6 @@ SEED ?= 1
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
 BUILD := swift build $(SWIFT_FLAGS)
-# The tests of the fail points do not build without them; the simulator has none.
-SIMULATION_FLAGS := --scratch-path .build/simulation -Xswiftc -enable-testing -Xswiftc -DKOKANEE_FAIL_POINTS $(SWIFT_FLAGS)
 
 # The broker and the Python that Tests/TestSupport starts.
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
@@ -36,9 +34,7 @@ test-integration: setup-test ## only the tests with brokers and processes; KOKAN
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
 
 simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
-	swift build --build-tests -c release $(SIMULATION_FLAGS)
-	KOKANEE_SIMULATION_SEED=$(SEED) KOKANEE_SIMULATION_HISTORIES=$(HISTORIES) swift test --skip-build -c release \
-		--disable-xctest --no-parallel $(SIMULATION_FLAGS) --filter '^KokaneeSimulationTests\.'
+	Tests/simulate.sh $(SEED) $(HISTORIES)
 
 mutants: setup-build ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
 	Tests/mutants.sh $(MUTANTS)

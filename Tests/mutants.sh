@@ -23,7 +23,7 @@ fresh() {
     mkdir -p "$package/Tests"
     cp -pR Sources "$package/Sources"
     cp -pR Tests/TestSupport Tests/KokaneeSimulationTests Tests/KokaneeTests "$package/Tests/"
-    cp -p Tests/Mutants/Package.swift "$package/Package.swift"
+    cp -p Tests/Simulation/Package.swift "$package/Package.swift"
 }
 
 log=$scratch/log

@@ -1,6 +1,6 @@
 // swift-tools-version:6.2
-// What the mutants need of the package, and no more: each is built anew. Tests/mutants.sh puts it in Package.swift's
-// place in a copy.
+// What the simulator needs of the package, and no more, for builds of its own: optimised (Tests/simulate.sh), or with
+// something broken on purpose (Tests/mutants.sh). They put it in the place of Package.swift.
 import PackageDescription
 
 let swiftSettings: [SwiftSetting] = [
@@ -40,4 +40,4 @@ if Context.environment["KOKANEE_MUTANT_TESTS"] != nil {
     )
 }
 
-let package = Package(name: "kokanee-mutants", targets: targets)
+let package = Package(name: "kokanee-simulation", targets: targets)
