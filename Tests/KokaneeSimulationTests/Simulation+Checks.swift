@@ -13,8 +13,7 @@ extension Simulation {
             epoch.isOvertaken = true
             end(epoch, .silence)
         }
-        nextEpoch += 1
-        worker.epochs[id] = Epoch(serial: nextEpoch, id: id, committed: committed, missesMap: missesMap)
+        worker.epochs[id] = Epoch(id: id, committed: committed, missesMap: missesMap)
         guard missesMap, let committed else { return }
         for record in logs[topic][partition].records where committed.completed.contains(record.place.offset) {
             mayRunAgain(record, .offsetsUnknown)
@@ -95,7 +94,7 @@ extension ModelWorker {
         let from = log.index(of: max(epoch.committed?.offset ?? 0, log.start))
         for earlier in log.records[from..<max(from, log.index(of: record.place.offset))]
         where earlier.job.key == key && !earlier.isFinished {
-            guard earlier.dueAt == 0, !earlier.job.isBad, earlier.hoppingIn != epoch.serial else { continue }
+            guard earlier.dueAt == 0, !earlier.job.isBad, !isHopping(earlier) else { continue }
             throw Violation("\(record) overtakes \(earlier) of its key")
         }
     }

@@ -27,7 +27,6 @@ final class Simulation {
     var jobs: [ModelJob] = []
     var tally = Tally()
     private var nextWorker = 1
-    var nextEpoch = 0
     /// A hop that should not have been sent.
     var strayWrite: String?
     /// Takes a line for each step of a history that is to be looked at.

@@ -73,8 +73,6 @@ final class ModelRecord: CustomStringConvertible {
     var mayRunAgain: Cause?
     /// A commit's map had it, and its metadata had no room for it.
     var wasCutFromMap = false
-    /// The epoch in which it left its lane to move elsewhere.
-    var hoppingIn: Int?
 
     init(place: Place, timestamp: Int64, headers: [Header], bytes: Int, job: ModelJob, attempt: Int, dueAt: Int64) {
         self.place = place
@@ -100,8 +98,6 @@ struct Place: CustomStringConvertible {
 
 /// One assignment of one partition to one worker.
 final class Epoch {
-    /// Tells it from all others.
-    let serial: Int
     /// The partition's id, which is the same in all workers.
     let id: Int
     /// What the group had committed when it began.
@@ -115,8 +111,7 @@ final class Epoch {
     /// Another worker has begun one of the same partition, and this one's has not heard of it.
     var isOvertaken = false
 
-    init(serial: Int, id: Int, committed: Committed?, missesMap: Bool) {
-        self.serial = serial
+    init(id: Int, committed: Committed?, missesMap: Bool) {
         self.id = id
         self.committed = committed
         self.missesMap = missesMap

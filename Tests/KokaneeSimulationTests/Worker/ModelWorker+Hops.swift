@@ -74,12 +74,15 @@ extension ModelWorker {
 
     private func origin(of record: ModelRecord) -> Envelope.Origin { simulation.origin(of: record) }
 
+    /// Whether a record is on its way from here to another topic.
+    func isHopping(_ record: ModelRecord) -> Bool {
+        hops.contains { $0.content.record === record } || hopsToRetry.contains { $0.content.record === record }
+    }
+
     /// As `Engine.hop`: it waits where the membership is in doubt.
     private func produce(_ hop: Hop) {
         let (dice, profile) = (simulation.dice, simulation.profile)
         var hop = hop
-        let place = hop.content.record.place
-        hop.content.record.hoppingIn = epochs[id(topic: place.topic, partition: place.partition)]?.serial
         guard mayWrite() else {
             hop.retriesAt = simulation.now + 100
             return hopsToRetry.append(hop)

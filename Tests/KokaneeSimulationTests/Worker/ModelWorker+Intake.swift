@@ -92,7 +92,6 @@ extension ModelWorker {
         simulation.tally.note(.adopted)
         guard let epoch = epochs[intake.id] else { return }
         record.mayRunAgain = nil
-        if record.hoppingIn != nil { record.hoppingIn = epoch.serial }
         epoch.started.append(record)
     }
 
