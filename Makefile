@@ -4,6 +4,8 @@ CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache,/var/tmp))/kokanee
 VENV := $(CACHE)/venv
 DIR ?= /usr/include
 JOBS ?= 1000000
+HISTORIES ?= 100000
+SEED ?= 1
 
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
@@ -13,7 +15,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test simulate mutants
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,12 @@ test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\
 
 test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^KokaneeTests\.'
 	Tests/Sanitizers/run.sh address $(if $(FILTER),--filter '$(FILTER)')
+
+simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
+	Tests/simulate.sh $(SEED) $(HISTORIES)
+
+mutants: setup-build ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
+	Tests/mutants.sh $(MUTANTS)
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -6,6 +6,7 @@ extension Simulation {
     /// A worker begins to work a partition.
     func begin(_ worker: ModelWorker, _ id: Int, _ topic: Int, _ partition: Int, missesMap: Bool) {
         let committed = committed[topic][partition]
+        note("worker \(worker.number) begins \(topic)/\(partition) at \(committed?.offset ?? -1)")
         // Who has it still, and was not asked, does not know.
         for other in workers where other !== worker {
             guard let epoch = other.epochs[id], !epoch.isOvertaken else { continue }
@@ -23,7 +24,7 @@ extension Simulation {
     func end(_ epoch: Epoch, _ cause: Cause) {
         let committed = committed[epoch.id / profile.partitions][epoch.id % profile.partitions]
         for record in epoch.started where committed?.covers(record.place.offset) != true {
-            mayRunAgain(record, cause)
+            mayRunAgain(record, record.wasCutFromMap ? .metadataCut : cause)
         }
         guard cause == .handedBack else { return }
         for record in epoch.finished where record.mayRunAgain == .handedBack { record.mayRunAgain = .lastCommit }
@@ -40,6 +41,7 @@ extension ModelWorker {
     /// An attempt is about to start.
     func checkStart(_ content: Content, _ id: Int) throws {
         let record = content.record
+        simulation.note("worker \(number) starts \(record), key \(record.job.key.map(Int.init) ?? -1)")
         guard simulation.now >= record.dueAt else {
             throw Violation("\(record) starts \(record.dueAt - simulation.now) ms early")
         }
@@ -47,14 +49,11 @@ extension ModelWorker {
             throw Violation("\(record) is attempt \(record.attempt), and runs as another")
         }
         guard !record.job.isBad else { throw Violation("\(record) can't be run, and is") }
-        try checkLane(record, id)
+        try checkLane(record)
         defer { record.starts += 1 }
         guard let epoch = epochs[id] else { throw Violation("\(record) starts in no epoch") }
         guard !epoch.isOvertaken else {
-            simulation.tally.note(.zombieStarts)
-            record.mayRunAgain = .silence
-            if record.starts == 0 { record.starts = 1 }
-            return
+            throw Violation("\(record) starts at worker \(number), which has lost it and could know")
         }
         if epoch.committed?.covers(record.place.offset) == true, !epoch.missesMap {
             throw Violation("\(record) runs again, and the commit said that it was done")
@@ -65,12 +64,11 @@ extension ModelWorker {
             simulation.tally.note(cause)
         }
         record.mayRunAgain = nil
-        record.lastEpoch = epoch
         epoch.started.append(record)
     }
 
     /// Nothing of its key runs beside it, on this worker or on any other that could know.
-    private func checkLane(_ record: ModelRecord, _ id: Int) throws {
+    private func checkLane(_ record: ModelRecord) throws {
         guard let key = record.job.key else { return }
         for worker in simulation.workers {
             for other in worker.running
@@ -79,8 +77,7 @@ extension ModelWorker {
                 let isCurrent = worker.scheduler[other.ticket].map(worker.scheduler.isCurrent) ?? false
                 let isHandedBack = !isCurrent && worker.suspendedAt != nil
                 let knows = worker.epochs[other.id]?.isOvertaken != true && worker.isAwake
-                let isOvertakenHere = epochs[id]?.isOvertaken == true
-                guard other.cancellation != nil || isHandedBack || !knows || isOvertakenHere else {
+                guard other.cancellation != nil || isHandedBack || !knows else {
                     throw Violation(
                         "\(record) starts at worker \(number) beside \(other.record) of its key at \(worker.number)"
                     )
@@ -97,7 +94,7 @@ extension ModelWorker {
         let from = log.index(of: max(epoch.committed?.offset ?? 0, log.start))
         for earlier in log.records[from..<max(from, log.index(of: record.place.offset))]
         where earlier.job.key == key && !earlier.isFinished {
-            guard earlier.dueAt == 0, !earlier.job.isBad, earlier.hoppingIn !== epoch else { continue }
+            guard earlier.dueAt == 0, !earlier.job.isBad, !isHopping(earlier) else { continue }
             throw Violation("\(record) overtakes \(earlier) of its key")
         }
     }
@@ -130,6 +127,13 @@ extension Simulation {
         }
     }
 
+    /// A hop is sent.
+    func checkWrite(_ hop: Hop, _ worker: ModelWorker) {
+        let place = hop.content.record.place
+        let epoch = worker.epochs[worker.id(topic: place.topic, partition: place.partition)]
+        if epoch?.isOvertaken == true { strayWrite = "\(hop.content.record) moves, and its worker has lost it" }
+    }
+
     // MARK: - Commits
 
     func checkCommit(_ new: Committed, full: CompletionMap, before: Committed?, _ log: ModelLog) throws {
@@ -141,16 +145,15 @@ extension Simulation {
                 throw Violation("a map was cut that fits: \(whole)")
             }
         }
-        for record in log.records {
+        for record in log.records[log.index(of: min(before?.offset ?? 0, new.offset))...] {
             let offset = record.place.offset
+            if full != new.completed { record.wasCutFromMap = full.contains(offset) && !new.covers(offset) }
             if new.covers(offset) {
                 guard record.isFinished || record.isCut else {
                     throw Violation("\(record) is committed at \(new.offset), and not finished")
                 }
             } else if before?.covers(offset) == true {
-                if record.mayRunAgain == .offsetsUnknown || record.isCut { continue }
-                guard full.contains(offset) else {
-                    if record.lastEpoch?.missesMap == true { continue }
+                guard full.contains(offset) || record.isCut else {
                     throw Violation("\(record) was committed as finished, and is no more")
                 }
                 mayRunAgain(record, .metadataCut)
@@ -174,6 +177,7 @@ extension Simulation {
     // MARK: - Bounds
 
     func checkBounds() throws {
+        if let strayWrite { throw Violation(strayWrite) }
         let limits = profile.limits
         for worker in workers {
             let scheduler = worker.scheduler
@@ -181,15 +185,18 @@ extension Simulation {
             let partitions = profile.partitions * deadLetterTopic
             let most = max(limits.jobs * 3 / 2, limits.jobs / 2 + partitions) + profile.concurrency + hopping
             guard scheduler.inFlight <= most else { throw Violation("\(scheduler.inFlight) jobs are in flight") }
-            // The last admitted job of each partition may pass the bound.
-            guard scheduler.inFlightBytes <= limits.bytes + 100 * (limits.jobs + partitions) else {
+            // Records are read by what they took lately, at least half of what they take; one is read in any case.
+            let mostBytes = 2 * limits.bytes + 100 * (partitions + profile.concurrency + hopping)
+            guard scheduler.inFlightBytes <= mostBytes else {
                 throw Violation("\(scheduler.inFlightBytes) bytes are in flight")
             }
             for intake in worker.intakes {
                 guard intake.waiting.count <= PartitionIntake.waitingLimit else {
                     throw Violation("\(intake.waiting.count) records of a rung are held")
                 }
-                guard profile.gaps == 0, let gap = scheduler.partitions[intake.id]?.tracker.gap else { continue }
+                guard profile.gaps == 0, profile.cut == 0, let gap = scheduler.partitions[intake.id]?.tracker.gap else {
+                    continue
+                }
                 guard gap <= limits.gap else { throw Violation("a partition is \(gap) offsets past its watermark") }
             }
         }

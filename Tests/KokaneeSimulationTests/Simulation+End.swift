@@ -30,11 +30,17 @@ extension Simulation {
             if case .working = worker.mode {} else { return 50 }
             if !worker.running.isEmpty || !worker.hops.isEmpty || worker.commits.outstanding != nil { return 50 }
             if worker.scheduler.partitions.values.contains(where: \.isDirty) { return 200 }
+            if worker.gate.lease.hasLapsed { return 100 }
+            if case .open(let until)? = worker.gate.circuit?.phase {
+                next = min(next, now + max(200, (until - instant).milliseconds))
+                continue
+            }
+            let lag = now - (worker.clusterTime ?? now)
             for intake in worker.intakes {
                 if intake.position < logs[intake.topic][intake.partition].end { return 50 }
-                if let first = intake.waiting.first { next = min(next, first.dueAt + (worker.clusterClockLag ?? 0)) }
+                if let first = intake.waiting.first { next = min(next, first.dueAt + lag) }
             }
-            if let held = worker.scheduler.held.first { next = min(next, held.dueAt + (worker.clusterClockLag ?? 0)) }
+            if let held = worker.scheduler.held.first { next = min(next, held.dueAt + lag) }
             for hop in worker.hopsToRetry { next = min(next, hop.retriesAt) }
         }
         return max(next - now, 10)
@@ -75,7 +81,10 @@ extension Simulation {
                 let log = logs[topic][partition]
                 for record in log.records where !record.isFinished {
                     tally.note(.recordsLost)
-                    if log.reported.contains(where: { $0.contains(record.place.offset) }) { continue }
+                    let offset = record.place.offset
+                    if log.unknown.contains(offset) || log.reported.contains(where: { $0.contains(offset) }) {
+                        continue
+                    }
                     throw Violation("\(record) was lost to retention, and nobody has said so")
                 }
             }

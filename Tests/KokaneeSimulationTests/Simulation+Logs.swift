@@ -55,7 +55,7 @@ extension Simulation {
                 place: place,
                 timestamp: now,
                 headers: headers,
-                bytes: 1 + dice.number(below: 100),
+                bytes: dice.number(in: 50...100),
                 job: job,
                 attempt: attempt,
                 dueAt: dueAt
@@ -72,6 +72,7 @@ extension Simulation {
         skipOffsets(hop.topic, partition)
         let place = Place(topic: hop.topic, partition: partition, offset: logs[hop.topic][partition].end)
         source.isFinished = true
+        note("\(source) arrives at \(place)")
         var dueAt = hop.dueAt
         if hop.topic == deadLetterTopic {
             source.job.dead += 1
@@ -113,18 +114,18 @@ extension Simulation {
             return .refused(.rebalanceInProgress)
         }
         var isTooLarge = false
-        for (commit, metadata) in request.commits {
+        for (commit, metadata, epoch) in request.commits {
             guard metadata.utf8.count <= profile.brokerMetadataLimit else {
                 isTooLarge = true
                 continue
             }
-            try apply(commit, metadata)
+            try apply(commit, metadata, epoch)
         }
         if isTooLarge { tally.note(.metadataTooLarge) }
         return isTooLarge ? .refused(.metadataTooLarge) : .done
     }
 
-    private func apply(_ commit: Scheduler<ModelWorker.Content>.Commit, _ metadata: String) throws {
+    private func apply(_ commit: Scheduler<ModelWorker.Content>.Commit, _ metadata: String, _ epoch: Epoch?) throws {
         let (topic, partition) = (commit.partition / profile.partitions, commit.partition % profile.partitions)
         let kept: CompletionMap
         if metadata.isEmpty {
@@ -135,8 +136,10 @@ extension Simulation {
             }
             kept = read.completed
         }
+        note("committed \(topic)/\(partition): \(commit.offset) \(kept.runs) of \(commit.completed.runs), \(metadata)")
         let new = Committed(offset: commit.offset, metadata: metadata, completed: kept)
-        try checkCommit(new, full: commit.completed, before: committed[topic][partition], logs[topic][partition])
+        let before = epoch?.missesMap == true ? nil : committed[topic][partition]
+        try checkCommit(new, full: commit.completed, before: before, logs[topic][partition])
         committed[topic][partition] = new
     }
 }

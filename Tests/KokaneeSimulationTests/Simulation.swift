@@ -12,7 +12,10 @@ final class Simulation {
     let ladder: Ladder
     let policy: any RetryPolicy
     /// The cluster's clock, in milliseconds since the epoch.
-    private(set) var now: Int64 = 1_700_000_000_000
+    private(set) var now: Int64 = Simulation.start
+    private static let start: Int64 = 1_700_000_000_000
+    /// Any will do: only differences count.
+    private static let origin = ContinuousClock.now
 
     /// By topic and partition: the main topic, the rungs, the dead letters.
     var logs: [[ModelLog]] = []
@@ -24,8 +27,13 @@ final class Simulation {
     var jobs: [ModelJob] = []
     var tally = Tally()
     private var nextWorker = 1
+    /// A hop that should not have been sent.
+    var strayWrite: String?
+    /// Takes a line for each step of a history that is to be looked at.
+    private let trace: ((String) -> Void)?
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, trace: ((String) -> Void)? = nil) throws {
+        self.trace = trace
         dice = Dice(seed: seed)
         profile = Profile(dice)
         let delays = [Duration.seconds(5), .seconds(30), .seconds(120)].prefix(profile.rungs)
@@ -41,6 +49,9 @@ final class Simulation {
         committed = Array(repeating: Array(repeating: nil, count: profile.partitions), count: profile.rungs + 2)
     }
 
+    /// What a monotonic clock shows, the same on all machines.
+    var instant: ContinuousClock.Instant { Self.origin + .milliseconds(now - Self.start) }
+
     var deadLetterTopic: Int { ladder.rungs.count + 1 }
 
     /// - Throws: ``Violation``.
@@ -52,6 +63,10 @@ final class Simulation {
             try pass(stepLength())
         }
         try end()
+    }
+
+    func note(_ line: @autoclosure () -> String) {
+        trace?("\(now - Self.start) ms: \(line())")
     }
 
     /// Mostly little, now and then much: what has a limit in time must reach it.
@@ -71,19 +86,23 @@ final class Simulation {
             let slice = min(left, 1000)
             left -= slice
             now += slice
-            for worker in workers where worker.isAwake { group.hear(from: worker.member, now: now) }
+            for worker in workers where worker.isAwake && now >= worker.heartbeatAt {
+                group.hear(from: worker.member, now: now)
+                worker.heartbeatAt = now + profile.heartbeatInterval
+            }
             group.tick(now: now)
             for worker in workers + orphans {
                 try worker.deliverHops()
                 try worker.deliverCommits()
             }
-            for worker in dice.shuffle(workers) where worker.isAwake { try act(worker) }
+            for worker in dice.shuffle(workers) where worker.isAwake { try act(worker, after: slice) }
             try checkBounds()
         } while left > 0
     }
 
-    private func act(_ worker: ModelWorker) throws {
-        for action in dice.shuffle([0, 1, 2, 3]) where dice.chance(75) {
+    private func act(_ worker: ModelWorker, after slice: Int64) throws {
+        // A thread may miss a moment; hardly ever a second.
+        for action in dice.shuffle([0, 1, 2, 3]) where dice.chance(slice < 500 ? 75 : 98) {
             switch action {
             case 0: try worker.turn()
             case 1: try worker.settleAttempts()
@@ -100,11 +119,19 @@ final class Simulation {
         if dice.chance(perMille: profile.stop), let worker = dice.pick(workers), worker.isAwake { stop(worker) }
         if workers.count < profile.workers, dice.chance(perMille: profile.start) { startWorker() }
         if workers.count < profile.workers + 1, dice.chance(perMille: profile.start / 10) { startWorker() }
-        if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers), worker.isAwake {
-            worker.frozenUntil = now + dice.time(in: 500...30_000)
-            tally.note(.frozenWorkers)
+        if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers) { freeze(worker) }
+        // Who has stood still once will do so again.
+        if profile.freeze > 0, let worker = workers.first(where: { $0.lapsedAt != nil }), dice.chance(10) {
+            freeze(worker)
         }
         if dice.chance(perMille: profile.cut) { cut() }
+    }
+
+    private func freeze(_ worker: ModelWorker) {
+        guard worker.isAwake else { return }
+        worker.frozenUntil = now + dice.time(in: 500...30_000)
+        tally.note(.frozenWorkers)
+        note("worker \(worker.number) stands still for \(worker.frozenUntil - now) ms")
     }
 
     func startWorker() {
@@ -115,10 +142,12 @@ final class Simulation {
     private func stop(_ worker: ModelWorker) {
         worker.isStopping = true
         tally.note(.stops)
+        note("worker \(worker.number) is told to stop")
     }
 
     private func crash(_ worker: ModelWorker) {
         tally.note(.crashes)
+        note("worker \(worker.number) dies")
         for id in worker.epochs.keys.sorted() {
             if let epoch = worker.epochs.removeValue(forKey: id) { end(epoch, .crash) }
         }
@@ -133,6 +162,7 @@ final class Simulation {
         if let member = worker.member { group.leave(member, now: now) }
         for execution in worker.running { mayRunAgain(execution.record, .handedBack) }
         worker.mode = .gone
+        note("worker \(worker.number) leaves")
         remove(worker)
     }
 
@@ -148,6 +178,7 @@ final class Simulation {
         let log = logs[topic][partition]
         guard log.end > log.start else { return }
         tally.note(.retentionCuts)
+        defer { note("retention cuts \(topic)/\(partition) below \(logs[topic][partition].start)") }
         logs[topic][partition].cut(below: log.start + 1 + dice.time(in: 0...min(10, log.end - log.start - 1)))
     }
 }

@@ -24,6 +24,8 @@ struct SimulationRun: Sendable {
     var histories: UInt64 = 2000
     /// Asked for by hand: progress and totals are printed.
     var isLong = false
+    /// One history is printed step by step.
+    var isTraced = false
 
     /// `KOKANEE_SIMULATION_SEED` and `KOKANEE_SIMULATION_HISTORIES` make a run of their own.
     static func fromEnvironment() -> SimulationRun {
@@ -34,6 +36,7 @@ struct SimulationRun: Sendable {
             run.histories = max(count, 1)
             run.isLong = true
         }
+        run.isTraced = run.histories == 1 && environment["KOKANEE_SIMULATION_TRACE"] != nil
         return run
     }
 
@@ -46,7 +49,7 @@ struct SimulationRun: Sendable {
         await withTaskGroup(of: Result.self) { group in
             var rest = slices[...]
             for _ in 0..<ProcessInfo.processInfo.activeProcessorCount {
-                if let slice = rest.popFirst() { group.addTask { Self.perform(slice) } }
+                if let slice = rest.popFirst() { group.addTask { perform(slice) } }
             }
             for await part in group {
                 result.tally.add(sum: part.tally)
@@ -55,23 +58,24 @@ struct SimulationRun: Sendable {
                     print("\(result.tally.total) of \(histories) histories, \(result.failures.count) violations")
                 }
                 guard result.failures.count < Self.failureLimit, let slice = rest.popFirst() else { continue }
-                group.addTask { Self.perform(slice) }
+                group.addTask { perform(slice) }
             }
         }
         result.seconds = (ContinuousClock.now - started) / .seconds(1)
         return result
     }
 
-    private static func perform(_ seeds: Range<UInt64>) -> Result {
+    private func perform(_ seeds: Range<UInt64>) -> Result {
         var result = Result()
         for seed in seeds {
             do {
-                let simulation = try Simulation(seed: seed)
+                let simulation = try Simulation(seed: seed, trace: isTraced ? { print($0) } : nil)
                 defer { result.tally.add(simulation.tally) }
                 try simulation.run()
             } catch {
                 result.failures.append("seed \(seed): \(error)\n  again: make simulate SEED=\(seed) HISTORIES=1")
-                if result.failures.count >= failureLimit { break }
+                // One history to look at is enough.
+                break
             }
         }
         return result

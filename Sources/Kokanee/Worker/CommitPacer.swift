@@ -36,7 +36,7 @@ struct CommitPacer {
     }
 
     /// Commits every partition's watermark, whether or not it has moved, to learn whether the group still takes commits
-    /// of this worker; ``Dispatcher/confirmLease()`` is told when it does.
+    /// of this worker; ``Dispatcher/confirmLease(byCommitAt:)`` is told when it does.
     mutating func confirm(_ dispatcher: Dispatcher) {
         let now = dispatcher.engine.clock.monotonic()
         if outstanding != nil, now - sentAt > Self.patience { giveUp(dispatcher) }
@@ -65,7 +65,7 @@ struct CommitPacer {
         guard let ended = outstanding, ended.tag == tag else { return }
         outstanding = nil
         switch FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
-        case .success: if tag == confirmation { dispatcher.confirmLease() }
+        case .success: if tag == confirmation { dispatcher.confirmLease(byCommitAt: sentAt) }
         case .failure(let error): failed(ended.ids, error, dispatcher)
         }
     }

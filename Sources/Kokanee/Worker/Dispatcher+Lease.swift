@@ -18,19 +18,16 @@ extension Dispatcher {
         commits.confirm(self)
     }
 
-    /// The group has accepted a commit.
-    func confirmLease() {
-        guard lapsedAt != nil else { return }
+    /// The group has accepted a commit that was sent then.
+    func confirmLease(byCommitAt sent: ContinuousClock.Instant) {
+        guard lapsedAt != nil, engine.confirmLease(of: runtime.index, asOf: sent) else { return }
         lapsedAt = nil
-        engine.confirmLease(of: runtime.index)
         logger.log(.info, "the group has accepted a commit: jobs start again", ["queue": name])
     }
 
-    /// The group has assigned partitions, which took effect just now.
+    /// The group has assigned partitions, which took effect then.
     func confirmLease(ofAssignmentAt start: ContinuousClock.Instant) {
         // What came after the assignment may have taken longer than the group waits for a member.
-        guard engine.clock.monotonic() - start < leaseLength else { return }
-        lapsedAt = nil
-        engine.confirmLease(of: runtime.index)
+        if engine.confirmLease(of: runtime.index, asOf: start) { lapsedAt = nil }
     }
 }

@@ -66,20 +66,21 @@ final class Engine: Sendable {
         state.withLock { $0.add(runtime, policy: configuration.circuit, leaseLength: leaseLength, now: now) }
     }
 
-    /// False once the queue's lease has lapsed: nothing of it starts or is written until ``confirmLease(of:)``.
+    /// False once the queue's lease has lapsed: nothing of it starts or is written until ``confirmLease(of:asOf:)``.
     func renewLease(of queue: Int32) -> Bool {
         let now = clock.monotonic()
         return state.withLock { $0.renewLease(of: queue, now: now) }
     }
 
-    /// The group knows this worker as a member.
-    func confirmLease(of queue: Int32) {
+    /// The group knew this worker as a member at `instant`; returns whether the lease holds again by that.
+    func confirmLease(of queue: Int32, asOf instant: ContinuousClock.Instant) -> Bool {
         let now = clock.monotonic()
-        let handovers = state.withLock { state in
-            state.confirmLease(of: queue, now: now)
-            return state.handOver(now: now)
+        let (holds, handovers) = state.withLock { state in
+            let holds = state.confirmLease(of: queue, asOf: instant, now: now)
+            return (holds, state.handOver(now: now))
         }
         perform(handovers)
+        return holds
     }
 
     /// Whether a queue's jobs may start, by its circuit.

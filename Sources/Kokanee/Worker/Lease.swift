@@ -26,9 +26,10 @@ struct Lease {
         if now >= endsAt { hasLapsed = true }
     }
 
-    /// The group knows this worker as a member.
-    mutating func confirm(now: ContinuousClock.Instant) {
-        hasLapsed = false
-        endsAt = now + length
+    /// The group has shown that it still knew this worker as a member at `instant`, or later: it has accepted what was
+    /// sent then. That is no news where the answer was long under way, or the worker stood still again before it read it.
+    mutating func confirm(asOf instant: ContinuousClock.Instant, now: ContinuousClock.Instant) {
+        endsAt = instant + length
+        hasLapsed = now >= endsAt
     }
 }

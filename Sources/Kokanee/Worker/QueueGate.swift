@@ -94,10 +94,12 @@ extension EngineState {
         return gates[Int(queue)]?.lease.hasLapsed == false
     }
 
-    mutating func confirmLease(of queue: Int32, now: Instant) {
-        gates[Int(queue)]?.lease.confirm(now: now)
+    /// Whether the lease holds again.
+    mutating func confirmLease(of queue: Int32, asOf instant: Instant, now: Instant) -> Bool {
+        gates[Int(queue)]?.lease.confirm(asOf: instant, now: now)
         noteLeases()
         applyGate(of: queue)
+        return gates[Int(queue)]?.lease.hasLapsed == false
     }
 
     /// Whether anything of the queue may be written to a topic.

@@ -9,6 +9,14 @@ struct ModelLog {
     /// What a worker has reported as taken by retention.
     var reported: [Range<Int64>] = []
 
+    /// What retention took before the group had committed anything, or where the worker could not ask what it had:
+    /// nobody can know whether that was ever to be worked.
+    private(set) var unknown: Range<Int64> = 0..<0
+
+    mutating func noteUnknown(upTo offset: Int64) {
+        unknown = 0..<max(unknown.upperBound, min(start, offset))
+    }
+
     mutating func append(_ record: ModelRecord) {
         records.append(record)
         end = record.place.offset + 1

@@ -70,11 +70,9 @@ final class ModelRecord: CustomStringConvertible {
     /// Retention took it.
     var isCut = false
     var starts = 0
-    /// The last epoch in which it was started.
-    var lastEpoch: Epoch?
     var mayRunAgain: Cause?
-    /// The epoch in which it left its lane to move elsewhere.
-    weak var hoppingIn: Epoch?
+    /// A commit's map had it, and its metadata had no room for it.
+    var wasCutFromMap = false
 
     init(place: Place, timestamp: Int64, headers: [Header], bytes: Int, job: ModelJob, attempt: Int, dueAt: Int64) {
         self.place = place
@@ -100,6 +98,7 @@ struct Place: CustomStringConvertible {
 
 /// One assignment of one partition to one worker.
 final class Epoch {
+    /// The partition's id, which is the same in all workers.
     let id: Int
     /// What the group had committed when it began.
     let committed: Committed?

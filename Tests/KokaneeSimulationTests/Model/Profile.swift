@@ -20,6 +20,7 @@ struct Profile {
 
     // Times in milliseconds.
     var sessionTimeout: Int64 = 10_000
+    var heartbeatInterval: Int64 = 3000
     var attemptTimeout: Int64 = 3000
     var grace: Int64 = 1000
     var revocationLimit: Int64 = 2000
@@ -51,6 +52,8 @@ struct Profile {
     /// What the worker takes that to be at its start.
     var workerMetadataLimit = CommitMetadata.defaultLimit
 
+    var circuit: CircuitPolicy?
+
     init(_ dice: Dice) {
         let kind = Kind.allCases[dice.number(below: Kind.allCases.count)]
         self.kind = kind
@@ -61,11 +64,18 @@ struct Profile {
         concurrency = dice.number(in: 2...6)
         limits.gap = Int64(dice.number(in: 6...24))
         limits.jobs = dice.number(in: 6...24)
+        limits.bytes = dice.number(in: 300...3000)
         commitInterval = Int64(dice.number(in: 100...2000))
+        revocationLimit = Int64(dice.number(in: 50...2000))
         gaps = dice.chance(50) ? 15 : 0
         // Half of the histories have all clocks right: what is early there is nobody's clock.
         skew = dice.chance(50) ? 300_000 : 0
         set(kind)
+        guard kind == .everything || kind == .ladder || dice.chance(20) else { return }
+        var policy = CircuitPolicy()
+        (policy.minimumJobs, policy.probes) = (dice.number(in: 3...8), dice.number(in: 1...3))
+        (policy.window, policy.pause, policy.longestPause) = (.seconds(20), .seconds(2), .seconds(8))
+        circuit = policy
     }
 
     /// No more faults.
@@ -83,7 +93,7 @@ struct Profile {
             limits = (40, 20_000, 40)
             (refusedCommits, lostAnswers, refusedHops, doubledHops, slow) = (0, 0, 2, 0, 10)
         case .rebalances:
-            (stop, start, workers, slow) = (15, 60, 3, 25)
+            (stop, start, workers, slow) = (15, 60, 3, 30)
         case .crashes:
             (crash, start) = (20, 60)
         case .zombies:
@@ -92,9 +102,9 @@ struct Profile {
             (cut, crash, start) = (25, 6, 40)
         case .smallMetadata:
             (crash, stop, start) = (10, 6, 40)
-            (brokerMetadataLimit, workerMetadataLimit) = (4096, 44)
-            if partitions == 2 { (brokerMetadataLimit, workerMetadataLimit) = (36, 4096) }
-            limits = (24, 4000, 30)
+            (brokerMetadataLimit, workerMetadataLimit) = (4096, 26)
+            if partitions == 2 { (brokerMetadataLimit, workerMetadataLimit) = (28, 4096) }
+            (limits, slow) = ((24, 4000, 30), 20)
         case .ladder:
             (delayed, failures, badRecords, maximumAttempts) = (30, 40, 10, 4)
         case .refusals:

@@ -5,11 +5,6 @@ final class Execution {
     enum Outcome {
         case success, failure, discard, deadLetter
         case retryAfter(Int64)
-
-        /// Whether it ends so only by giving way to its cancellation.
-        var isFailure: Bool {
-            if case .failure = self { true } else { false }
-        }
     }
 
     enum Cancellation {

@@ -1,11 +1,13 @@
 @testable import Kokanee
 
 extension ModelWorker {
-    private struct HandlerFailure: Error {}
+    private struct HandlerFailure: Error, CustomStringConvertible {
+        let description = "the handler failed"
+    }
 
     /// Gives what is ready to idle runners.
     func startReady() throws {
-        while running.count < simulation.profile.concurrency, let (ticket, content) = scheduler.take() {
+        while running.count < simulation.profile.concurrency, let (ticket, content) = try takeReady() {
             guard let job = scheduler[ticket] else { throw Violation("a job was taken that is not there") }
             let id = job.partition
             if let (reason, failure) = content.refusal {
@@ -58,6 +60,13 @@ extension ModelWorker {
             try end(execution)
             if simulation.dice.chance(30) { break }
         }
+        while let index = stragglers.firstIndex(where: { $0.endsAt <= simulation.now }) {
+            let straggler = stragglers.remove(at: index)
+            // Its slot was replaced long ago, and its word counts for nothing.
+            guard scheduler.conclude(straggler.ticket, hops: false, now: wall) == .unknown else {
+                throw Violation("\(straggler.record) was given up, and its end is taken all the same")
+            }
+        }
     }
 
     private func end(_ execution: Execution) throws {
@@ -76,6 +85,7 @@ extension ModelWorker {
                 try conclude(execution.ticket, execution.content, .timedOut(limit, ignoredCancellation: false))
             case .shutdown:
                 scheduler.abandon(execution.ticket)
+                noteEnd(of: execution.ticket, .undecided)
                 try startReady()
             }
         }
@@ -91,9 +101,15 @@ extension ModelWorker {
             now: wall,
             randomness: simulation.dice.bits()
         )
+        simulation.note("worker \(number): \(content.record) ends \(end), \(disposition)")
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
         let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
+        if conclusion == .accepted {
+            noteEnd(of: ticket, disposition.circuitOutcome)
+        } else {
+            noteEnd(of: ticket, .undecided)
+        }
         follow(disposition, of: ticket, content, conclusion, isCurrent: isCurrent)
         try startReady()
     }
@@ -138,12 +154,14 @@ extension ModelWorker {
                 continue
             }
             running.removeAll { $0 === execution }
+            stragglers.append(execution)
             simulation.tally.note(.givenUp)
             if case .timeout = execution.cancellation {
                 let limit = Duration.milliseconds(simulation.profile.attemptTimeout)
                 try conclude(execution.ticket, execution.content, .timedOut(limit, ignoredCancellation: true))
             } else {
                 scheduler.abandon(execution.ticket)
+                noteEnd(of: execution.ticket, .undecided)
                 try startReady()
             }
         }
@@ -162,5 +180,16 @@ extension ModelWorker {
         guard !execution.ignoresCancellation else { return }
         execution.outcome = .failure
         execution.endsAt = simulation.now
+    }
+}
+
+extension Disposition {
+    /// As `EngineState.conclude` tells it the circuit.
+    fileprivate var circuitOutcome: Circuit.Outcome {
+        switch self {
+        case .complete, .discard: .succeeded
+        case .retry: .retried
+        case .bury: .died
+        }
     }
 }

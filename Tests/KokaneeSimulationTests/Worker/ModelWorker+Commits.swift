@@ -5,7 +5,7 @@ struct CommitRequest {
     let tag: Int
     let member: Int?
     let generation: Int
-    let commits: [(commit: Scheduler<ModelWorker.Content>.Commit, metadata: String)]
+    let commits: [(commit: Scheduler<ModelWorker.Content>.Commit, metadata: String, epoch: Epoch?)]
     var arrivesAt: Int64
     var answersAt: Int64
     /// Its answer never comes.
@@ -25,11 +25,15 @@ struct CommitRequest {
 struct ModelPacer {
     static let patience: Int64 = 60_000
     static let lastCommitLimit: Int64 = 5000
+    static let confirmationInterval: Int64 = 500
 
     var nextAt: Int64 = 0
     var outstanding: (tag: Int, ids: [Int])?
     var lastTag = 0
     var sentAt: Int64 = 0
+    /// The commit whose acceptance confirms the membership, and when the next one may be sent.
+    var confirmation: Int?
+    var nextConfirmationAt: Int64 = 0
     var metadataLimit: Int
     /// On their way, in their order.
     var requests: [CommitRequest] = []
@@ -41,12 +45,23 @@ struct ModelPacer {
 
 extension ModelWorker {
     func commitIfDue() throws {
-        takeCommitResults()
+        try takeCommitResults()
         let now = simulation.now
         if commits.outstanding != nil, now - commits.sentAt > ModelPacer.patience { giveUpCommit() }
         guard commits.outstanding == nil, now >= commits.nextAt else { return }
         commits.nextAt = now + simulation.profile.commitInterval
         try sendCommit(isLast: false)
+    }
+
+    /// As `CommitPacer.confirm`.
+    func sendConfirmation() throws {
+        let now = simulation.now
+        if commits.outstanding != nil, now - commits.sentAt > ModelPacer.patience { giveUpCommit() }
+        guard commits.outstanding == nil, now >= commits.nextConfirmationAt else { return }
+        commits.nextConfirmationAt = now + ModelPacer.confirmationInterval
+        scheduler.commitAgain { _ in true }
+        try sendCommit(isLast: false)
+        commits.confirmation = commits.outstanding?.tag
     }
 
     func sendCommit(isLast: Bool) throws {
@@ -55,9 +70,10 @@ extension ModelWorker {
         if isLast { try checkLastCommit() }
         guard !taken.isEmpty else { return }
         let commits = taken.map { commit in
-            guard self.commits.metadataLimit > 0 else { return (commit, "") }
+            guard self.commits.metadataLimit > 0 else { return (commit, "", epochs[commit.partition]) }
             let metadata = CommitMetadata(owner: "w:\(number)", movedAt: commit.movedAt, completed: commit.completed)
-            return (commit, metadata.text(above: commit.offset, limit: self.commits.metadataLimit))
+            let text = metadata.text(above: commit.offset, limit: self.commits.metadataLimit)
+            return (commit, text, epochs[commit.partition])
         }
         let (dice, profile) = (simulation.dice, simulation.profile)
         self.commits.lastTag += 1
@@ -90,7 +106,7 @@ extension ModelWorker {
         }
     }
 
-    func takeCommitResults() {
+    func takeCommitResults() throws {
         while let first = commits.requests.first, let answer = first.answer, first.answersAt <= simulation.now {
             commits.requests.removeFirst()
             guard !first.isUnanswered else {
@@ -99,7 +115,10 @@ extension ModelWorker {
             }
             guard let outstanding = commits.outstanding, outstanding.tag == first.tag else { continue }
             commits.outstanding = nil
-            guard case .refused(let refusal) = answer else { continue }
+            guard case .refused(let refusal) = answer else {
+                if first.tag == commits.confirmation, lapsedAt != nil { try confirmLease(asOf: commits.sentAt) }
+                continue
+            }
             scheduler.commitFailed(outstanding.ids)
             guard case .metadataTooLarge = refusal else { continue }
             commits.metadataLimit = commits.metadataLimit > 512 ? commits.metadataLimit / 2 : 0

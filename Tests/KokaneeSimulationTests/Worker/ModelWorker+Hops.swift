@@ -74,9 +74,20 @@ extension ModelWorker {
 
     private func origin(of record: ModelRecord) -> Envelope.Origin { simulation.origin(of: record) }
 
+    /// Whether a record is on its way from here to another topic.
+    func isHopping(_ record: ModelRecord) -> Bool {
+        hops.contains { $0.content.record === record } || hopsToRetry.contains { $0.content.record === record }
+    }
+
+    /// As `Engine.hop`: it waits where the membership is in doubt.
     private func produce(_ hop: Hop) {
         let (dice, profile) = (simulation.dice, simulation.profile)
         var hop = hop
+        guard mayWrite() else {
+            hop.retriesAt = simulation.now + 100
+            return hopsToRetry.append(hop)
+        }
+        simulation.checkWrite(hop, self)
         hop.fate = .acknowledged
         if dice.chance(profile.refusedHops) { hop.fate = .refused }
         if dice.chance(profile.doubledHops) { hop.fate = .unanswered }
@@ -84,10 +95,6 @@ extension ModelWorker {
         let isLate = dice.chance(10)
         hop.arrivesAt = simulation.now + dice.time(in: 0...(isLate ? 3000 : 20))
         hop.answersAt = hop.arrivesAt + dice.time(in: 0...(isLate ? 1000 : 10))
-        hop.content.record.hoppingIn =
-            epochs[
-                id(topic: hop.content.record.place.topic, partition: hop.content.record.place.partition)
-            ]
         hops.append(hop)
     }
 
@@ -112,9 +119,7 @@ extension ModelWorker {
     private func acknowledged(_ hop: Hop) {
         let record = hop.content.record
         let isCurrent = scheduler[hop.ticket].map(scheduler.isCurrent) ?? false
-        if let arrivedAt = hop.arrivedAt, let lag = clusterClockLag {
-            clusterClockLag = min(lag, simulation.now - arrivedAt)
-        }
+        if let arrivedAt = hop.arrivedAt { clusterClock.note(arrivedAt, acknowledgedAt: simulation.instant) }
         guard scheduler.hopped(hop.ticket, now: wall) else { return simulation.tally.note(.fenced) }
         if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
     }

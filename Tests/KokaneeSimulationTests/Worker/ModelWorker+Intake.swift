@@ -3,7 +3,7 @@
 extension ModelWorker {
     /// As `Dispatcher.readPartitions`: each partition once, as far as there is room.
     func readPartitions() throws {
-        guard clusterClockLag != nil else { return }
+        guard clusterTime != nil else { return }
         for intake in simulation.dice.shuffle(intakes) where simulation.dice.chance(80) {
             let room =
                 intake.delay == nil
@@ -15,18 +15,20 @@ extension ModelWorker {
 
     private func read(_ intake: ModelIntake, maximum: Int) throws {
         let log = simulation.logs[intake.topic][intake.partition]
+        // The end is told once, each time that it is reached.
+        guard intake.endTold != log.end else { return }
         // Out of range: the consumer goes on with the earliest.
         intake.position = max(intake.position, log.start)
-        let records = Array(log.records[log.index(of: intake.position)...].prefix(maximum))
+        let first = log.index(of: intake.position)
+        let records = Array(log.records[first..<min(first + maximum, log.records.count)])
         if let last = records.last {
             intake.position = last.place.offset + 1
             intake.end = nil
             try accept(records, intake)
         }
-        guard intake.position <= log.end, log.index(of: intake.position) == log.records.count,
-            simulation.dice.chance(70)
-        else { return }
+        guard first + records.count == log.records.count, simulation.dice.chance(70) else { return }
         intake.position = log.end
+        intake.endTold = log.end
         try checkGap(upTo: log.end, intake, next: log.end)
         intake.end = log.end
         settleEnd(intake)
@@ -89,7 +91,6 @@ extension ModelWorker {
     private func adopt(_ record: ModelRecord, _ intake: ModelIntake) {
         simulation.tally.note(.adopted)
         guard let epoch = epochs[intake.id] else { return }
-        record.lastEpoch = epoch
         record.mayRunAgain = nil
         epoch.started.append(record)
     }
@@ -112,6 +113,7 @@ extension ModelWorker {
     private func checkGap(upTo offset: Int64, _ intake: ModelIntake, next: Int64) throws {
         defer { intake.expected = next }
         let logStart = simulation.logs[intake.topic][intake.partition].start
+        if intake.expected == nil { simulation.logs[intake.topic][intake.partition].noteUnknown(upTo: offset) }
         guard let range = PartitionIntake.lost(from: intake.expected, to: offset, logStart: logStart) else { return }
         let lost = scheduler.unfinished(in: range, of: intake.id)
         try simulation.checkLoss(range, count: lost, intake, epochs[intake.id])

@@ -51,6 +51,7 @@ extension ModelWorker {
             cancelAll(scheduler.forgetSuspended(of: intake.id, below: intake.expected ?? 0))
         }
         suspendedAt = nil
+        try confirmLease(asOf: simulation.now)
         for execution in running where execution.cancellation == nil {
             let record = execution.record
             let isOurs = partitions.contains(record.place.partition)
@@ -102,6 +103,7 @@ extension ModelWorker {
     /// As `Dispatcher.lose`.
     private func lose() {
         simulation.tally.note(.lostPartitions)
+        simulation.note("worker \(number) has lost its partitions")
         cancelAll(scheduler.fence(intakes.map(\.id)))
         endEpochs(.silence)
         isJoining = false
@@ -139,6 +141,7 @@ extension ModelWorker {
             scheduler.suspend(ids)
             suspendedAt = simulation.now
         }
+        simulation.note("worker \(number) hands back \(ids)")
         cancelAll(scheduler.fence(ids))
         endEpochs(.handedBack)
         guard case .rebalance = leaving, !isStopping else { return simulation.leave(self) }

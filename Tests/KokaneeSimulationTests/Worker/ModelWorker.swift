@@ -44,6 +44,9 @@ final class ModelWorker {
     var isStopping = false
     var frozenUntil: Int64 = 0
 
+    /// When its consumer tells the group again that it lives.
+    var heartbeatAt: Int64 = 0
+
     // The group, as far as it knows.
     var member: Int?
     var generation = 0
@@ -53,12 +56,16 @@ final class ModelWorker {
     var intakes: [ModelIntake] = []
     var epochs: [Int: Epoch] = [:]
     var running: [Execution] = []
+    /// Attempts that were given up and go on.
+    var stragglers: [Execution] = []
     var hops: [Hop] = []
     var hopsToRetry: [Hop] = []
     var commits: ModelPacer
-    /// How far what it knows of the cluster's clock is behind that; nil before it knows anything.
-    var clusterClockLag: Int64?
-    var clockKnownAt: Int64
+    var clusterClock = ClusterClock()
+    /// When its first acknowledgement comes.
+    private let clockKnownAt: Int64
+    var gate: ModelGate
+    var lapsedAt: Int64?
 
     init(_ simulation: Simulation, number: Int) {
         self.simulation = simulation
@@ -69,6 +76,10 @@ final class ModelWorker {
         scheduler = Scheduler(limits: .init(jobs: limits.jobs, bytes: limits.bytes, gap: limits.gap))
         commits = ModelPacer(limit: profile.workerMetadataLimit)
         clockKnownAt = simulation.now + dice.time(in: 10...500)
+        gate = ModelGate(
+            lease: Lease(length: .milliseconds(profile.sessionTimeout / 3), now: simulation.instant),
+            circuit: profile.circuit.map { Circuit($0, now: simulation.instant) }
+        )
         if skew != 0 { simulation.tally.note(.skewedClocks) }
     }
 
@@ -78,7 +89,7 @@ final class ModelWorker {
     }
 
     /// What it takes the cluster's time to be: never more than that is.
-    var clusterTime: Int64? { clusterClockLag.map { simulation.now - $0 } }
+    var clusterTime: Int64? { clusterClock.now(simulation.instant) }
 
     var wall: Int64 { simulation.now + skew }
 
@@ -89,25 +100,27 @@ final class ModelWorker {
         case .working:
             learnTime()
             if isStopping { return try beginStop() }
+            try keepLease()
             try readPartitions()
             try releaseRungs()
             try tick()
             try commitIfDue()
             forgetSuspendedIfLate()
         case .draining(let until, let leaving):
+            if case .stop = leaving { try keepLease() } else { _ = renewLease() }
             try tick()
-            takeCommitResults()
+            try takeCommitResults()
             try commitIfDue()
             guard scheduler.isDrained(intakes.map(\.id)) || simulation.now >= until else { return }
             try drained(leaving)
         case .awaitingEarlierCommit(let until, let leaving):
-            takeCommitResults()
+            try takeCommitResults()
             guard commits.outstanding == nil || simulation.now >= until else { return }
             giveUpCommit()
             try sendCommit(isLast: true)
             mode = .awaitingLastCommit(until: until, then: leaving)
         case .awaitingLastCommit(let until, let leaving):
-            takeCommitResults()
+            try takeCommitResults()
             guard commits.outstanding == nil || simulation.now >= until else { return }
             try handBack(leaving)
         }
@@ -115,6 +128,7 @@ final class ModelWorker {
 
     /// What the engine's tick does: held jobs, hops to be tried again, attempts that overran.
     func tick() throws {
+        tickCircuit()
         if let clusterTime { _ = scheduler.releaseHeld(now: clusterTime) }
         try startReady()
         retryHops()
@@ -123,8 +137,8 @@ final class ModelWorker {
 
     /// The producer's first acknowledgement tells the cluster's time; until then nothing is read.
     private func learnTime() {
-        guard clusterClockLag == nil, simulation.now >= clockKnownAt else { return }
-        clusterClockLag = simulation.dice.time(in: 0...300)
+        guard clusterTime == nil, simulation.now >= clockKnownAt else { return }
+        clusterClock.note(simulation.now - simulation.dice.time(in: 0...300), acknowledgedAt: simulation.instant)
     }
 
     /// The id by which the scheduler knows a partition.
@@ -142,6 +156,7 @@ final class ModelIntake {
     var position: Int64
     var expected: Int64?
     var end: Int64?
+    var endTold: Int64?
     var waiting = Fifo<(record: ModelRecord, dueAt: Int64)>()
 
     init(id: Int, topic: Int, partition: Int, delay: Int64?, position: Int64, expected: Int64?) {
