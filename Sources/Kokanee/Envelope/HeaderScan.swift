@@ -82,7 +82,7 @@ struct HeaderScan {
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)
         case .reason: reason = value.flatMap(DeadReason.init)
-        case .time, .replay, .retriedFrom, nil: break
+        case .time, .replay, .retriedFrom, .cut, nil: break
         }
     }
 

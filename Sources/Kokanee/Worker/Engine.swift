@@ -283,7 +283,7 @@ final class Engine: Sendable {
                 state.scheduler.abandonHop(hop.ticket)
                 return false
             }
-            state.hopsToRetry.insert(hop.next(after: error, now: clock.monotonic()))
+            state.hopsToRetry.insert(hop.next(after: error, now: clock.monotonic(), wall: clock.wall()))
             return true
         }
         logger.log(
