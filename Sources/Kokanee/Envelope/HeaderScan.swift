@@ -42,8 +42,19 @@ struct HeaderScan {
     private(set) var lastError: String?
     private(set) var reason: DeadReason?
 
+    /// Whether there are no headers that could not be read.
+    private(set) var isReadable = true
+    /// About what the record's headers take in memory, in bytes.
+    private(set) var size = 0
+    /// What librdkafka keeps of a header beside its bytes.
+    private static let overhead = 64
+
     init(_ record: Record) {
-        record.forEachHeader { name, value in take(name, value) }
+        record.forEachHeader { name, value in
+            size += name.count + (value?.count ?? 0) + Self.overhead
+            take(name, value)
+        }
+        isReadable = record.hasReadableHeaders
     }
 
     init(_ headers: [Header]) {

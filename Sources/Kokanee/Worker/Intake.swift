@@ -20,25 +20,29 @@ enum Intake {
     /// - Parameter now: milliseconds since the epoch.
     static func decide(_ record: Record, _ runtime: QueueRuntime, now: Int64) -> Decision {
         let job: DecodedJob
-        switch Envelope.decode(record, defaultType: runtime.queue.defaultType) {
+        let scan = HeaderScan(record)
+        let bytes = record.size + scan.size
+        switch Envelope.decode(record, scan, defaultType: runtime.queue.defaultType) {
         case .success(let decoded): job = decoded
         case .failure(let error):
             let failure = Envelope.Failure(type: "EnvelopeError", message: error.reason, at: now)
-            return bury(record, nil, runtime, .undecodable, failure)
+            return bury(record, bytes, nil, runtime, .undecodable, failure)
         }
         let handler: any JobHandler
         switch runtime.jobs.resolve(type: job.envelope.type, version: job.envelope.version) {
         case .handler(let found): handler = found
         case .unknownType(let known):
             let message = "this worker has no handler for type \(job.envelope.type); it knows \(list(known))"
-            return bury(record, job, runtime, .unknownType, .init(type: "UnknownType", message: message, at: now))
+            let failure = Envelope.Failure(type: "UnknownType", message: message, at: now)
+            return bury(record, bytes, job, runtime, .unknownType, failure)
         case .versionTooNew(let known):
             let message =
                 "version \(job.envelope.version) of \(job.envelope.type) is too new for this worker, which knows \(known)"
-            return bury(record, job, runtime, .versionTooNew, .init(type: "VersionTooNew", message: message, at: now))
+            let failure = Envelope.Failure(type: "VersionTooNew", message: message, at: now)
+            return bury(record, bytes, job, runtime, .versionTooNew, failure)
         }
         let content = JobContent(runtime: runtime, record: record, job: job, handler: handler)
-        let facts = Scheduler<JobContent>.Facts(bytes: record.size, key: laneKey(record, runtime.order), start: .now)
+        let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: laneKey(record, runtime.order), start: .now)
         guard let dueAt = job.envelope.dueAt, dueAt > now else {
             return Decision(facts: facts, content: content, move: nil)
         }
@@ -55,7 +59,7 @@ enum Intake {
         guard dueAt - now <= furthestDue else {
             let message = "kokanee-due-at \(dueAt) is more than 366 days ahead"
             let failure = Envelope.Failure(type: "EnvelopeError", message: message, at: now)
-            return bury(content.record, content.job, content.runtime, .undecodable, failure)
+            return bury(content.record, facts.bytes, content.job, content.runtime, .undecodable, failure)
         }
         guard case .hold = content.runtime.queue.ladder.step(remaining: dueAt - now) else {
             facts.start = .hop
@@ -67,13 +71,14 @@ enum Intake {
 
     private static func bury(
         _ record: Record,
+        _ bytes: Int,
         _ job: DecodedJob?,
         _ runtime: QueueRuntime,
         _ reason: DeadReason,
         _ failure: Envelope.Failure
     ) -> Decision {
         Decision(
-            facts: .init(bytes: record.size, key: nil, start: .hop),
+            facts: .init(bytes: bytes, key: nil, start: .hop),
             content: JobContent(runtime: runtime, record: record, job: job, handler: nil),
             move: .bury(reason, failure)
         )

@@ -42,6 +42,21 @@ struct IntakeTests {
         return try await fixture.records(of: "q").map { Intake.decide($0, runtime, now: Self.now) }
     }
 
+    @Test("headers count against what may be in flight, also of what can't be read")
+    func headerBytes() async throws {
+        let large = (0..<100).map { Header("x\($0)", Bytes([UInt8](repeating: 0x78, count: 1000))) }
+        let small = [Header](repeating: Header("", nil), count: 20_000)
+        let decisions = try await decisions([
+            (nil, Self.event("known", version: 1, large)), (nil, Self.event("unknown", version: 1, large)), (nil, large + [Header("ce_id", nil)]),
+            (nil, small), (nil, [Header](repeating: Header("", nil), count: 100_001)),
+        ])
+        #expect(decisions[..<3].allSatisfy { (100_000...110_000).contains($0.facts.bytes) })
+        // librdkafka keeps more of an empty header than its sender pays for.
+        #expect(decisions[3].facts.bytes > 1_000_000)
+        guard case .bury(.undecodable, let failure) = decisions[4].move else { return #expect(Bool(false)) }
+        #expect(failure.text.contains("the headers can't be read"))
+    }
+
     private func due(in wait: Int64) -> [Header] {
         Self.event("known", version: 1, [Header("kokanee-due-at", Bytes("\(Self.now + wait)"))])
     }
