@@ -73,7 +73,7 @@ extension Envelope {
         decodeDeadLetter(HeaderScan(headers), at: place, value: value, defaultType: defaultType)
     }
 
-    private static func decode(
+    static func decode(
         _ scan: HeaderScan,
         at place: Origin,
         value: Bytes?,

@@ -50,11 +50,16 @@ struct HeaderScan {
     private static let overhead = 64
 
     init(_ record: Record) {
-        record.forEachHeader { name, value in
+        self.init(record.forEachHeader)
+        isReadable = record.hasReadableHeaders
+    }
+
+    /// - Parameter forEachHeader: as ``RdKafka/Record/forEachHeader(_:)``.
+    init(_ forEachHeader: ((_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) -> Void) {
+        forEachHeader { name, value in
             size += name.count + (value?.count ?? 0) + Self.overhead
             take(name, value)
         }
-        isReadable = record.hasReadableHeaders
     }
 
     init(_ headers: [Header]) {
