@@ -165,7 +165,7 @@ final class Dispatcher {
     }
 
     private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
-        let decisions = records.map { Intake.decide($0, runtime, now: now) }
+        let decisions = records.map { Intake.decide($0, runtime, rungDelay: intake.delay, now: now) }
         guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
         let record = records[regression]
         logger.log(

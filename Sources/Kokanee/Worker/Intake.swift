@@ -17,8 +17,10 @@ enum Intake {
         case bury(DeadReason, Envelope.Failure)
     }
 
-    /// - Parameter now: milliseconds since the epoch.
-    static func decide(_ record: Record, _ runtime: QueueRuntime, now: Int64) -> Decision {
+    /// - Parameters:
+    ///   - rungDelay: in milliseconds, of the rung that the record is from; nil for the main topic.
+    ///   - now: milliseconds since the epoch.
+    static func decide(_ record: Record, _ runtime: QueueRuntime, rungDelay: Int64? = nil, now: Int64) -> Decision {
         let job: DecodedJob
         let scan = HeaderScan(record)
         let bytes = record.size + scan.size
@@ -43,10 +45,12 @@ enum Intake {
         }
         let content = JobContent(runtime: runtime, record: record, job: job, handler: handler)
         let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: laneKey(record, runtime.order), start: .now)
-        guard let dueAt = job.envelope.dueAt, dueAt > now else {
-            return Decision(facts: facts, content: content, move: nil)
+        if let dueAt = job.envelope.dueAt, dueAt > now { return delayed(content, facts, dueAt: dueAt, now: now) }
+        if let rungDelay, PartitionIntake.hasForgedTime(record, now: now) {
+            let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: nil, start: .hop)
+            return Decision(facts: facts, content: content, move: .wait(until: now + rungDelay))
         }
-        return delayed(content, facts, dueAt: dueAt, now: now)
+        return Decision(facts: facts, content: content, move: nil)
     }
 
     private static func delayed(
