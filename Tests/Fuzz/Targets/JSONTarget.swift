@@ -19,7 +19,9 @@ extension FuzzTarget {
             var escaped: [UInt8] = []
             JSONText.appendEscaped(string, to: &escaped)
             try requireEqual(JSONText.string(escaped[...]), string, "a string is read back")
-            if let oracle = oracleJSON(input) as? String { try requireEqual(string, oracle, "a string is the oracle's") }
+            if let oracle = oracleJSON(input) as? String {
+                try requireEqual(string, oracle, "a string is the oracle's")
+            }
         }
         guard let members = try? JSONText.members(of: input) else { return }
         var writer = JSONObjectWriter()
@@ -47,6 +49,8 @@ extension FuzzTarget {
         let hasTrailingComma = text.contains(/,[ \t\r\n]*[\]}]/)
         let isOracleValid = oracleJSON(input) != nil && !hasTrailingComma
         if isOracleValid, !isValid { throw Violation("Foundation takes what is refused here") }
-        if isValid, !isOracleValid, !isLongNumber, !hasTrailingComma { throw Violation("Foundation refuses what is taken here") }
+        if isValid, !isOracleValid, !isLongNumber, !hasTrailingComma {
+            throw Violation("Foundation refuses what is taken here")
+        }
     }
 }

@@ -37,7 +37,7 @@ extension FuzzTarget {
             }
             try require(JSONText.isValid(job.data), "data is JSON")
             try require(!job.type.isEmpty && job.id != "", "names are not empty")
-            try require(job.delay.map { .zero ... Duration.longestText ~= $0 } ?? true, "a delay is in its bounds")
+            try require(job.delay.map { .zero...Duration.longestText ~= $0 } ?? true, "a delay is in its bounds")
             try require(job.at.map { 0...Timestamp.latest ~= $0 } ?? true, "a time is in its bounds")
         }
     }
@@ -71,7 +71,7 @@ extension FuzzTarget {
             return try require(size < 4096, "a failure is a few words, not \(size) bytes")
         }
         switch message {
-        case .retry(let after?, _): try require(.zero ... Duration.longestText ~= after, "a delay of \(after)")
+        case .retry(let after?, _): try require(.zero...Duration.longestText ~= after, "a delay of \(after)")
         case .progress(let share): try require(0...1 ~= share, "a progress of \(share)")
         case .completed, .retry, .deadLetter, .checkpoint: break
         }

@@ -3,7 +3,7 @@
 extension FuzzTarget {
     static let duration = FuzzTarget(name: "duration") { input in
         guard let duration = try parsed(input, { try Duration(text: $0) }) else { return }
-        try require(.zero ... Duration.longestText ~= duration, "a duration of \(duration)")
+        try require(.zero...Duration.longestText ~= duration, "a duration of \(duration)")
         try requireEqual(try Duration(text: duration.text), duration, "a duration is read back")
         let milliseconds = duration.milliseconds
         try require(.milliseconds(milliseconds) <= duration, "milliseconds are rounded down")
