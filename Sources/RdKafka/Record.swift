@@ -79,6 +79,9 @@ public struct Record: Sendable {
         }
     }
 
+    /// Whether librdkafka could read the headers, if there are any: it takes 100,000 at most, well formed.
+    public var hasReadableHeaders: Bool { storage.hasReadableHeaders }
+
     /// All headers, copied.
     public var headers: [Header] {
         var result: [Header] = []
@@ -106,6 +109,7 @@ public struct Record: Sendable {
 /// asking, is done in `init`, before the object can be shared.
 final class RecordStorage: @unchecked Sendable {
     let message: UnsafePointer<rd_kafka_message_t>
+    let hasReadableHeaders: Bool
     /// The event that the message lives in, where it came by one; else the message is destroyed by itself.
     private let event: OpaquePointer?
     /// The message points into its client's structures: the client ends after its last record.
@@ -116,7 +120,8 @@ final class RecordStorage: @unchecked Sendable {
         self.event = event
         self.owner = owner
         var headers: OpaquePointer?
-        _ = rd_kafka_message_headers(message, &headers)
+        let code = rd_kafka_message_headers(message, &headers)
+        hasReadableHeaders = code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NOENT
     }
 
     deinit {

@@ -179,7 +179,7 @@ final class Dispatcher {
     private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
         let decisions = records.map { record in
             defer { FailPoint.recordDecoded.pass() }
-            return Intake.decide(record, runtime, now: now)
+            return Intake.decide(record, runtime, rungDelay: intake.delay, now: now)
         }
         guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
         let record = records[regression]

@@ -348,7 +348,7 @@ final class Engine: Sendable {
                 tries: hop.tries,
                 error: error
             )
-            state.hopsToRetry.insert(hop.next(after: error, now: now))
+            state.hopsToRetry.insert(hop.next(after: error, now: now, wall: clock.wall()))
             return true
         }
         logger.log(
