@@ -32,7 +32,7 @@ extension Simulation {
             if worker.scheduler.partitions.values.contains(where: \.isDirty) { return 200 }
             if worker.gate.lease.hasLapsed { return 100 }
             if case .open(let until)? = worker.gate.circuit?.phase {
-                next = min(next, now + max(200, (until - instant).milliseconds))
+                next = min(next, now + max(1000, (until - instant).milliseconds))
                 continue
             }
             let lag = now - (worker.clusterTime ?? now)

@@ -64,13 +64,13 @@ struct Profile {
         concurrency = dice.number(in: 2...6)
         limits.gap = Int64(dice.number(in: 6...24))
         limits.jobs = dice.number(in: 6...24)
-        limits.bytes = dice.number(in: 300...3000)
+        limits.bytes = dice.chance(40) ? dice.number(in: 100...400) : 3000
         commitInterval = Int64(dice.number(in: 100...2000))
         revocationLimit = Int64(dice.number(in: 50...2000))
         gaps = dice.chance(50) ? 15 : 0
         // Half of the histories have all clocks right: what is early there is nobody's clock.
         skew = dice.chance(50) ? 300_000 : 0
-        set(kind)
+        set(kind, dice)
         guard kind == .everything || kind == .ladder || dice.chance(20) else { return }
         var policy = CircuitPolicy()
         (policy.minimumJobs, policy.probes) = (dice.number(in: 3...8), dice.number(in: 1...3))
@@ -83,14 +83,14 @@ struct Profile {
         (refusedHops, doubledHops, refusedCommits, lostAnswers, unansweredOffsets, stuck) = (0, 0, 0, 0, 0, 0)
     }
 
-    private mutating func set(_ kind: Kind) {
+    private mutating func set(_ kind: Kind, _ dice: Dice) {
         switch kind {
         case .everything:
             (crash, stop, start, freeze, cut) = (8, 6, 40, 8, 4)
             (stuck, unansweredOffsets) = (2, 3)
         case .calm:
             (steps, jobs, workers, concurrency) = (500, 110, 1, 6)
-            limits = (40, 20_000, 40)
+            limits = (40, dice.chance(50) ? 500 : 20_000, 40)
             (refusedCommits, lostAnswers, refusedHops, doubledHops, slow) = (0, 0, 2, 0, 10)
         case .rebalances:
             (stop, start, workers, slow) = (15, 60, 3, 30)
