@@ -4,6 +4,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache,/var/tmp))/kokanee
 VENV := $(CACHE)/venv
 DIR ?= /usr/include
 JOBS ?= 1000000
+MINUTES ?= 10
 
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
@@ -13,7 +14,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration lint format docs bench bench-memory clean setup-build setup-test
+.PHONY: help demo test test-integration chaos lint format docs bench bench-memory clean setup-build setup-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +31,11 @@ test: setup-test lint ## builds without warnings, and runs all tests
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
+
+chaos: setup-test ## workers are killed, frozen and deployed, brokers fail: MINUTES=10, SEED=… for the same again; KOKANEE_TEST_BOOTSTRAP
+	$(BUILD) --build-tests
+	KOKANEE_CHAOS_MINUTES=$(MINUTES) $(if $(SEED),KOKANEE_CHAOS_SEED=$(SEED)) KOKANEE_CHAOS_KEEP="$(abspath .build)" \
+		swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.ChaosTests/long'
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -79,7 +79,8 @@ extension ChaosCheck {
             // A record whose acknowledgement was lost is produced again, and only Kafka knows it by its number.
             if allowed > 0, !history.profile.deduplicatesProduces, !history.brokerFaults.isEmpty { return nil }
             guard count > allowed else { return nil }
-            return "job \(attempt.id) hopped \(count) times after attempt \(attempt.number), which failed \(allowed) times"
+            return "job \(attempt.id) hopped \(count) times after attempt \(attempt.number), "
+                + "which failed \(allowed) times"
         }
     }
 
@@ -122,8 +123,8 @@ struct ChaosFigures: Sendable {
     var jobs = 0
     var executions = 0
     var events: [ChaosPlan.Kind: Int] = [:]
-    /// Further executions of one record.
-    var repetitions: [ChaosCheck.Cause: Int] = [:]
+    /// Further executions of one record, by their cause.
+    var repetitions: [String: Int] = [:]
     /// Records of a rung, or dead letters, beyond the first of a job and attempt.
     var repeatedHops = 0
     /// Executions that a thawed worker started before it knew that it had lost.
@@ -138,8 +139,14 @@ struct ChaosFigures: Sendable {
     init(_ history: ChaosHistory, violations: Int) {
         jobs = history.enqueued.count
         executions = history.executions.count
-        for fault in history.faults { events[fault.kind, default: 0] += 1 }
-        for (_, cause) in ChaosCheck.causes(history) { repetitions[cause, default: 0] += 1 }
+        for fault in history.faults where fault.isPlanned { events[fault.kind, default: 0] += 1 }
+        for (_, cause) in ChaosCheck.causes(history) {
+            switch cause {
+            case .fault(let kind): repetitions[kind.rawValue, default: 0] += 1
+            case .zombie: repetitions["zombie", default: 0] += 1
+            case .none: repetitions["no cause", default: 0] += 1
+            }
+        }
         let copies = (history.rungs + history.letters).map { "\($0.place.topic) \($0.attempt) \($0.id)" }
         repeatedHops = copies.count - Set(copies).count
         zombieStarts = history.executions.count { execution in
@@ -168,13 +175,7 @@ struct ChaosFigures: Sendable {
 extension ChaosFigures: CustomStringConvertible {
     var description: String {
         let events = events.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.key) \($0.value)" }
-        let causes = repetitions.map { cause, count in
-            switch cause {
-            case .fault(let kind): "\(kind) \(count)"
-            case .zombie: "zombie \(count)"
-            case .none: "NO CAUSE \(count)"
-            }
-        }.sorted()
+        let causes = repetitions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         return """
             jobs \(jobs), executions \(executions)
             events: \(events.joined(separator: ", "))

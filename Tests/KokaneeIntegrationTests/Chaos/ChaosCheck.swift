@@ -96,11 +96,11 @@ enum ChaosCheck {
             let topic: String
             let partition: Int32
         }
-        let topics = Set(history.enqueued.map(\.place.topic))
+        let ordered = Set(history.enqueued.filter(\.isOrdered).map(\.place))
         var highest: [Lane: ChaosExecution] = [:]
         var seen: Set<History.Place> = []
         var violations: [String] = []
-        for execution in history.executions where topics.contains(execution.place.topic) {
+        for execution in history.executions where ordered.contains(execution.place) {
             guard seen.insert(execution.place).inserted else { continue }
             let lane = Lane(
                 key: execution.key,
@@ -121,7 +121,7 @@ enum ChaosCheck {
             .mapValues { $0.sorted { $0.seenAt < $1.seenAt } }
         return history.executions.compactMap { execution in
             guard !history.isIgnorant(execution.worker, at: execution.start),
-                let commits = byPartition[TopicPartition(topic: execution.place.topic, partition: execution.place.partition)]
+                let commits = byPartition[execution.place.topicPartition]
             else { return nil }
             let earlier = commits.prefix { $0.seenAt < execution.start }
             guard let commit = earlier.last, commit.finished(execution.place.offset) else { return nil }
@@ -156,5 +156,10 @@ enum ChaosCheck {
 }
 
 extension ChaosExecution {
+    /// For people.
     var name: String { "job \(id) of \(key), attempt \(attempt) on \(worker) from \(place)" }
+}
+
+extension Envelope.Origin {
+    var topicPartition: TopicPartition { TopicPartition(topic: topic, partition: partition) }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Kokanee
 import RdKafka
 import TestSupport
 
@@ -22,7 +23,7 @@ final class ChaosCluster: Sendable {
         guard let embedded else {
             return try await stand.createTopics(partitions: profile.partitions, ladder: ChaosJobs.ladder)
         }
-        for topic in stand.topics(ladder: ChaosJobs.ladder) {
+        for topic in stand.topics(ladder: ChaosJobs.ladder) + [Queue.controlTopic] {
             try embedded.createTopic(
                 topic,
                 partitions: profile.partitions,

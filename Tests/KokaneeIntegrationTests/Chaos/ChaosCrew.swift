@@ -84,9 +84,10 @@ final class ChaosCrew: Sendable {
 
     /// Ends all that there are, at once.
     func endAll() async throws {
-        let present = present
-        for index in present { process(index).signal(SIGTERM) }
-        for index in present { try await end(index) }
+        try await withThrowingTaskGroup { group in
+            for index in present { group.addTask { try await self.end(index) } }
+            try await group.waitForAll()
+        }
     }
 
     private func end(_ index: Int) async throws {

@@ -15,6 +15,8 @@ struct ChaosHistory: Sendable {
         var key: String
         var place: Place
         var end: ChaosJobs.End
+        /// It has a place in its key's order. A job with a delay has none.
+        var isOrdered = true
     }
 
     /// A record of a rung or of the dead letters, as another client reads it.
@@ -36,11 +38,12 @@ struct ChaosHistory: Sendable {
         func finished(_ offset: Int64) -> Bool { offset < self.offset || finishedBeyond.contains(offset) }
     }
 
-    /// One event of the plan.
+    /// One event of the plan; or that the first workers joined.
     struct Fault: Sendable {
         var kind: ChaosPlan.Kind
         var from: Int64
         var until: Int64
+        var isPlanned = true
     }
 
     /// One worker process.

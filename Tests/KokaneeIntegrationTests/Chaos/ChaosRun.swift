@@ -63,7 +63,10 @@ final class ChaosRun: Sendable {
 
     private func run() async throws -> (ChaosFigures, [String]) {
         try await cluster.createTopics(of: stand)
+        let from = Ledger.monotonicNow
         for _ in 0..<ChaosPlan.workersAtFirst { try crew.start() }
+        let joining = ChaosHistory.Fault(kind: .join, from: from, until: Ledger.monotonicNow, isPlanned: false)
+        state.withLock { $0.faults.append(joining) }
         var violations: [String] = []
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -215,7 +218,9 @@ final class ChaosRun: Sendable {
         for (place, record) in try await records(of: stand.queue) {
             let id = record.header("ce_id") ?? ""
             guard let job = state.jobs[id] else { continue }
-            history.enqueued.append(.init(id: id, key: job.key, place: place, end: job.kind.end))
+            history.enqueued.append(
+                .init(id: id, key: job.key, place: place, end: job.kind.end, isOrdered: job.kind != .delayed)
+            )
         }
         let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
         for topic in stand.rungTopics(ChaosJobs.ladder) {
