@@ -41,13 +41,13 @@ extension ChaosCheck {
             if history.isIgnorant(before.worker, at: before.start) { return .zombie }
             return .none("both ran in assignments that hold at the same time")
         }
-        // What ended long enough before the fault was committed; and a fault explains no assignment long after it.
-        let fault = history.faults.last { fault in
-            fault.from <= assigned && assigned - fault.until <= settling
-                && (before.end ?? .max) >= fault.from - commitLag
-        }
-        guard let fault else {
-            return .none("it had ended \((assigned - (before.end ?? 0)) / 1_000_000) ms before the partitions moved")
+        // What ended long enough before the fault was committed; and a fault explains no assignment long after it,
+        // unless there was no calm between.
+        let end = before.end ?? assigned
+        let trouble = history.troubles.last { $0.from <= end }
+        let fault = history.faults.last { $0.from <= assigned && end >= $0.from - commitLag }
+        guard let fault, let trouble, assigned <= trouble.until else {
+            return .none("it had ended \((assigned - end) / 1_000_000) ms before the partitions moved")
         }
         return .fault(fault.kind)
     }
@@ -112,6 +112,19 @@ extension ChaosCheck {
 }
 
 extension ChaosHistory {
+    /// The times in which commits may be missing, or groups unsettled, one after another: without calm between faults
+    /// there is one for all of them.
+    var troubles: [(from: Int64, until: Int64)] {
+        faults.sorted { $0.from < $1.from }.reduce(into: []) { troubles, fault in
+            let (from, until) = (fault.from - ChaosCheck.commitLag, fault.until + ChaosCheck.settling)
+            if let last = troubles.last, from <= last.until {
+                troubles[troubles.count - 1].until = max(last.until, until)
+            } else {
+                troubles.append((from, until))
+            }
+        }
+    }
+
     var brokerFaults: [Fault] {
         let kinds: Set<ChaosPlan.Kind> = [.brokerDown, .slowBrokers, .refuseProduces, .moveLeaders, .restartBroker]
         return faults.filter { kinds.contains($0.kind) }

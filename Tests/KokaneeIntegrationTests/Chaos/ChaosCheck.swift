@@ -12,7 +12,7 @@ enum ChaosCheck {
     static let commitLag = 1 * History.second + 1_500_000_000
     /// Within this the group is calm again after a fault: the session timeout, a rebalance of as much, and once more
     /// where a member comes too late for it.
-    static let settling = 40 * History.second
+    static let settling = 25 * History.second
     /// Within this jobs end again after the last fault.
     static let progressLimit = 30 * History.second
     /// A worker's log is written in whole milliseconds.

@@ -14,12 +14,14 @@ final class ChaosCrew: Sendable {
     }
 
     private let stand: Stand
+    private let profile: ChaosProfile
     private let handler: URL
     let ledger: ChaosLedger
     private let members = Mutex<[Member]>([])
 
-    init(_ stand: Stand) throws {
+    init(_ stand: Stand, _ profile: ChaosProfile) throws {
         self.stand = stand
+        self.profile = profile
         handler = stand.scratch.file("chaos-handler.py")
         ledger = ChaosLedger(file: stand.scratch.file("chaos-ledger"))
         try Data(ChaosHandler.program.utf8).write(to: handler)
@@ -30,11 +32,13 @@ final class ChaosCrew: Sendable {
         try members.withLock { members in
             let name = "w\(members.count + 1)"
             let startedAt = Ledger.monotonicNow
-            let process = try stand.start([
-                "work", stand.queue, "--handler", "exec python3 '\(handler.path)' '\(ledger.file.path)' \(name)",
-                "--concurrency", "3", "--ladder", ChaosJobs.ladder, "-X",
-                "session.timeout.ms=\(ChaosPlan.sessionTimeout.components.seconds * 1000)",
-            ])
+            let process = try stand.start(
+                [
+                    "work", stand.queue, "--handler", "exec python3 '\(handler.path)' '\(ledger.file.path)' \(name)",
+                    "--concurrency", "3", "--ladder", ChaosJobs.ladder, "-X",
+                    "session.timeout.ms=\(ChaosPlan.sessionTimeout.components.seconds * 1000)",
+                ] + profile.properties.flatMap { ["-X", "\($0.key)=\($0.value)"] }
+            )
             members.append(Member(name: name, process: process, history: .init(startedAt: startedAt)))
         }
     }

@@ -48,7 +48,10 @@ struct ChaosPlan: Equatable, Sendable, CustomStringConvertible {
     let steps: [Step]
 
     /// Deals events from a deck that has each kind of the profile once, and shuffles it anew when it is through.
-    init(seed: UInt64, profile: ChaosProfile, events: Int) {
+    ///
+    /// - Parameter pauses: the calm before each event, in milliseconds. The embedded cluster takes about as long as the
+    ///   session timeout for a rebalance, and twice as long where a member has died.
+    init(seed: UInt64, profile: ChaosProfile, events: Int, pauses: ClosedRange<Int> = 500...4000) {
         self.seed = seed
         self.profile = profile
         var random = ChaosRandom(seed: seed)
@@ -60,7 +63,7 @@ struct ChaosPlan: Equatable, Sendable, CustomStringConvertible {
             let kind = deck.removeLast()
             if kind == .join, workers == Self.workers.upperBound { continue }
             if kind == .leave, workers == Self.workers.lowerBound { continue }
-            let pause = Duration.milliseconds(Int.random(in: 500...4000, using: &random))
+            let pause = Duration.milliseconds(Int.random(in: pauses, using: &random))
             steps.append(Step(pause: pause, event: Self.event(kind, workers: workers, profile, &random)))
             workers += kind == .join ? 1 : kind == .leave ? -1 : 0
         }
@@ -145,6 +148,15 @@ enum ChaosProfile: String, Sendable, CustomStringConvertible {
         case .process: [.deploy, .join, .leave, .restartBroker]
         case .external: [.kill, .freeze, .deploy, .join, .leave]
         }
+    }
+
+    /// Properties of all clients.
+    ///
+    /// The embedded cluster does not check the numbers of an idempotent producer's batches. With several on their way
+    /// it takes the second one though it refused the first; from that librdkafka concludes, rightly on a Kafka, that
+    /// the first is in the log, and acknowledges records that are nowhere.
+    var properties: [String: String] {
+        self == .embedded ? ["max.in.flight.requests.per.connection": "1"] : [:]
     }
 
     /// Whether a member has given its partitions away before another one gets them.

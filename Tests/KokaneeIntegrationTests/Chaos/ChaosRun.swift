@@ -36,7 +36,7 @@ final class ChaosRun: Sendable {
         self.burst = burst
         self.cluster = cluster
         self.stand = stand
-        crew = try ChaosCrew(stand)
+        crew = try ChaosCrew(stand, plan.profile)
         queue = try Queue(stand.queue, ladder: Ladder(text: ChaosJobs.ladder))
         admin = try AdminClient(ClientConfiguration(bootstrapServers: cluster.bootstrapServers))
         worked = ([stand.queue] + stand.rungTopics(ChaosJobs.ladder)).flatMap { topic in
@@ -127,7 +127,9 @@ final class ChaosRun: Sendable {
     }
 
     private func enqueue() async throws {
-        let client = try JobClient(ClientConfiguration(bootstrapServers: cluster.bootstrapServers))
+        let client = try JobClient(
+            ClientConfiguration(bootstrapServers: cluster.bootstrapServers, properties: plan.profile.properties)
+        )
         var source = ChaosJobs(seed: plan.seed)
         while !isOver {
             let jobs = (0..<burst).map { _ in source.next() }
@@ -265,6 +267,8 @@ final class ChaosRun: Sendable {
         try write("\(plan)\n\n\(faults)\n", "plan")
         try write("\(figures)\n\n\(violations.joined(separator: "\n"))\n", "verdict")
         for (name, text) in crew.logs { try write(text, "\(name).log") }
+        let copies = (history.rungs + history.letters).map { "\($0.place) job \($0.id) attempt \($0.attempt)\n" }
+        try write(copies.joined(), "copies")
         try? FileManager.default.copyItem(at: crew.ledger.file, to: directory.appending(path: "ledger"))
         return directory
     }

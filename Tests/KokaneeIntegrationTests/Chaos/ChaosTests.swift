@@ -41,7 +41,7 @@ struct ChaosTests {
         while ContinuousClock.now < end {
             let profile = profiles[Int(rounds) % profiles.count]
             let events = profile == .process ? 6 : 15
-            let plan = ChaosPlan(seed: first + rounds, profile: profile, events: events)
+            let plan = ChaosPlan(seed: first + rounds, profile: profile, events: events, pauses: 1000...12_000)
             total.add(try await Self.round(plan, burst: 15))
             rounds += 1
         }
