@@ -81,6 +81,7 @@ final class ChaosCrew: Sendable {
 
     func deploy() async throws {
         for index in present {
+            try await settle()
             try await end(index)
             try start()
         }
@@ -102,11 +103,27 @@ final class ChaosCrew: Sendable {
         guard outcome.code == 0 else { throw StandError("a worker that was told to end: \(outcome)") }
     }
 
+    /// Waits, on brokers that want it, until every worker has partitions, and has had time to hear that it should not.
+    ///
+    /// Who leaves while it joins has no name yet under which to leave. A Kafka forgets it after the session timeout.
+    func settle() async throws {
+        guard !profile.forgetsTheDead else { return }
+        let heartbeat = 4 * ChaosHistory.second
+        try await eventually("every worker has partitions", within: .seconds(60)) {
+            let members = self.members.withLock { members in Self.present(members).map { members[$0] } }
+            return members.allSatisfy { member in
+                let log = ChaosLog(member.process.error)
+                guard let last = log.changes.last, last == log.assignments.last else { return false }
+                return Ledger.monotonicNow - last > heartbeat
+            }
+        }
+    }
+
     /// Names of workers that ended, though nobody told them to.
     var desertions: [String] {
         members.withLock { members in
             members.filter { !$0.isLeaving && !$0.process.isRunning }.map {
-                "\($0.name) ended by itself: \($0.process.error.suffix(1000))"
+                "\($0.name) ended by itself; it said last: \($0.process.error.suffix(1000))"
             }
         }
     }

@@ -150,6 +150,9 @@ enum ChaosProfile: String, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether groups forget members that died.
+    var forgetsTheDead: Bool { self != .process }
+
     /// Properties of all clients.
     ///
     /// The embedded cluster does not check the numbers of an idempotent producer's batches. With several on their way

@@ -100,6 +100,7 @@ final class ChaosRun: Sendable {
     private func makeChaos() async throws {
         try await eventually("the first job ends", within: .seconds(60)) { self.crew.ledger.count >= 2 }
         for step in plan.steps {
+            try await crew.settle()
             try await Task.sleep(for: step.pause)
             let from = Ledger.monotonicNow
             // From its beginning: what happens meanwhile is its doing.

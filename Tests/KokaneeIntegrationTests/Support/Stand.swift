@@ -81,6 +81,11 @@ final class Stand: Sendable {
     /// Whether each test gets an embedded cluster of 3 brokers, in a process of its own.
     static var isEmbedded: Bool { ProcessInfo.processInfo.environment["KOKANEE_TEST_BROKER"] == "embedded" }
 
+    /// Whether the brokers tell who is in a group. The embedded ones don't: `status` then counts by who committed lately.
+    static var describesGroups: Bool { !isEmbedded }
+    /// Whether a reader can keep to committed transactions. On the embedded brokers it can't.
+    static var isolatesTransactions: Bool { !isEmbedded }
+
     private func run(_ body: (Stand) async throws -> Void) async throws {
         defer { scratch.remove() }
         do {
