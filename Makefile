@@ -4,6 +4,9 @@ CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache,/var/tmp))/kokanee
 VENV := $(CACHE)/venv
 DIR ?= /usr/include
 JOBS ?= 1000000
+HISTORIES ?= 100000
+SEED ?= 1
+
 SECONDS ?= 60
 
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
@@ -14,7 +17,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration lint format docs fuzz bench bench-memory bench-hostile clean setup-build setup-test
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +34,18 @@ test: setup-test lint ## builds without warnings, and runs all tests
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
+
+test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\.'
+	Tests/Sanitizers/run.sh thread $(if $(FILTER),--filter '$(FILTER)')
+
+test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^KokaneeTests\.'
+	Tests/Sanitizers/run.sh address $(if $(FILTER),--filter '$(FILTER)')
+
+simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
+	Tests/simulate.sh $(SEED) $(HISTORIES)
+
+mutants: setup-build ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
+	Tests/mutants.sh $(MUTANTS)
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

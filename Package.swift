@@ -6,6 +6,8 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
+    // Places where tests kill the process or fail a step: Sources/Kokanee/FailPoints.
+    .define("KOKANEE_FAIL_POINTS", .when(configuration: .debug)),
 ]
 
 // `make fuzz` builds the fuzz targets into a program of libFuzzer's, which has a main of its own: the tool is a
@@ -83,6 +85,11 @@ let package = Package(
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "KokaneeTests",
+            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "KokaneeSimulationTests",
             dependencies: ["Kokanee", "RdKafka", "TestSupport"],
             swiftSettings: swiftSettings
         ),

@@ -4,7 +4,7 @@ internal import Kokanee
 /// One run of the tool: words in, exit code out.
 struct Program: Sendable {
     static let name = "kokanee"
-    static let version = "0.1.0"
+    static let version = Worker.version
 
     let environment: [String: String]
     let output: TextSink

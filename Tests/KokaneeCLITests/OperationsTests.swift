@@ -48,7 +48,8 @@ struct OperationsTests {
                 "oldestWaitingSeconds":\(age),"workers":0,"stalledPartitions":[],"circuit":"closed","partitions":[\
                 {"partition":0,"committed":null,"end":5,"owner":null},\
                 {"partition":1,"committed":4,"end":5,"owner":null},\
-                {"partition":2,"committed":null,"end":5,"owner":null}]}\n
+                {"partition":2,"committed":null,"end":5,"owner":null}],\
+                "health":null,"metrics":{},"workerReports":[]}\n
                 """
         )
         let all = await ProgramTests.run(["status", "--json"], servers: cluster.bootstrapServers)

@@ -1,4 +1,5 @@
 import Kokanee
+import TestSupport
 import Testing
 
 @Suite struct DurationTextTests {

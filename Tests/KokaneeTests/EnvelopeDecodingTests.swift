@@ -1,5 +1,6 @@
 import Kokanee
 import RdKafka
+import TestSupport
 import Testing
 
 private let place = Envelope.Origin(topic: "orders", partition: 3, offset: 42)

@@ -1,6 +1,7 @@
 import Kokanee
 import RdKafka
 import Synchronization
+import TestSupport
 import Testing
 
 private struct Invoice: Codable, Sendable, Equatable {

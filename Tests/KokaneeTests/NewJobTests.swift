@@ -1,5 +1,6 @@
 import Kokanee
 import RdKafka
+import TestSupport
 import Testing
 
 private struct Greet: Job {

@@ -1,5 +1,6 @@
 import Foundation
 import Kokanee
+import TestSupport
 import Testing
 
 @Suite struct TimestampTests {

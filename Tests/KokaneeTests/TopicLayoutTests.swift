@@ -44,6 +44,22 @@ import Testing
         #expect(layout.compare(with: observed).allSatisfy { $0.finding == .fits })
     }
 
+    @Test("the control topic is stamped by the broker and cleaned soon; one that only is compacted fits, too")
+    func control() throws {
+        let layout = try Self.layout()
+        let control = try #require(layout.topics.last)
+        #expect(control.settings["message.timestamp.type"] == "LogAppendTime")
+        #expect(control.settings["segment.ms"] == "600000")
+        var observed = Self.observed(layout)
+        let earlier = ["cleanup.policy": "compact", "message.timestamp.type": "CreateTime", "segment.ms": "604800000"]
+        observed[control.name] = .init(partitions: 1, settings: earlier)
+        #expect(layout.compare(with: observed).last?.finding == .fits)
+        observed[control.name] = .init(partitions: 1, settings: ["cleanup.policy": "delete"])
+        #expect(
+            layout.compare(with: observed).last?.finding == .differs(["cleanup.policy is delete, should be compact"])
+        )
+    }
+
     @Test("rungs and dead letters take records larger by a hop's headers than the main topic's largest")
     func messageLimits() throws {
         let queue = try Queue("orders", ladder: Ladder(text: "1s"))

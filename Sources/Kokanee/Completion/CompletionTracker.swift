@@ -85,6 +85,9 @@ struct CompletionTracker {
         }
     }
 
+    /// How many offsets of a range the map named that this assignment began with.
+    func finishedBefore(in range: Range<Int64>) -> Int64 { restored.count(in: range) }
+
     /// What is finished above the watermark. What the log skips between two finished records counts with them.
     var completionMap: CompletionMap {
         var map = CompletionMap()

@@ -43,6 +43,9 @@ struct QueueSnapshot {
     var dead: Int64 = 0
     /// The oldest unfinished job of each main partition that has one.
     var oldest: [TopicPartition: QueueStatus.Job] = [:]
+    /// What the workers say of themselves.
+    var reports: [ReportedWorker] = []
+    var reportFailure: String?
 
     /// - Parameter limit: for how many milliseconds a watermark may stand still.
     func status(stalledAfter limit: Int64) -> QueueStatus {
@@ -73,7 +76,9 @@ struct QueueSnapshot {
             workers: workers(freshFor: limit),
             membersAreKnown: membership != .unknown,
             stalls: mainLogs.compactMap { stall(of: $0, $1, owner: owners[$0], after: limit) },
-            circuit: .closed
+            circuit: .worst(of: reports.filter { !$0.isSilent }.map(\.report.circuit)),
+            reports: reports,
+            reportFailure: reportFailure
         )
     }
 

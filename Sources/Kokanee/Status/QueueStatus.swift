@@ -73,16 +73,38 @@ public struct QueueStatus: Sendable, Hashable {
         }
     }
 
-    /// Whether the queue's workers take in work. Only `closed` for now.
+    /// Whether the queue's workers take in work.
     public struct Circuit: Sendable, Hashable, CustomStringConvertible {
-        enum State: String {
+        enum State: String, CaseIterable {
+            // From good to bad.
             case closed
+            case probing
+            case open
         }
 
         let state: State
 
         /// Jobs run.
         public static let closed = Circuit(state: .closed)
+        /// A few jobs run, to see whether they succeed.
+        public static let probing = Circuit(state: .probing)
+        /// No jobs are taken in: too many became dead letters.
+        public static let open = Circuit(state: .open)
+
+        init(state: State) {
+            self.state = state
+        }
+
+        init?(text: String) {
+            guard let state = State(rawValue: text) else { return nil }
+            self.state = state
+        }
+
+        /// The one of several workers' circuits of a queue that tells most.
+        static func worst(of circuits: some Sequence<Circuit>) -> Circuit {
+            let states = Set(circuits.map(\.state))
+            return State.allCases.last(where: states.contains).map(Circuit.init(state:)) ?? .closed
+        }
 
         public var description: String { state.rawValue }
     }
@@ -106,7 +128,24 @@ public struct QueueStatus: Sendable, Hashable {
     public let membersAreKnown: Bool
     /// In the partitions' order.
     public let stalls: [Stall]
+    /// The worst that a worker reports.
     public let circuit: Circuit
+    /// What the queue's workers say of themselves, by name.
+    public let reports: [ReportedWorker]
+    /// Why the reports could not be read; nil if they were.
+    public let reportFailure: String?
+
+    /// The worst that a worker reports; one that is silent is ``Health/Level/degraded``. Nil where none reports.
+    public var health: Health.Level? {
+        reports.map { $0.isSilent ? max($0.report.health, .degraded) : $0.report.health }.max()
+    }
+
+    /// The workers' counters by name, summed over those that report.
+    public var metrics: [String: Int64] {
+        reports.reduce(into: [:]) { sums, worker in
+            sums.merge(worker.report.counters) { $0.addingReportingOverflow($1).partialValue }
+        }
+    }
 
     /// Unfinished records of the main topic.
     public var waiting: Int64 { partitions.reduce(0) { $0 + $1.waiting } }

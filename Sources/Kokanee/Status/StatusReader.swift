@@ -69,6 +69,14 @@ public struct StatusReader: Sendable {
         snapshot.oldest = try await OldestJobs(configuration, defaultType: queue.defaultType).read(
             Dictionary(uniqueKeysWithValues: unfinished)
         )
+        do {
+            let control = try Self.partitions(of: Queue.controlTopic, topics) ?? []
+            snapshot.reports = try await ReportReader(configuration: configuration, admin: admin)
+                .read(control, group: queue.group, now: Timestamp.now)
+        } catch let error as KafkaError {
+            // The queue's own numbers don't depend on it, and this client may lack the right to read the topic.
+            snapshot.reportFailure = "\(error)"
+        }
         return snapshot.status(stalledAfter: stalledAfter.milliseconds)
     }
 

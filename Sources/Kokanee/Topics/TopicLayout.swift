@@ -85,9 +85,21 @@ public struct TopicLayout: Sendable, Hashable {
             [Topic(name: queue.mainTopic, partitions: partitions, settings: ["cleanup.policy": "delete"])] + rungs + [
                 deadLetters,
                 Topic(name: queue.stateTopic, partitions: partitions, settings: ["cleanup.policy": "compact"]),
-                Topic(name: Queue.controlTopic, partitions: 1, settings: ["cleanup.policy": "compact"]),
+                Topic(name: Queue.controlTopic, partitions: 1, settings: Self.controlSettings),
             ]
     }
+
+    /// Every worker renews its report each 10 seconds, and only the last is of use: segments are short, and compacted
+    /// as soon as a tenth of a log is stale, so that the topic stays near a segment's size. A tombstone outlives by far
+    /// the seconds that reading the topic takes. The time is the broker's, by which reports are told old from new
+    /// whatever the workers' clocks say.
+    private static let controlSettings = [
+        "cleanup.policy": "compact",
+        "message.timestamp.type": "LogAppendTime",
+        "segment.ms": "600000",
+        "min.cleanable.dirty.ratio": "0.1",
+        "delete.retention.ms": "3600000",
+    ]
 
     /// Holds what a broker has against what should be there, in the layout's order.
     public func compare(with observed: [String: Observed]) -> [(topic: Topic, finding: Finding)] {
@@ -106,6 +118,9 @@ public struct TopicLayout: Sendable, Hashable {
             differences.append("has \(found.partitions) partitions, not \(topic.partitions)")
         }
         for (name, wanted) in topic.settings.sorted(by: { $0.key < $1.key }) {
+            // A control topic of an earlier release, or of somebody's own settings, does its work as long as it is
+            // compacted.
+            if topic.name == Queue.controlTopic, name != "cleanup.policy" { continue }
             guard let value = found.settings[name], !suffices(value, for: wanted, name) else { continue }
             let bound = Self.minima.contains(name) ? "at least \(wanted)" : wanted
             differences.append("\(name) is \(value), should be \(bound)")

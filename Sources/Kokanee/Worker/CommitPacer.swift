@@ -6,6 +6,7 @@ struct CommitPacer {
     private static let patience = Duration.seconds(60)
     /// How long a rebalance or the end waits for a result: without a broker there is none, and the group waits.
     private static let lastCommitLimit = Duration.seconds(5)
+    private static let confirmationInterval = Duration.milliseconds(500)
 
     let interval: Duration
     private let owner: String
@@ -13,6 +14,9 @@ struct CommitPacer {
     private var outstanding: (tag: Int, ids: [Engine.PartitionID])?
     private var lastTag = 0
     private var sentAt = ContinuousClock.now
+    /// The commit whose acceptance confirms the membership, and when the next one may be sent.
+    private var confirmation: Int?
+    private var nextConfirmationAt = ContinuousClock.now
     /// Falls where the broker's `offset.metadata.max.bytes` is below the default.
     private var metadataLimit = CommitMetadata.defaultLimit
 
@@ -31,6 +35,20 @@ struct CommitPacer {
         send(dispatcher)
     }
 
+    /// Commits every partition's watermark, whether or not it has moved, to learn whether the group still takes commits
+    /// of this worker; ``Dispatcher/confirmLease(byCommitAt:)`` is told when it does.
+    mutating func confirm(_ dispatcher: Dispatcher) {
+        let now = dispatcher.engine.clock.monotonic()
+        if outstanding != nil, now - sentAt > Self.patience { giveUp(dispatcher) }
+        // One from before the lapse proves nothing.
+        guard outstanding == nil, now >= nextConfirmationAt else { return }
+        nextConfirmationAt = now + Self.confirmationInterval
+        let queue = Int(dispatcher.runtime.index)
+        dispatcher.engine.withScheduler { $0.commitAgain { $0 >> 32 == queue } }
+        send(dispatcher)
+        confirmation = outstanding?.tag
+    }
+
     /// Commits all that is finished and waits for the answer, though not for long.
     mutating func commitNow(_ dispatcher: Dispatcher) {
         let clock = dispatcher.engine.clock
@@ -46,7 +64,10 @@ struct CommitPacer {
     mutating func ended(_ tag: Int, _ result: Result<[TopicPartition], KafkaError>, _ dispatcher: Dispatcher) {
         guard let ended = outstanding, ended.tag == tag else { return }
         outstanding = nil
-        if case .failure(let error) = result { failed(ended.ids, error, dispatcher) }
+        switch FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
+        case .success: if tag == confirmation { dispatcher.confirmLease(byCommitAt: sentAt) }
+        case .failure(let error): failed(ended.ids, error, dispatcher)
+        }
     }
 
     /// Takes the results that are there, for whoever can't serve other events meanwhile.
@@ -59,7 +80,9 @@ struct CommitPacer {
         guard !ids.isEmpty else { return }
         lastTag += 1
         do {
+            try FailPoint.commitSending.check(.localTransport)
             try dispatcher.consumer.commit(offsets, tag: lastTag)
+            FailPoint.commitSent.pass()
             outstanding = (lastTag, ids)
             sentAt = dispatcher.engine.clock.monotonic()
         } catch {
@@ -70,6 +93,7 @@ struct CommitPacer {
     private mutating func awaitResult(until deadline: ContinuousClock.Instant, _ dispatcher: Dispatcher) {
         takeResults(dispatcher)
         while outstanding != nil, dispatcher.engine.clock.monotonic() < deadline {
+            dispatcher.runtime.vitals.turn()
             dispatcher.consumer.wait(upTo: .milliseconds(10))
             takeResults(dispatcher)
         }

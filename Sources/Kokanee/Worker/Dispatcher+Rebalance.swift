@@ -4,6 +4,7 @@ extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
     func take(_ partitions: [TopicPartition]) throws {
         hasJoined = true
+        let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
         // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
@@ -42,7 +43,12 @@ extension Dispatcher {
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
+        runtime.vitals.note(
+            assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
+        )
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
+        confirmLease(ofAssignmentAt: startedAt)
+        FailPoint.partitionsAssigned.pass()
         logger.log(
             .info,
             "partitions assigned",
@@ -52,7 +58,9 @@ extension Dispatcher {
 
     /// Hands partitions back: lets what runs finish within the limit, commits, and lets go.
     func giveBack(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsRevoked.pass()
         drain(partitions, within: configuration.revocationLimit)
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         if !control.isStopping {
             let ids = partitions.map(id(of:))
@@ -65,6 +73,7 @@ extension Dispatcher {
 
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
+        FailPoint.partitionsLost.pass()
         try letGo(partitions)
         logger.log(
             .warning,
@@ -98,9 +107,11 @@ extension Dispatcher {
         engine.withScheduler { $0.stopIntake(ids) }
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
+            _ = engine.renewLease(of: runtime.index)
             _ = engine.tick()
             commits.takeResults(self)
             commits.commitIfDue(self)
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -109,7 +120,9 @@ extension Dispatcher {
     private func committedOffsets(of partitions: [TopicPartition]) -> [TopicPartition: CommittedOffset]? {
         guard !partitions.isEmpty else { return [:] }
         for _ in 1...3 {
+            runtime.vitals.turn()
             do {
+                try FailPoint.partitionsAssigning.check()
                 return try consumer.committed(partitions)
             } catch {
                 logger.log(.warning, "can't read the group's offsets yet", ["queue": name, "error": "\(error)"])
@@ -151,7 +164,9 @@ extension Dispatcher {
             engine.cancel(running)
             drain(partitions, within: .seconds(1))
         }
+        FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
+        FailPoint.groupLeaving.pass()
         try letGo(partitions)
         leave()
     }
@@ -165,8 +180,10 @@ extension Dispatcher {
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()
+            keepLease()
             _ = engine.tick()
             commits.commitIfDue(self)
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(10))
         }
     }
@@ -190,6 +207,7 @@ extension Dispatcher {
                 case .committed, .record, .failed: continue
                 }
             }
+            runtime.vitals.turn()
             consumer.wait(upTo: .milliseconds(20))
         }
     }

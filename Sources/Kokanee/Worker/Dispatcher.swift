@@ -28,6 +28,9 @@ final class Dispatcher {
     /// How long they may go on without one: a little less than the session timeout. The broker heard of this worker
     /// when it took them back, and can't go on without it, and give them to another, any sooner.
     let suspensionLimit: Duration
+    /// Since when it is unknown whether the group still has this worker for a member; see ``Lease``.
+    var lapsedAt: ContinuousClock.Instant?
+    let leaseLength: Duration
     private var firstInRotation = 0
     private var ids: [TopicPartition: Engine.PartitionID] = [:]
     private var partitions: [Engine.PartitionID: TopicPartition] = [:]
@@ -53,6 +56,7 @@ final class Dispatcher {
         commits = CommitPacer(interval: configuration.commitInterval, owner: control.name)
         let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
         suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
+        leaseLength = .milliseconds(sessionTimeout / 3)
         consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
     }
 
@@ -70,17 +74,21 @@ final class Dispatcher {
     }
 
     private func work() throws {
+        engine.add(runtime, leaseLength: leaseLength)
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
+            FailPoint.dispatcherTurn.pass()
             consumer.wait(upTo: pause)
             try serveEvents()
+            keepLease()
             let hasMore = readPartitions()
             let untilRung = releaseRungs()
             let untilTick = engine.tick()
             commits.commitIfDue(self)
             forgetSuspendedIfLate()
             idleness.look(self)
+            runtime.vitals.turn()
             pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
         }
     }
@@ -114,7 +122,8 @@ final class Dispatcher {
 
     /// Reads each partition once, as far as there is room. True if there is more to read at once.
     private func readPartitions() -> Bool {
-        guard !rotation.isEmpty else { return false }
+        // Before it is known what time it is nothing can be said to be due, or to be for later.
+        guard !rotation.isEmpty, engine.knowsTime else { return false }
         var hasMore = false
         var lacksRoom = false
         firstInRotation = (firstInRotation + 1) % rotation.count
@@ -157,7 +166,10 @@ final class Dispatcher {
     /// Takes in records as they stand in the log: at once, or, on a rung, when they are due.
     private func accept(_ records: [Record], from intake: PartitionIntake) {
         let now = engine.clock.wall()
-        for record in records { checkGap(upTo: record.offset, intake, next: record.offset + 1) }
+        for record in records {
+            FailPoint.recordRead.pass()
+            checkGap(upTo: record.offset, intake, next: record.offset + 1)
+        }
         guard let delay = intake.delay else { return admit(records, from: intake, now: now) }
         for record in records {
             intake.waiting.append(.init(record: record, dueAt: PartitionIntake.dueAt(record, delay: delay, now: now)))
@@ -165,7 +177,10 @@ final class Dispatcher {
     }
 
     private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
-        let decisions = records.map { Intake.decide($0, runtime, rungDelay: intake.delay, now: now) }
+        let decisions = records.map { record in
+            defer { FailPoint.recordDecoded.pass() }
+            return Intake.decide(record, runtime, rungDelay: intake.delay, now: now)
+        }
         guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
         let record = records[regression]
         logger.log(
@@ -194,12 +209,13 @@ final class Dispatcher {
     /// Reports what retention took between the last record read and `offset`.
     private func checkGap(upTo offset: Int64, _ intake: PartitionIntake, next: Int64) {
         defer { intake.expected = next }
-        guard let expected = intake.expected, offset > expected,
-            let low = consumer.cachedWatermarks(intake.topicPartition)?.lowerBound, low > expected
-        else { return }
-        // Below the log's start: gaps above it are compacted records and transaction markers.
-        let lost = min(low, offset) - expected
-        engine.noteLost(lost)
+        // Few records stand behind a gap, and only for these librdkafka's lock is taken.
+        guard let expected = intake.expected, offset > expected else { return }
+        let logStart = consumer.cachedWatermarks(intake.topicPartition)?.lowerBound
+        guard let range = PartitionIntake.lost(from: expected, to: offset, logStart: logStart) else { return }
+        let lost = engine.withScheduler { $0.unfinished(in: range, of: intake.id) }
+        guard lost > 0 else { return }
+        engine.noteLost(lost, of: runtime)
         logger.log(
             .error,
             "retention took records before they were worked; give the topic a longer retention.ms, or more workers",
@@ -211,6 +227,7 @@ final class Dispatcher {
     private func releaseRungs() -> Duration {
         let now = engine.clock.wall()
         var next = Int64.max
+        var overdue: [DispatcherVitals.OverdueHead] = []
         for intake in rotation where !intake.waiting.isEmpty {
             let room = engine.withScheduler { $0.room(in: intake.id) }
             var due: [Record] = []
@@ -226,8 +243,10 @@ final class Dispatcher {
             } else {
                 // Due, and no room: looking again at once would only burn the processor.
                 engine.wakeWhenThereIsRoom(runtime)
+                overdue.append(.init(partition: intake.id, offset: first.record.offset, dueAt: first.dueAt))
             }
         }
+        runtime.vitals.note(overdue: overdue)
         return next == .max ? .seconds(1) : .milliseconds(next)
     }
 

@@ -2,6 +2,8 @@
 enum AttemptEnd: Sendable {
     case completed
     case failed(any Error)
+    /// It was not begun: nothing in this worker runs such jobs.
+    case refused(DeadReason, Envelope.Failure)
     /// It was not begun: the job's time, in milliseconds since the epoch, was over.
     case expired(at: Int64)
     /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
@@ -26,6 +28,14 @@ enum Disposition: Sendable, Equatable {
         case main(dueAt: Int64)
     }
 
+    /// Whether the job moves to another topic, and is finished only when that has it.
+    var hops: Bool {
+        switch self {
+        case .complete, .discard: false
+        case .retry, .bury: true
+        }
+    }
+
     /// Decides after an attempt.
     ///
     /// - Parameters:
@@ -44,6 +54,8 @@ enum Disposition: Sendable, Equatable {
         switch end {
         case .completed:
             return .complete
+        case .refused(let reason, let failure):
+            return .bury(reason, failure)
         case .expired(let time):
             return .discard("it was not to start at \(Timestamp.text(time)) or later")
         case .timedOut(let timeout, let ignoredCancellation):

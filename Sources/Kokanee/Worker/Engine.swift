@@ -11,21 +11,22 @@ final class Engine: Sendable {
 
     let configuration: WorkerConfiguration
     let logger: Logger
-    let clock: EngineClock
-    private let producer: Producer
-    private let state: Mutex<EngineState>
+    let clock = WorkerClock()
+    let startedAt = ContinuousClock.now
+    let producer: Producer
+    /// Taken by this file, and by the watch in Engine+Watching.swift.
+    let state: Mutex<EngineState>
 
-    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger, clock: EngineClock = .system) {
+    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
         self.logger = logger
-        self.clock = clock
         state = Mutex(EngineState(configuration))
     }
 
     var statistics: WorkerStatistics {
         state.withLock { state in
-            var statistics = state.statistics
+            var statistics = state.statistics.total
             statistics.fenced = state.scheduler.fencedJobs
             return statistics
         }
@@ -46,11 +47,45 @@ final class Engine: Sendable {
 
     /// The dispatcher has stopped reading for want of room: wake it when there is some.
     func wakeWhenThereIsRoom(_ runtime: QueueRuntime) {
-        state.withLock { $0.waitForRoom(runtime.wakeup) }
+        state.withLock { $0.waitForRoom(runtime) }
     }
 
-    func noteLost(_ count: Int64) {
-        state.withLock { $0.statistics.lostToRetention += count }
+    func noteLapse(of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lapses += 1 }
+    }
+
+    func noteLost(_ count: Int64, of runtime: QueueRuntime) {
+        state.withLock { $0.statistics[runtime.index].lostToRetention += count }
+    }
+
+    // MARK: - Gates
+
+    /// Works a queue from now on. Its thread is to call ``renewLease(of:)`` well within `leaseLength`.
+    func add(_ runtime: QueueRuntime, leaseLength: Duration) {
+        let now = clock.monotonic()
+        state.withLock { $0.add(runtime, policy: configuration.circuit, leaseLength: leaseLength, now: now) }
+    }
+
+    /// False once the queue's lease has lapsed: nothing of it starts or is written until ``confirmLease(of:asOf:)``.
+    func renewLease(of queue: Int32) -> Bool {
+        let now = clock.monotonic()
+        return state.withLock { $0.renewLease(of: queue, now: now) }
+    }
+
+    /// The group knew this worker as a member at `instant`; returns whether the lease holds again by that.
+    func confirmLease(of queue: Int32, asOf instant: ContinuousClock.Instant) -> Bool {
+        let now = clock.monotonic()
+        let (holds, handovers) = state.withLock { state in
+            let holds = state.confirmLease(of: queue, asOf: instant, now: now)
+            return (holds, state.handOver(now: now))
+        }
+        perform(handovers)
+        return holds
+    }
+
+    /// Whether a queue's jobs may start, by its circuit.
+    func circuit(of queue: Int32) -> Circuit.Phase {
+        state.withLock { $0.gates[Int(queue)]?.circuit?.phase } ?? .closed
     }
 
     // MARK: - Intake
@@ -83,7 +118,7 @@ final class Engine: Sendable {
         switch move {
         case nil: return
         case .wait(let dueAt):
-            state.withLock { $0.statistics.delayed += 1 }
+            state.withLock { $0.statistics[content.runtime.index].delayed += 1 }
             let record = HopRecord.retry(content, attempt: content.attempt, after: dueAt - now, failure: nil, now: now)
             hop(ticket, record, content)
         case .bury(let reason, let failure):
@@ -113,6 +148,7 @@ final class Engine: Sendable {
 
     private func execute(_ assignment: Assignment) async -> AttemptEnd {
         let content = assignment.content
+        if let refusal = content.refusal { return .refused(refusal.reason, refusal.failure) }
         guard let job = content.job, let handler = content.handler else { return .completed }
         if let expiresAt = job.envelope.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
@@ -125,12 +161,15 @@ final class Engine: Sendable {
             source: content.place,
             logger: logger
         )
+        let end: AttemptEnd
         do {
+            try FailPoint.attemptStarting.check()
             try await handler.perform(job.payload, context)
-            return .completed
+            end = .completed
         } catch {
-            return .failed(error)
+            end = .failed(error)
         }
+        return FailPoint.attemptEnded.failure().map(AttemptEnd.failed) ?? end
     }
 
     /// Settles the attempt that ended and gives the runner its next one, waiting for it if need be; nil ends it.
@@ -139,13 +178,14 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let wall = decided == nil ? 0 : clock.wall()
         let turn = state.withLock { state in
-            let conclusion = decided.map { state.conclude($0.ticket, $0.disposition, now: wall) }
+            let conclusion = decided.map { state.conclude($0, now: now, wall: wall) }
             let step = state.nextStep(of: index, generation, now: now)
             return EngineState.Turn(
                 conclusion: conclusion,
                 step: step,
                 handovers: state.handOver(now: now),
-                wakes: state.takeWakes()
+                wakes: state.takeWakes(),
+                circuitChanges: state.takeCircuitChanges()
             )
         }
         finish(turn, decided, wall)
@@ -171,12 +211,13 @@ final class Engine: Sendable {
     private func conclude(_ decided: DecidedAttempt) {
         let (now, wall) = (clock.monotonic(), clock.wall())
         let turn = state.withLock { state in
-            let conclusion = state.conclude(decided.ticket, decided.disposition, now: wall)
+            let conclusion = state.conclude(decided, now: now, wall: wall)
             return EngineState.Turn(
                 conclusion: conclusion,
                 step: .wait,
                 handovers: state.handOver(now: now),
-                wakes: state.takeWakes()
+                wakes: state.takeWakes(),
+                circuitChanges: state.takeCircuitChanges()
             )
         }
         finish(turn, decided, wall)
@@ -214,6 +255,7 @@ final class Engine: Sendable {
     private func finish(_ turn: EngineState.Turn, _ decided: DecidedAttempt?, _ now: Int64) {
         perform(turn.handovers)
         for wakeup in turn.wakes { wakeup.wake() }
+        for change in turn.circuitChanges { log(change) }
         guard let decided, let conclusion = turn.conclusion else { return }
         let content = decided.content
         guard conclusion == .accepted else {
@@ -221,8 +263,10 @@ final class Engine: Sendable {
             return
         }
         switch decided.disposition {
-        case nil, .complete: return
+        case nil: return
+        case .complete: FailPoint.jobFinished.pass()
         case .discard(let reason):
+            FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
@@ -233,67 +277,8 @@ final class Engine: Sendable {
         }
     }
 
-    private func perform(_ handovers: [Handover]) {
+    func perform(_ handovers: [Handover]) {
         for handover in handovers { handover.continuation.resume(returning: handover.assignment) }
-    }
-
-    // MARK: - Hops
-
-    private func bury(
-        _ content: JobContent,
-        _ reason: DeadReason,
-        _ failure: Envelope.Failure?,
-        _ ticket: Ticket,
-        _ now: Int64
-    ) {
-        logger.log(
-            .warning,
-            "job is a dead letter",
-            [
-                "queue": content.queueName, "job": content.id, "type": content.job?.envelope.type ?? "unknown",
-                "attempt": "\(content.attempt)", "reason": reason.rawValue, "error": failure?.text ?? "",
-                "at": content.place.description,
-            ]
-        )
-        state.withLock { $0.statistics.dead += 1 }
-        hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
-    }
-
-    private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
-        producer.produce(record) { result in
-            self.hopEnded(PendingHop(ticket: ticket, record: record, content: content, tries: tries), result)
-        }
-    }
-
-    private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
-        guard case .failure(let error) = result else {
-            let (now, wall) = (clock.monotonic(), clock.wall())
-            let (isOurs, handovers, wakes) = state.withLock { state in
-                let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
-                return (isOurs, state.handOver(now: now), state.takeWakes())
-            }
-            perform(handovers)
-            for wakeup in wakes { wakeup.wake() }
-            if !isOurs { logFenced(hop.content) }
-            return
-        }
-        let willRetry = state.withLock { state in
-            state.statistics.failedHops += 1
-            guard state.scheduler.mayHop(hop.ticket), !state.isClosed else {
-                state.scheduler.abandonHop(hop.ticket)
-                return false
-            }
-            state.hopsToRetry.insert(hop.next(after: error, now: clock.monotonic(), wall: clock.wall()))
-            return true
-        }
-        logger.log(
-            .error,
-            willRetry ? "hop failed; its job stays unfinished, and it is tried again" : "hop failed and given up",
-            [
-                "queue": hop.content.queueName, "job": hop.content.id, "to": hop.record.topic,
-                "partition": "\(hop.record.partition ?? -1)", "tries": "\(hop.tries)", "error": "\(error)",
-            ]
-        )
     }
 
     // MARK: - Time
@@ -306,6 +291,7 @@ final class Engine: Sendable {
         let wall = clock.wall()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
         perform(due.handovers)
+        for change in due.circuitChanges { log(change) }
         for hop in due.hops { self.hop(hop.ticket, hop.record, hop.content, tries: hop.tries) }
         for (task, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
@@ -340,32 +326,5 @@ final class Engine: Sendable {
     func close() {
         let idle = state.withLock { $0.close() }
         for continuation in idle { continuation.resume(returning: nil) }
-    }
-
-    // MARK: - Words
-
-    private func logFenced(_ content: JobContent) {
-        logger.log(.warning, "attempt ended after its partition was taken away; it runs again", content.fields)
-    }
-
-    private func logRetry(_ content: JobContent, _ wait: Int64, _ failure: Envelope.Failure) {
-        logger.log(
-            .info,
-            "attempt failed",
-            [
-                "queue": content.queueName, "job": content.id, "type": content.job?.envelope.type ?? "",
-                "attempt": "\(content.attempt)", "of": "\(content.runtime.maximumAttempts)",
-                "retry": Duration.milliseconds(wait).text, "error": failure.text,
-            ]
-        )
-    }
-}
-
-extension JobContent {
-    var queueName: String { runtime.queue.name }
-
-    /// What names the job in a log line.
-    var fields: KeyValuePairs<String, String> {
-        ["queue": queueName, "job": id, "attempt": "\(attempt)", "at": place.description]
     }
 }

@@ -51,6 +51,13 @@ struct PendingHop: Comparable, Sendable {
         return next
     }
 
+    /// The same try, when it may be allowed.
+    func deferred(now: ContinuousClock.Instant) -> PendingHop {
+        var next = self
+        next.dueAt = now + .milliseconds(100)
+        return next
+    }
+
     static func < (lhs: Self, rhs: Self) -> Bool { lhs.dueAt < rhs.dueAt }
     static func == (lhs: Self, rhs: Self) -> Bool { lhs.ticket == rhs.ticket }
 }
@@ -67,6 +74,7 @@ struct Runner: Sendable {
     var running: Assignment?
     /// When the attempt is to be cancelled; once it is, when it is to be given up.
     var deadline: ContinuousClock.Instant?
+    private(set) var startedAt: ContinuousClock.Instant?
     var cancellation: Cancellation?
     var continuation: UnsafeContinuation<Assignment?, Never>?
 
@@ -93,12 +101,15 @@ struct Runner: Sendable {
 
     mutating func take(_ assignment: Assignment, now: ContinuousClock.Instant) {
         running = assignment
+        startedAt = now
         deadline = assignment.content.runtime.attemptTimeout.map { now + $0 }
     }
 }
 
 /// What the engine's lock guards.
 struct EngineState {
+    typealias Instant = ContinuousClock.Instant
+
     enum Step: Sendable {
         case run(Assignment)
         case wait
@@ -111,6 +122,7 @@ struct EngineState {
         var step: Step
         var handovers: [Handover]
         var wakes: [Wakeup]
+        var circuitChanges: [CircuitChange]
     }
 
     /// What a tick found to be done, outside the lock.
@@ -120,12 +132,21 @@ struct EngineState {
         var cancellations: [(Task<Void, Never>, JobContent)] = []
         var stuck: [(runner: Int, attempt: Assignment, cancellation: Runner.Cancellation)] = []
         var nextHeld: Int64?
+        var circuitChanges: [CircuitChange] = []
     }
 
     var scheduler: Scheduler<JobContent>
     var runners: [Runner]
-    var statistics = WorkerStatistics()
+    var statistics = StatisticsTable()
     var hopsToRetry = Heap<PendingHop>()
+    /// Of the hops that failed and go on being tried.
+    var hopTroubles: [Engine.Ticket: HopTrouble] = [:]
+    /// Attempts that were given up and whose tasks still run.
+    private(set) var abandoned: [RunnerGeneration: AbandonedAttempt] = [:]
+    /// By the queues' indices; changed by the extension beside ``QueueGate``, and by nobody else.
+    var gates: [QueueGate?] = []
+    var circuitChanges: [CircuitChange] = []
+    var nextLeaseEnd: Instant?
     private(set) var isClosed = false
     private var idle: [Int] = []
     private let grace: Duration
@@ -152,14 +173,16 @@ struct EngineState {
 
     mutating func nextStep(of index: Int, _ generation: Int, now: ContinuousClock.Instant) -> Step {
         // A generation that has been replaced ends without a word.
-        guard runners[index].generation == generation else { return .end(replace: false) }
+        guard runners[index].generation == generation else {
+            abandoned[RunnerGeneration(index: index, generation: generation)] = nil
+            return .end(replace: false)
+        }
         runners[index].running = nil
         runners[index].deadline = nil
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
-        guard let next = scheduler.take() else { return .wait }
-        let assignment = Assignment(ticket: next.ticket, content: next.content)
+        guard let assignment = take(now: now) else { return .wait }
         runners[index].take(assignment, now: now)
         return .run(assignment)
     }
@@ -179,10 +202,9 @@ struct EngineState {
     /// Gives ready jobs to idle runners.
     mutating func handOver(now: ContinuousClock.Instant) -> [Handover] {
         var handovers: [Handover] = []
-        while let index = idle.last, let continuation = runners[index].continuation, let next = scheduler.take() {
+        while let index = idle.last, let continuation = runners[index].continuation, let assignment = take(now: now) {
             idle.removeLast()
             runners[index].continuation = nil
-            let assignment = Assignment(ticket: next.ticket, content: next.content)
             runners[index].take(assignment, now: now)
             handovers.append(Handover(continuation: continuation, assignment: assignment))
         }
@@ -191,34 +213,50 @@ struct EngineState {
 
     // MARK: - Ends
 
+    /// - Parameters:
+    ///   - now: monotonic.
+    ///   - wall: milliseconds since the epoch.
     mutating func conclude(
-        _ ticket: Engine.Ticket,
-        _ disposition: Disposition?,
-        now: Int64
+        _ decided: DecidedAttempt,
+        now: Instant,
+        wall: Int64
     ) -> Scheduler<JobContent>.Conclusion {
-        guard let disposition else {
-            scheduler.abandon(ticket)
-            return .unknown
+        let conclusion: Scheduler<JobContent>.Conclusion
+        if let disposition = decided.disposition {
+            conclusion = scheduler.conclude(decided.ticket, hops: disposition.hops, now: wall)
+        } else {
+            scheduler.abandon(decided.ticket)
+            conclusion = .unknown
         }
-        let hops =
-            switch disposition {
-            case .complete, .discard: false
-            case .retry, .bury: true
+        let queue = decided.content.runtime.index
+        var outcome = Circuit.Outcome.undecided
+        if conclusion == .accepted {
+            switch decided.disposition {
+            case nil: break
+            case .complete:
+                statistics[queue].completed += 1
+                outcome = .succeeded
+            case .discard:
+                statistics[queue].discarded += 1
+                outcome = .succeeded
+            case .retry:
+                statistics[queue].failedAttempts += 1
+                statistics[queue].retried += 1
+                outcome = .retried
+            case .bury(let reason, _):
+                // A job that nothing here can run was not attempted.
+                if reason != .unknownType, reason != .versionTooNew { statistics[queue].failedAttempts += 1 }
+                outcome = .died
             }
-        let conclusion = scheduler.conclude(ticket, hops: hops, now: now)
-        guard conclusion == .accepted else { return conclusion }
-        switch disposition {
-        case .complete: statistics.completed += 1
-        case .discard: statistics.discarded += 1
-        case .retry:
-            statistics.failedAttempts += 1
-            statistics.retried += 1
-        case .bury: statistics.failedAttempts += 1
         }
+        noteEnd(of: decided.ticket, outcome, queue: queue, now: now)
         return conclusion
     }
 
-    mutating func waitForRoom(_ wakeup: Wakeup) {
+    mutating func waitForRoom(_ runtime: QueueRuntime) {
+        // Its gate, and not what others finish, says when it goes on.
+        guard !scheduler.stopsIntake(of: runtime.index) else { return }
+        let wakeup = runtime.wakeup
         // A partition that is full for long asks at every turn.
         if !waitingForRoom.contains(where: { $0 === wakeup }) { waitingForRoom.append(wakeup) }
         inFlightWhenFull = scheduler.inFlight
@@ -236,11 +274,22 @@ struct EngineState {
 
     mutating func tick(now: ContinuousClock.Instant, wall: Int64) -> Due {
         var due = Due()
+        tickCircuits(now: now)
+        due.circuitChanges = takeCircuitChanges()
         due.nextHeld = scheduler.releaseHeld(now: wall)
         due.handovers = handOver(now: now)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
-            if scheduler.mayHop(first.ticket) { due.hops.append(first) } else { scheduler.abandonHop(first.ticket) }
+            guard scheduler.mayHop(first.ticket) else {
+                hopTroubles[first.ticket] = nil
+                scheduler.abandonHop(first.ticket)
+                continue
+            }
+            if mayWrite(first.content.runtime.index, now: now) {
+                due.hops.append(first)
+            } else {
+                hopsToRetry.insert(first.deferred(now: now))
+            }
         }
         if now >= nextScanAt {
             nextScanAt = now + Self.scanInterval
@@ -262,8 +311,10 @@ struct EngineState {
                 continue
             }
             // From here on the stuck task has no word in this slot.
+            let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
+            abandoned[stuck] = AbandonedAttempt(content: running.content, startedAt: runners[index].startedAt ?? now)
             _ = runners[index].begin()
-            statistics.stuck += 1
+            statistics[running.content.runtime.index].stuck += 1
             due.stuck.append((index, running, cancellation))
         }
     }

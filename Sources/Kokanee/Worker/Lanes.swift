@@ -25,6 +25,11 @@ struct Lanes {
     /// Lanes that hold a job.
     var count: Int { lanes.count }
 
+    /// The job that runs, or may run; nil where the lane is empty.
+    func holder(of id: ID) -> Int? {
+        lanes[id].map { Int($0.holder) }
+    }
+
     /// Puts a job at the lane's end. True if it may run now.
     mutating func enter(_ job: Int, _ id: ID) -> Bool {
         if next.count <= job { next.append(contentsOf: repeatElement(Self.none, count: job + 1 - next.count)) }

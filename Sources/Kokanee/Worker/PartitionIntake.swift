@@ -42,10 +42,26 @@ final class PartitionIntake {
 
     /// When a rung's record may be looked at: never before the rung's delay has passed since the broker took it.
     ///
-    /// A broker that keeps no timestamps, or whose clock is ahead, leaves the time at which the record was first seen.
+    /// A broker that keeps no timestamps, or a producer's clock that is ahead, leaves the time of its first sight.
+    /// The broker's own time is never doubted: that it lies ahead of `now` says that `now` is behind.
     static func dueAt(_ record: Record, delay: Int64, now: Int64) -> Int64 {
         if hasForgedTime(record, now: now) { return now }
-        let since = record.timestamp
-        return (since >= 0 ? min(since, now) : now) + delay
+        return dueAt(record.timestamp, isBrokers: record.timestampType == .logAppendTime, delay: delay, now: now)
+    }
+
+    static func dueAt(_ since: Int64, isBrokers: Bool, delay: Int64, now: Int64) -> Int64 {
+        guard since >= 0 else { return now + delay }
+        return (isBrokers ? since : min(since, now)) + delay
+    }
+
+    /// The offsets that retention took between the last record and the one at `offset`, or the log's end there.
+    ///
+    /// - Parameters:
+    ///   - expected: the next offset that the log should have brought; nil where nothing was known.
+    ///   - logStart: the lowest offset that the broker still has. What the log skips above it is compacted records and
+    ///     transactions' markers.
+    static func lost(from expected: Int64?, to offset: Int64, logStart: Int64?) -> Range<Int64>? {
+        guard let expected, let logStart, offset > expected, logStart > expected else { return nil }
+        return expected..<min(logStart, offset)
     }
 }

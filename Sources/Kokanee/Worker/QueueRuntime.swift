@@ -12,6 +12,8 @@ final class QueueRuntime: Sendable {
     let logger: Logger
     /// Ends the wait of the queue's dispatcher.
     let wakeup: Wakeup
+    /// What the dispatcher shows of itself to the watch.
+    let vitals = DispatcherVitals()
 
     init(index: Int32, queue: Queue, jobs: JobRegistry, configuration: WorkerConfiguration, logger: Logger) throws {
         self.index = index
@@ -34,6 +36,14 @@ struct JobContent: Sendable {
     let job: DecodedJob?
     /// Nil where nothing runs the job's type: it only hops.
     let handler: (any JobHandler)?
+    /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
+    /// stops a release that doesn't know the queue's jobs, can stop it.
+    var refusal: Refusal?
+
+    struct Refusal: Sendable {
+        let reason: DeadReason
+        let failure: Envelope.Failure
+    }
 
     var place: Envelope.Origin {
         Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset)

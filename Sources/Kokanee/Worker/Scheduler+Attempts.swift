@@ -12,6 +12,7 @@ extension Scheduler {
     mutating func take() -> (ticket: Ticket, content: Content)? {
         while let ticket = ready.popFirst() {
             guard let job = jobs[ticket.place], job.stamp == ticket.stamp, job.phase == .ready else { continue }
+            guard passGate(ticket, of: job.partition) else { continue }
             setActive(ticket.place, .running)
             return (ticket, job.content)
         }

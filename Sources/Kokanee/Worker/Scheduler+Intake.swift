@@ -4,6 +4,7 @@ extension Scheduler {
         guard let partition = partitions[id], partition.takesIn, inFlightBytes < limits.bytes || inFlight == 0 else {
             return 0
         }
+        guard !stopsIntake(of: partition.queue) else { return 0 }
         let gapLeft = limits.gap - partition.tracker.gap
         guard gapLeft > 0 else { return 0 }
         let share = max(1, limits.jobs / max(1, assignedCount))
@@ -64,6 +65,11 @@ extension Scheduler {
         partitions[id]?.tracker.reachEnd(offset)
         partitions[id]?.isAtEnd = true
         if partitions[id]?.tracker.watermark != before { noteMove(id, now) }
+    }
+
+    /// How many offsets of a range that was never read are not finished, as far as the last commit's map tells.
+    func unfinished(in range: Range<Int64>, of id: PartitionID) -> Int64 {
+        Int64(range.count) - (partitions[id]?.tracker.finishedBefore(in: range) ?? 0)
     }
 
     /// Lets held jobs go whose time has come; returns when the next one is due.

@@ -125,6 +125,10 @@ struct Scheduler<Content> {
     var lanes = Lanes()
     var ready = Fifo<Ticket>()
     var held = Heap<HeldJob>()
+    /// By queue; where there is none any number of jobs may start.
+    var gates: [Int32: Gate] = [:]
+    /// Ready jobs that their queue's gate holds back.
+    var gated: [Int32: Fifo<Ticket>] = [:]
     var nextStamp: UInt64 = 0
     var nextEpoch: UInt64 = 0
 
@@ -204,6 +208,7 @@ extension Scheduler {
         // Behind a dropped holder may wait a job of a topic that stays.
         for place in holders { passLane(of: place) }
         for place in dropped { remove(place) }
+        sweepGates()
     }
 
     /// Whether nothing of the partitions runs or hops any more.
@@ -258,6 +263,11 @@ extension Scheduler {
             partitions[id]?.isDirty = false
         }
         return commits
+    }
+
+    /// What is assigned is to be committed again, though nothing has changed.
+    mutating func commitAgain(where isWanted: (PartitionID) -> Bool) {
+        for (id, partition) in partitions where partition.isAssigned && isWanted(id) { partitions[id]?.isDirty = true }
     }
 
     /// A commit was refused: its partitions have to be committed again, if they are still assigned.

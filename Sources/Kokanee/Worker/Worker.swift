@@ -12,6 +12,11 @@ internal import Synchronization
 /// Every job runs at least once. A job that fails climbs the queue's ladder and then becomes a dead letter. Offsets
 /// are committed only when all below them is finished.
 public final class Worker: Sendable {
+    /// The release of Kokanee, as `kokanee --version` tells it.
+    public static let version = "0.1.0"
+
+    /// What the worker counts; see docs/operations.md for the names.
+    public let metrics = MetricsRegistry()
     private let queues: [Queue]
     private let jobs: JobRegistry
     private let configuration: WorkerConfiguration
@@ -19,6 +24,7 @@ public final class Worker: Sendable {
     private let logger: Logger
     private let control: WorkerControl
     private let engine = Mutex<Engine?>(nil)
+    private let watchdog = Mutex<Watchdog?>(nil)
     private let runs = Atomic(0)
 
     /// - Parameters:
@@ -50,6 +56,11 @@ public final class Worker: Sendable {
         engine.withLock { $0 }?.inFlight ?? 0
     }
 
+    /// How the worker is, as of its watch's last look, a second ago at most; all is well before ``run()``.
+    public var health: Health {
+        watchdog.withLock { $0 }?.health ?? .ok
+    }
+
     /// Ends ``run()`` in good order: nothing new is started, running jobs may finish within the configured limit,
     /// what is finished is committed, the group is left. Calling it again changes nothing.
     public func stop() {
@@ -60,7 +71,8 @@ public final class Worker: Sendable {
     /// idle. To be called once.
     ///
     /// - Throws: ``InputError`` for settings that can't be; ``TopicError`` where topics are missing, with the command
-    ///   that creates them; ``KafkaError`` where no broker answers, or where the consumer can't go on.
+    ///   that creates them; ``KafkaError`` where no broker answers, or where the consumer can't go on;
+    ///   ``WorkerWedged`` where a thread hangs, if so configured.
     public func run() async throws {
         try validate()
         try await withTaskCancellationHandler {
@@ -89,6 +101,16 @@ public final class Worker: Sendable {
         guard bounds.allSatisfy({ $0 > 0 }) else {
             throw InputError("a worker's bounds on what is in flight are at least 1")
         }
+        let pollInterval = client.properties["max.poll.interval.ms"].flatMap { Int64($0) } ?? 300_000
+        guard configuration.wedgeLimit >= .seconds(1), configuration.wedgeLimit < .milliseconds(pollInterval) else {
+            throw InputError(
+                """
+                a worker's wedge limit is at least 1s and below max.poll.interval.ms, \
+                \(Duration.milliseconds(pollInterval).text), not \(configuration.wedgeLimit.text)
+                """
+            )
+        }
+        try configuration.circuit?.validate()
     }
 
     // MARK: - Topics
@@ -144,28 +166,84 @@ public final class Worker: Sendable {
         let producer = try Producer(producerConfiguration)
         let engine = Engine(configuration: configuration, producer: producer, logger: logger)
         self.engine.withLock { $0 = engine }
+        let runtimes = try layouts.enumerated().map { index, layout in
+            try QueueRuntime(
+                index: Int32(index),
+                queue: layout.queue,
+                jobs: jobs,
+                configuration: configuration,
+                logger: logger
+            )
+        }
+        let reporters = layouts.map { layout in
+            WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { result in
+                engine.settleClock(by: result)
+            }
+        }
+        let end = FirstResult<Void>()
+        let watchdog = try makeWatchdog(engine, producer, runtimes, reporters, end)
+        self.watchdog.withLock { $0 = watchdog }
+        collectMetrics(engine, producer, watchdog)
         engine.startRunners()
-        let result = await Result.catching { try await dispatch(layouts, engine) }
-        engine.close()
-        await producer.close(within: .seconds(10))
-        try result.get()
+        watchdog.start()
+        // Nothing of a worker that hangs can be waited for: the task may outlive this call.
+        Task {
+            let result = await Result.catching { try await dispatch(layouts, runtimes, engine) }
+            engine.close()
+            for reporter in reporters { reporter.end() }
+            await producer.close(within: .seconds(10))
+            watchdog.stop()
+            end.set(result)
+        }
+        try await end.value()
+    }
+
+    private func makeWatchdog(
+        _ engine: Engine,
+        _ producer: Producer,
+        _ runtimes: [QueueRuntime],
+        _ reporters: [WorkerReporter],
+        _ end: FirstResult<Void>
+    ) throws -> Watchdog {
+        try Watchdog(
+            engine: engine,
+            producer: producer,
+            runtimes: runtimes,
+            reporters: reporters,
+            metrics: metrics,
+            logger: logger
+        ) { [action = configuration.wedgeAction, control] alert, relay in
+            switch action.kind {
+            case .endProcess: ProcessEnd.now(alert, relay: relay)
+            case .fail:
+                control.stop()
+                end.set(.failure(WorkerWedged(alert: alert)))
+            }
+        }
+    }
+
+    private func collectMetrics(_ engine: Engine, _ producer: Producer, _ watchdog: Watchdog) {
+        metrics.collect { [names = queues.map(\.name)] in
+            let counts = engine.counts
+            return WorkerMetrics.samples(counts.statistics, fenced: counts.fenced, queues: names)
+                + WorkerMetrics.gauges(
+                    inFlight: counts.inFlight,
+                    abandoned: counts.abandoned,
+                    unacknowledged: producer.unacknowledged,
+                    health: watchdog.health
+                )
+        }
     }
 
     /// Runs a dispatcher for each queue, each on a thread of its own; the first that fails stops the others.
-    private func dispatch(_ layouts: [Layout], _ engine: Engine) async throws {
+    private func dispatch(_ layouts: [Layout], _ runtimes: [QueueRuntime], _ engine: Engine) async throws {
         try await withThrowingTaskGroup { group in
-            for (index, layout) in layouts.enumerated() {
-                let runtime = try QueueRuntime(
-                    index: Int32(index),
-                    queue: layout.queue,
-                    jobs: jobs,
-                    configuration: configuration,
-                    logger: logger
-                )
+            for (layout, runtime) in zip(layouts, runtimes) {
                 control.add(runtime.wakeup)
                 let client = consumerConfiguration(layout)
                 group.addTask { [control] in
                     try await OSThread.run(name: "kokanee:\(layout.queue.name)") {
+                        defer { runtime.vitals.end() }
                         try Dispatcher(
                             runtime: runtime,
                             engine: engine,

@@ -36,6 +36,8 @@ public struct WorkerConfiguration: Sendable {
     /// go on if their partition comes back to this worker, as most do; else they are cancelled, and run again with the
     /// partition's next owner.
     public var revocationLimit = Duration.seconds(5)
+    /// When to stop a queue's intake because too many of its jobs die. Nil never does.
+    public var circuit: CircuitPolicy? = CircuitPolicy()
     /// How often finished offsets are committed. Default 1 s. What finished since the last commit runs again after a
     /// crash.
     public var commitInterval = Duration.seconds(1)
@@ -52,6 +54,23 @@ public struct WorkerConfiguration: Sendable {
     public var prefetchedRecords = 100_000
     /// Bytes of their payloads and keys. Default 64 MiB.
     public var prefetchedBytes = 64 << 20
+    /// For how long a partition's watermark may stand still while there is work, before the worker raises an alert.
+    /// Default 60 s. Jobs that take longer hold their partitions' watermarks, which this tells of, and do no harm.
+    public var stallLimit: Duration {
+        get { watchLimits.stall }
+        set { watchLimits.stall = newValue }
+    }
+    /// How long a thread that polls Kafka, a queue's or the producer's, may hang before the worker counts as wedged.
+    /// Default 60 s; at least 1 s, and below `max.poll.interval.ms`. Brokers that don't answer can hold a queue's
+    /// thread up for 10 s at a time: less than 15 s may take their absence for a wedge.
+    public var wedgeLimit: Duration {
+        get { watchLimits.wedge }
+        set { watchLimits.wedge = newValue }
+    }
+    /// What follows then. Default `.endProcess`: a member that hangs holds its partitions, and the group thinks well
+    /// of it, because librdkafka goes on sending its heartbeats.
+    public var wedgeAction = WedgeAction.endProcess
+    var watchLimits = WatchLimits()
     /// Kafka's static membership: a worker that is back within the session timeout gets its partitions without a
     /// rebalance. Unique in the group. Default none.
     public var groupInstanceID: String?

@@ -18,6 +18,10 @@ public struct WorkerStatistics: Sendable, Hashable {
     public internal(set) var stuck = 0
     /// Hops that a broker refused or that timed out, each time.
     public internal(set) var failedHops = 0
+    /// Times that a queue's circuit opened because too many jobs died.
+    public internal(set) var circuitOpened = 0
+    /// Times that the worker stood still for so long that it had to ask whether it was still a member of its group.
+    public internal(set) var lapses = 0
     /// Records that retention took before they were worked.
     public internal(set) var lostToRetention: Int64 = 0
 

@@ -58,6 +58,16 @@ public final class Producer: Sendable {
         core.produce([record]) { _ in .single(completion) }
     }
 
+    /// As ``produce(_:_:)``, of a record by whose waiting ``pulse(now:)`` is not to be measured.
+    package func produceInPassing(_ record: ProducerRecord, _ completion: @escaping Completion) {
+        core.produce([record], isMinded: false) { _ in .single(completion) }
+    }
+
+    /// How the producer is, asked for without waiting for any lock of its.
+    package func pulse(now: ContinuousClock.Instant) -> ProducerPulse {
+        core.pulse(now: now)
+    }
+
     /// Records handed over and neither acknowledged nor failed.
     public var unacknowledged: Int { core.unacknowledged }
 

@@ -8,6 +8,8 @@ final class ProducerCore: Sendable {
 
     private let configuration: ClientConfiguration
     private let state: Mutex<ProducerState>
+    /// How often the polling thread has gone round.
+    private let turns = Atomic(0)
 
     init(_ configuration: ClientConfiguration) throws(KafkaError) {
         self.configuration = configuration
@@ -16,12 +18,23 @@ final class ProducerCore: Sendable {
 
     var unacknowledged: Int { state.withLock { $0.unacknowledged } }
 
+    /// It waits for nothing and nobody: where the state's lock is taken that part is missing.
+    func pulse(now: ContinuousClock.Instant) -> ProducerPulse {
+        let load = state.withLockIfAvailable { state in
+            ProducerPulse.Load(
+                unacknowledged: state.unacknowledged,
+                oldest: state.oldestAcceptedAt.map { max(.zero, now - $0) }
+            )
+        }
+        return ProducerPulse(turns: turns.load(ordering: .relaxed), load: load)
+    }
+
     /// Hands records over in order, under one lock.
-    func produce(_ records: [ProducerRecord], observer: (Int) -> DeliveryObserver) {
+    func produce(_ records: [ProducerRecord], isMinded: Bool = true, observer: (Int) -> DeliveryObserver) {
         var failed: [Outcome] = []
         state.withLock { state in
             for (index, record) in records.enumerated() {
-                if let failure = state.accept(record, observer(index)) { failed.append(failure) }
+                if let failure = state.accept(record, observer(index), isMinded: isMinded) { failed.append(failure) }
             }
         }
         tell(failed)
@@ -54,6 +67,7 @@ final class ProducerCore: Sendable {
 
     /// Serves one event. False once the producer has ended.
     private func poll() -> Bool {
+        turns.add(1, ordering: .relaxed)
         let instance = state.withLock { $0.instance }
         if let event = rd_kafka_queue_poll(instance.mainQueue, 50) {
             serve(event, of: instance)
@@ -74,7 +88,7 @@ final class ProducerCore: Sendable {
             while let message = rd_kafka_event_message_next(event) {
                 // What the fatal error took down stays pending: the next instance produces it again.
                 if isFatal, message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR { continue }
-                if let outcome = state.settle(message.pointee) { outcomes.append(outcome) }
+                if let outcome = state.settle(message) { outcomes.append(outcome) }
             }
         }
         tell(outcomes)

@@ -31,9 +31,20 @@ public struct ProducerRecord: Sendable {
 public struct Delivery: Sendable, Hashable {
     public let topicPartition: TopicPartition
     public let offset: Int64
+    /// Milliseconds since the epoch; -1 where there is none.
+    public let timestamp: Int64
+    /// Whose clock ``timestamp`` is of: the broker's, where the topic has `LogAppendTime`.
+    public let timestampType: Record.TimestampType
 
-    public init(topicPartition: TopicPartition, offset: Int64) {
+    public init(
+        topicPartition: TopicPartition,
+        offset: Int64,
+        timestamp: Int64 = -1,
+        timestampType: Record.TimestampType = .none
+    ) {
         self.topicPartition = topicPartition
         self.offset = offset
+        self.timestamp = timestamp
+        self.timestampType = timestampType
     }
 }

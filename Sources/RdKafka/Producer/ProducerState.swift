@@ -14,9 +14,12 @@ struct ProducerState {
         var sequence: Int
         var record: ProducerRecord
         var observer: DeliveryObserver
+        /// As of the polling thread's last turn; nil where nobody minds how long the record waits.
+        var acceptedAt: ContinuousClock.Instant?
     }
 
     private static let barrenInstancesAllowed = 3
+    private static let mockTimestamp: Int64 = 1234
 
     private(set) var instance: ProducerInstance
     /// Instances in a row that turned fatal before anything was acknowledged.
@@ -31,6 +34,8 @@ struct ProducerState {
     private var overflow: [Int] = []
     private var overflowHead = 0
     private var nextSequence = 0
+    /// Asking for the time with each record would cost as much as the rest of taking it.
+    private var now = ContinuousClock.now
 
     init(instance: ProducerInstance) {
         self.instance = instance
@@ -38,12 +43,27 @@ struct ProducerState {
 
     var unacknowledged: Int { slots.count - free.count }
 
+    /// When the record was taken that has waited longest of those that are minded.
+    ///
+    /// It looks at every record: for the watch, which asks once a second.
+    var oldestAcceptedAt: ContinuousClock.Instant? {
+        guard unacknowledged > 0 else { return nil }
+        return slots.lazy.compactMap { $0?.acceptedAt }.min()
+    }
+
     /// Takes a record; returns what to tell at once where it is refused.
-    mutating func accept(_ record: ProducerRecord, _ observer: DeliveryObserver) -> Outcome? {
+    ///
+    /// - Parameter isMinded: that it waits for long is worth an alarm.
+    mutating func accept(_ record: ProducerRecord, _ observer: DeliveryObserver, isMinded: Bool = true) -> Outcome? {
         guard ending == nil else {
             return (observer, .failure(Self.closed(record)))
         }
-        let pending = Pending(sequence: nextSequence, record: record, observer: observer)
+        let pending = Pending(
+            sequence: nextSequence,
+            record: record,
+            observer: observer,
+            acceptedAt: isMinded ? now : nil
+        )
         nextSequence += 1
         let slot: Int
         if let reused = free.popLast() {
@@ -67,7 +87,8 @@ struct ProducerState {
     }
 
     /// Frees the slot of a delivery report; returns whom to tell what.
-    mutating func settle(_ report: rd_kafka_message_t) -> Outcome? {
+    mutating func settle(_ message: UnsafePointer<rd_kafka_message_t>) -> Outcome? {
+        let report = message.pointee
         let slot = Int(bitPattern: report._private) - 1
         guard slots.indices.contains(slot), let pending = slots[slot] else { return nil }
         release(slot)
@@ -76,11 +97,23 @@ struct ProducerState {
             return (pending.observer, .failure(KafkaError(report.err, operation: "producing to \(partition)")))
         }
         barrenInstances = 0
-        return (pending.observer, .success(Delivery(topicPartition: partition, offset: report.offset)))
+        var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
+        // It looks behind the message, into librdkafka's own structure: a copy would not do.
+        let timestamp = rd_kafka_message_timestamp(message, &type)
+        // librdkafka's mock cluster appends with the producer's time, and answers that it was 1.234 s past the epoch.
+        let isMade = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && timestamp == Self.mockTimestamp
+        let delivery = Delivery(
+            topicPartition: partition,
+            offset: report.offset,
+            timestamp: isMade ? -1 : timestamp,
+            timestampType: isMade ? .none : .init(type)
+        )
+        return (pending.observer, .success(delivery))
     }
 
     /// Hands over what waited for room, for as long as there is some.
-    mutating func drainOverflow() -> [Outcome] {
+    mutating func drainOverflow(now: ContinuousClock.Instant = .now) -> [Outcome] {
+        self.now = now
         var refused: [Outcome] = []
         handing: while overflowHead < overflow.count {
             switch hand(overflow[overflowHead]) {

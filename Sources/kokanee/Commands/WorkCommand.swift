@@ -32,8 +32,19 @@ extension Command {
                 default: "key",
                 choices: ["key", "partition", "unordered"]
             ),
+            .value(
+                "circuit-share",
+                "SHARE",
+                "share of dead letters, as 0.5 or 50%, that stops the queue in this worker; 0 is never",
+                default: "50%"
+            ),
+            .value("circuit-jobs", "N", "the fewest ended jobs to take that share of", default: "100"),
+            .value("circuit-window", "D", "how far back jobs are counted for it", default: "1m"),
+            .value("circuit-pause", "D", "how long the queue stands still before a few jobs are tried", default: "30s"),
             .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
             .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
+            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
+            .value("wedge-limit", "D", "how long a thread may hang before the process is ended", default: "60s"),
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
         ],
@@ -50,7 +61,10 @@ extension Command {
         guard context.arguments.count == 1 || !values.isSet("group") else {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
-        let configuration = try workerConfiguration(values)
+        let configuration = try values.workerConfiguration()
+        #if KOKANEE_FAIL_POINTS
+            try armFailPoints(context)
+        #endif
         let (queues, client) = try await context.untilInterrupted {
             let cluster = try await context.connect()
             var queues: [Queue] = []
@@ -131,28 +145,18 @@ extension Command {
 
     // MARK: - Settings
 
-    private static func workerConfiguration(_ values: OptionValues) throws -> WorkerConfiguration {
-        var configuration = WorkerConfiguration()
-        configuration.concurrency =
-            try values.integer("concurrency", in: 1...10_000) ?? max(4, ProcessInfo.processInfo.activeProcessorCount)
-        if let attempts = try values.integer("attempts", in: 1...1_000_000) {
-            configuration.retryPolicy = .ladder(attempts: attempts)
-        }
-        if let timeout = try values.duration("timeout") {
-            guard timeout > .zero else { throw values.error("--timeout is longer than nothing") }
-            configuration.attemptTimeout = timeout
-        }
-        if let limit = try values.duration("shutdown-timeout") { configuration.shutdownLimit = limit }
-        configuration.order =
-            switch values.string("order") {
-            case "partition": .partition
-            case "unordered": .unordered
-            default: .key
+    #if KOKANEE_FAIL_POINTS
+        /// Debug builds only: tests say where this process is to be killed, or a step of it to fail.
+        private static func armFailPoints(_ context: Context) throws {
+            let name = FailPoints.environmentVariable
+            guard let plan = context.environment[name], !plan.isEmpty else { return }
+            do {
+                try FailPoints.arm(plan)
+            } catch {
+                throw Failure("$\(name): \(error.message)", code: .usage)
             }
-        configuration.stopsWhenIdle = values.isSet("until-idle")
-        configuration.createsTopics = values.isSet("create-topics")
-        return configuration
-    }
+        }
+    #endif
 
     /// The queue with the ladder that is asked for, else the one whose rungs there are.
     private static func queue(_ name: String, _ values: OptionValues, _ cluster: Cluster) async throws -> Queue {

@@ -16,7 +16,8 @@ struct StatusReport {
     // MARK: - For people
 
     func text(showsPartitions: Bool) -> String {
-        var lines = ["\(status.queue)  group \(status.group)  circuit \(status.circuit)".onOneLine]
+        let health = status.health.map { "  health \($0)" } ?? ""
+        var lines = ["\(status.queue)  group \(status.group)  circuit \(status.circuit)\(health)".onOneLine]
         let retrying = status.retrying.reduce(0) { $0 + $1.waiting }
         let rungs = status.retrying.map { "\($0.name) \($0.waiting)" }.joined(separator: "  ")
         let oldest = status.oldestWaitingMilliseconds.map { "oldest \(Self.age($0))" }
@@ -31,6 +32,7 @@ struct StatusReport {
         if status.stalls.count > Self.mostStalls {
             lines.append("  and \(status.stalls.count - Self.mostStalls) more partitions")
         }
+        lines += WorkerLines(status).lines.map { "  \($0)" }
         if showsPartitions || status.partitions.count <= Self.fewPartitions {
             lines += partitions.text().split(separator: "\n").map { "  \($0)" }
         }
@@ -108,6 +110,22 @@ struct StatusReport {
         object.add("stalledPartitions", integers: status.stalls.map(\.partition))
         object.add("circuit", status.circuit.description)
         object.add("partitions", objects: status.partitions.map(Self.json))
+        if let health = status.health {
+            object.add("health", health.name)
+        } else {
+            object.addNull("health")
+        }
+        var metrics = JSONObjectWriter()
+        for (name, value) in status.metrics.sorted(by: { $0.key < $1.key }) { metrics.add(name, value) }
+        object.add("metrics", object: metrics)
+        object.add("workerReports", objects: status.reports.map(Self.json))
+        return object
+    }
+
+    private static func json(_ worker: ReportedWorker) -> JSONObjectWriter {
+        var object = worker.report.json
+        object.add("silent", worker.isSilent)
+        object.add("ageSeconds", Double(worker.age) / 1000)
         return object
     }
 

@@ -102,12 +102,16 @@ final class Stand: Sendable {
     // MARK: - The tool
 
     /// Starts `kokanee` with the stand's broker.
-    func start(_ arguments: [String], input: String? = nil) throws -> KokaneeProcess {
+    func start(
+        _ arguments: [String],
+        input: String? = nil,
+        environment: [String: String] = [:]
+    ) throws -> KokaneeProcess {
         let process = try KokaneeProcess(
             arguments,
             scratch: scratch,
             input: input,
-            environment: ["KOKANEE_BOOTSTRAP_SERVER": bootstrapServers]
+            environment: environment.merging(["KOKANEE_BOOTSTRAP_SERVER": bootstrapServers]) { set, _ in set }
         )
         processes.withLock { $0.append(process) }
         return process
@@ -150,14 +154,16 @@ final class Stand: Sendable {
         _ program: String = HandlerProgram.obedient,
         ledger: Ledger? = nil,
         concurrency: Int = 4,
-        _ flags: String...
+        _ flags: String...,
+        environment: [String: String] = [:]
     ) throws -> KokaneeProcess {
         let file = scratch.file("handler-\(UUID().uuidString).py")
         try Data(program.utf8).write(to: file)
         let handler = "exec python3 '\(file.path)' '\((ledger ?? self.ledger).file.path)'"
         return try start(
             ["work", queue, "--handler", handler, "--concurrency", "\(concurrency)", "-X", "session.timeout.ms=6000"]
-                + flags
+                + flags,
+            environment: environment
         )
     }
 

@@ -228,7 +228,7 @@ struct DeadLettersTests {
         #expect(try await yard.letters.retry(.init()).letters == 9000)
         #expect(try await yard.letters.retry(.init()).letters == 0)
         let elapsed = ContinuousClock.now - start
-        #expect(elapsed < .seconds(30), "\(elapsed)")
+        #expect(Sanitizer.isOn || elapsed < .seconds(30), "\(elapsed)")
         let jobs = try await yard.jobsInMain()
         #expect(jobs.count == 10_000)
         #expect(Set(jobs).count == 10_000)

@@ -67,20 +67,27 @@ struct IntakeTests {
         Self.event("known", version: 1, [Header("kokanee-due-at", Bytes("\(Self.now + wait)"))])
     }
 
-    @Test("what can't run is buried with its reason, in no lane, and its neighbours run")
+    @Test("what is no job is buried with its reason, in no lane; what nothing here runs takes its turn and is refused")
     func unfit() async throws {
         let decisions = try await decisions([
             ("k", Self.event("known", version: 2)), ("k", Self.event("other")), ("k", Self.event("known", version: 3)),
             ("k", [Header("ce_id", "half")]), ("k", Self.event("known")),
         ])
-        let reasons = decisions.map { decision -> DeadReason? in
-            guard case .bury(let reason, _) = decision.move else { return nil }
+        #expect(decisions.map { $0.content.refusal?.reason } == [nil, .unknownType, .versionTooNew, nil, nil])
+        for (index, decision) in decisions.enumerated() where [1, 2, 3].contains(index) {
             #expect(decision.facts.key == nil)
-            guard case .hop = decision.facts.start else { return nil }
-            return reason
         }
-        #expect(reasons == [nil, .unknownType, .versionTooNew, .undecodable, nil])
-        guard case .bury(_, let failure) = decisions[1].move else { return }
+        for (index, decision) in decisions.enumerated() where index != 3 {
+            guard case (.now, nil) = (decision.facts.start, decision.move) else {
+                Issue.record("\(index) does not take its turn")
+                return
+            }
+        }
+        guard case .bury(.undecodable, _) = decisions[3].move, case .hop = decisions[3].facts.start else {
+            Issue.record("what is no job has to hop at once")
+            return
+        }
+        let failure = try #require(decisions[1].content.refusal).failure
         #expect(failure.text.contains("other") && failure.text.contains("known"))
     }
 

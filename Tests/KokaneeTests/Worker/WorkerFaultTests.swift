@@ -85,7 +85,7 @@ struct WorkerFaultTests {
     func narrowProducer() async throws {
         let fixture = try WorkerFixture(properties: ["queue.buffering.max.messages": "3"])
         try await fixture.enqueue(200)
-        let worker = try fixture.worker { _, _ in throw JobError.deadLetter("never") }
+        let worker = try fixture.worker(set(\.circuit, nil)) { _, _ in throw JobError.deadLetter("never") }
         try await running(worker) {
             try await eventually("all are dead letters, and finished") {
                 try await fixture.committed()?.offset == 200

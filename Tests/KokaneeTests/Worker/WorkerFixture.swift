@@ -52,6 +52,7 @@ struct WorkerFixture {
     func worker(
         _ configure: (inout WorkerConfiguration) -> Void = { _ in },
         client: ClientConfiguration? = nil,
+        logger: Logger = .disabled,
         perform: @escaping @Sendable (Int, JobContext) async throws -> Void
     ) throws -> Worker {
         var jobs = JobRegistry()
@@ -61,7 +62,13 @@ struct WorkerFixture {
         configuration.commitInterval = .milliseconds(50)
         configuration.revocationLimit = .seconds(2)
         configure(&configuration)
-        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client ?? self.client)
+        return Worker(
+            queues: [queue],
+            jobs: jobs,
+            configuration: configuration,
+            client: client ?? self.client,
+            logger: logger
+        )
     }
 
     /// The group's committed offset of a partition of the main topic; nil where there is none.

@@ -1,0 +1,43 @@
+/// Decides when a worker reports: at once where its health or a circuit has changed, else every 10 seconds.
+struct ReportPacer {
+    /// What of a report is news.
+    struct Essence: Equatable {
+        var health: Health.Level
+        var kinds: Set<Alert.Kind>
+        var circuit: QueueStatus.Circuit
+    }
+
+    static let interval = Duration.seconds(10)
+    /// After a refusal: each refused record costs an idempotent producer a new epoch.
+    private static let firstPause = Duration.seconds(60)
+    private static let longestPause = Duration.seconds(600)
+
+    private var reported: Essence?
+    private var reportedAt = Duration.zero
+    private var isUnderWay = false
+    private var pause: Duration?
+    private var resumesAt = Duration.zero
+
+    /// Whether to report now; if so, ``ended(isRefused:time:)`` is to follow.
+    mutating func shouldReport(_ essence: Essence, time: Duration) -> Bool {
+        guard !isUnderWay, pause == nil || time >= resumesAt else { return false }
+        guard essence != reported || time >= reportedAt + Self.interval else { return false }
+        reported = essence
+        reportedAt = time
+        isUnderWay = true
+        return true
+    }
+
+    /// The broker has taken the report, or has not. True if that is a refusal to be told: the first in a row.
+    mutating func ended(isRefused: Bool, time: Duration) -> Bool {
+        isUnderWay = false
+        guard isRefused else {
+            pause = nil
+            return false
+        }
+        let isFirst = pause == nil
+        pause = min(pause.map { $0 * 2 } ?? Self.firstPause, Self.longestPause)
+        resumesAt = time + (pause ?? .zero)
+        return isFirst
+    }
+}

@@ -1,0 +1,97 @@
+/// What a worker says of itself and one of its queues, every 10 seconds, in `kokanee.control`, for `kokanee status`.
+public struct WorkerReport: Sendable, Hashable {
+    /// When it was made, in milliseconds since the epoch, by the worker's clock.
+    public var at: Int64
+    public var queue: String
+    public var group: String
+    /// The worker's; see ``WorkerConfiguration/name``.
+    public var name: String
+    /// The release of Kokanee that the worker runs.
+    public var version: String
+    /// When the worker started, in milliseconds since the epoch, by its clock.
+    public var started: Int64
+    public var health: Health.Level
+    /// What is wrong with the queue or with the whole worker; some of them where there are many.
+    public var alerts: [Alert]
+    public var circuit: QueueStatus.Circuit
+    /// Metrics that only rise, by name, since the worker started.
+    public var counters: [String: Int64]
+
+    /// The most alerts that a report carries.
+    static let alertLimit = 20
+    private static let longestName = 300
+
+    /// What the control topic's record is called: its last word is the one that counts.
+    var key: String { Self.key(group: group, name: name) }
+
+    static func key(group: String, name: String) -> String { "worker/\(group)/\(name)" }
+
+    /// The start of the keys of a group's reports.
+    static func keyPrefix(group: String) -> String { "worker/\(group)/" }
+}
+
+extension WorkerReport {
+    package var json: JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("at", at)
+        object.add("queue", queue)
+        object.add("group", group)
+        object.add("name", name)
+        object.add("version", version)
+        object.add("started", started)
+        object.add("health", health.name)
+        object.add("alerts", objects: alerts.map(\.json))
+        object.add("circuit", circuit.description)
+        var numbers = JSONObjectWriter()
+        for (name, value) in counters.sorted(by: { $0.key < $1.key }) { numbers.add(name, value) }
+        object.add("counters", object: numbers)
+        return object
+    }
+
+    /// Reads a record's value; nil where that is not a report. Anybody may have written it: what it says is made fit
+    /// for a terminal.
+    init?(json bytes: [UInt8]) {
+        guard let object = JSONFields(bytes), let at = object.integer("at"), let queue = object.string("queue"),
+            let group = object.string("group"), let name = object.string("name")
+        else { return nil }
+        self.at = at
+        self.queue = queue
+        self.group = group
+        self.name = SafeText.line(name, limit: Self.longestName)
+        version = SafeText.line(object.string("version") ?? "", limit: Self.longestName)
+        started = object.integer("started") ?? at
+        health = object.string("health").flatMap(Health.Level.init(name:)) ?? .degraded
+        circuit = object.string("circuit").flatMap(QueueStatus.Circuit.init(text:)) ?? .closed
+        alerts = object.elements("alerts").prefix(Self.alertLimit).compactMap(Alert.init(json:))
+        counters = object.object("counters")?.integers ?? [:]
+    }
+}
+
+extension Alert {
+    package var json: JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("kind", kind.name)
+        object.add("level", level.name)
+        object.add("since", since)
+        if let queue { object.add("queue", queue) }
+        if let place { object.add("place", place) }
+        object.add("text", text)
+        object.add("advice", advice)
+        return object
+    }
+
+    fileprivate init?(json bytes: [UInt8]) {
+        guard let object = JSONFields(bytes), let kind = object.string("kind"), let since = object.integer("since"),
+            let text = object.string("text")
+        else { return nil }
+        self.init(
+            kind: Kind(name: SafeText.line(kind, limit: 100)),
+            level: object.string("level").flatMap(Health.Level.init(name:)) ?? .degraded,
+            queue: object.string("queue").map { SafeText.line($0, limit: 300) },
+            place: object.string("place").map { SafeText.line($0, limit: 300) },
+            since: since,
+            text: SafeText.line(text, limit: 2000),
+            advice: SafeText.line(object.string("advice") ?? "", limit: 2000)
+        )
+    }
+}

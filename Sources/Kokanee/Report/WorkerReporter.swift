@@ -1,0 +1,109 @@
+internal import RdKafka
+internal import Synchronization
+
+/// Writes a queue's report to the control topic, so that `kokanee status` sees how the worker is.
+///
+/// Nothing waits for it, and nothing depends on it: a cluster that refuses reports is told of once, in the log.
+final class WorkerReporter: Sendable {
+    /// Called with what became of each report, on the producer's thread.
+    typealias WhenEnded = @Sendable (Result<Delivery, KafkaError>) -> Void
+
+    private enum Stage {
+        case silent
+        case reporting
+        case ended
+    }
+
+    private let queue: Queue
+    private let name: String
+    private let started = Timestamp.now
+    private let producer: Producer
+    private let logger: Logger
+    private let whenEnded: WhenEnded
+    private let start = ContinuousClock.now
+    private let pacer = Mutex(ReportPacer())
+    /// Held while a record is handed over, so that no report can follow the end's tombstone.
+    private let stage = Mutex(Stage.silent)
+
+    init(
+        _ queue: Queue,
+        name: String,
+        producer: Producer,
+        logger: Logger,
+        whenEnded: @escaping WhenEnded = { _ in }
+    ) {
+        self.queue = queue
+        self.name = name
+        self.producer = producer
+        self.logger = logger
+        self.whenEnded = whenEnded
+    }
+
+    /// The report that is due now; nil if none is. To be followed by ``send(_:)``.
+    ///
+    /// - Parameters:
+    ///   - health: the worker's; what belongs to other queues is left out.
+    ///   - counters: read only where a report is due.
+    func reportIfDue(
+        _ health: Health,
+        _ circuit: QueueStatus.Circuit,
+        counters: () -> [String: Int64]
+    ) -> WorkerReport? {
+        let own = Health(alerts: health.alerts.filter { $0.queue == nil || $0.queue == queue.name })
+        let essence = ReportPacer.Essence(health: own.level, kinds: Set(own.alerts.map(\.kind)), circuit: circuit)
+        guard pacer.withLock({ $0.shouldReport(essence, time: .now - start) }) else { return nil }
+        return WorkerReport(
+            at: Timestamp.now,
+            queue: queue.name,
+            group: queue.group,
+            name: name,
+            version: Worker.version,
+            started: started,
+            health: own.level,
+            alerts: Array(own.alerts.prefix(WorkerReport.alertLimit)),
+            circuit: circuit,
+            counters: counters()
+        )
+    }
+
+    /// Hands a report to the producer, which may have to wait for its lock.
+    func send(_ report: WorkerReport) {
+        let value = Bytes(report.json.finish())
+        stage.withLock { stage in
+            // After the tombstone a report would make the worker rise from the dead.
+            guard stage != .ended else { return }
+            stage = .reporting
+            produce(value, key: report.key)
+        }
+    }
+
+    /// Takes the report back, if there was one: the worker has ended in good order.
+    func end() {
+        stage.withLock { stage in
+            if stage == .reporting { produce(nil, key: WorkerReport.key(group: queue.group, name: name)) }
+            stage = .ended
+        }
+    }
+
+    private func produce(_ value: Bytes?, key: String) {
+        let record = ProducerRecord(topic: Queue.controlTopic, key: Bytes(key), value: value)
+        producer.produceInPassing(record) { [self] result in
+            let now = ContinuousClock.now
+            var refusal: KafkaError?
+            whenEnded(result)
+            switch result {
+            case .success: break
+            // The end of a worker that is cut off; not worth a word.
+            case .failure(let error) where error.code == .localDestroyed: return
+            case .failure(let error): refusal = error
+            }
+            let isNews = pacer.withLock { $0.ended(isRefused: refusal != nil, time: now - start) }
+            guard isNews, let refusal else { return }
+            logger.log(
+                .warning,
+                "a report for status was refused; work goes on, and status does not see how this worker is",
+                ["topic": Queue.controlTopic, "queue": queue.name, "error": "\(refusal)"]
+            )
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import Glibc
+internal import Synchronization
+
+extension Engine {
+    /// What the engine does, for the watch; nil where its lock is not to be had for 100 ms.
+    ///
+    /// - Parameter ids: the partitions of which the job that holds the watermark is to be told.
+    func observation(describing ids: Set<PartitionID>) -> WatchObservation.Engine? {
+        for _ in 0..<50 {
+            if let seen = state.withLockIfAvailable({ $0.observation(describing: ids, now: clock.monotonic()) }) {
+                return seen
+            }
+            usleep(2000)
+        }
+        return nil
+    }
+
+    /// What of the engine the metrics show; waits for the lock.
+    var counts: (statistics: StatisticsTable, fenced: Int, inFlight: Int, abandoned: Int) {
+        state.withLock { state in
+            (state.statistics, state.scheduler.fencedJobs, state.scheduler.inFlight, state.abandoned.count)
+        }
+    }
+}
+
+extension EngineState {
+    func observation(describing ids: Set<Engine.PartitionID>, now: ContinuousClock.Instant) -> WatchObservation.Engine {
+        var seen = WatchObservation.Engine()
+        seen.partitions = scheduler.assignedPartitions
+        let tickets = scheduler.jobsAtWatermarks(of: ids)
+        for index in seen.partitions.indices {
+            guard let ticket = tickets[seen.partitions[index].id], let job = scheduler[ticket] else { continue }
+            seen.partitions[index].holder = WatchObservation.Holder(
+                job: job.content.watched,
+                activity: activity(of: job, ticket, now: now)
+            )
+        }
+        seen.abandoned = abandoned.values.map {
+            .init(queue: $0.content.runtime.index, job: $0.content.watched, age: now - $0.startedAt)
+        }
+        seen.oldestHopTrouble = hopTroubles.values.min { $0.since < $1.since }.map { $0.watched(now: now) }
+        seen.hopTroubles = hopTroubles.count
+        for (index, gate) in gates.enumerated() {
+            if let circuit = gate?.circuit { seen.circuits[Int32(index)] = QueueStatus.Circuit(circuit.phase) }
+        }
+        seen.statistics = statistics
+        seen.fenced = scheduler.fencedJobs
+        seen.inFlight = scheduler.inFlight
+        return seen
+    }
+
+    private func activity(
+        of job: Scheduler<JobContent>.Job,
+        _ ticket: Engine.Ticket,
+        now: ContinuousClock.Instant
+    ) -> WatchObservation.Activity {
+        switch job.phase {
+        case .running: return .running(for: age(of: ticket, now: now) ?? .zero)
+        case .ready: return .ready
+        case .hopping: return .hopping(hopTroubles[ticket]?.watched(now: now))
+        case .held: return .held(until: job.content.job?.envelope.dueAt ?? 0)
+        case .waiting:
+            let holder = scheduler.holderOfLane(of: job)
+            return .waiting(
+                behind: holder.flatMap { scheduler[$0]?.content.watched },
+                running: holder.flatMap { age(of: $0, now: now) }
+            )
+        }
+    }
+
+    /// How long an attempt has run; nil if it does not.
+    private func age(of ticket: Engine.Ticket, now: ContinuousClock.Instant) -> Duration? {
+        runners.first { $0.running?.ticket == ticket }?.startedAt.map { now - $0 }
+    }
+}
+
+extension HopTrouble {
+    fileprivate func watched(now: ContinuousClock.Instant) -> WatchObservation.HopTroubleView {
+        .init(age: now - since, tries: tries, error: "\(error)")
+    }
+}
+
+extension JobContent {
+    fileprivate var watched: WatchObservation.Job {
+        .init(id: id, type: job?.envelope.type ?? "unreadable", attempt: attempt, place: place.description)
+    }
+}
+
+extension QueueStatus.Circuit {
+    init(_ phase: Circuit.Phase) {
+        self =
+            switch phase {
+            case .closed: .closed
+            case .open: .open
+            case .probing: .probing
+            }
+    }
+}

@@ -1,0 +1,134 @@
+/// What decides whether one queue's jobs may start in this worker: its circuit, and its lease on the membership.
+struct QueueGate {
+    let runtime: QueueRuntime
+    var lease: Lease
+    /// Nil where there is to be none.
+    private(set) var circuit: Circuit?
+    /// The attempts by which the circuit decides whether to close.
+    private var probes: Set<Engine.Ticket> = []
+
+    init(_ runtime: QueueRuntime, lease: Lease, policy: CircuitPolicy?, now: ContinuousClock.Instant) {
+        self.runtime = runtime
+        self.lease = lease
+        circuit = policy.map { Circuit($0, now: now) }
+    }
+
+    /// What the scheduler is to let through; nil is everything.
+    var gate: Scheduler<JobContent>.Gate? {
+        let allowance = circuit?.allowance
+        if lease.hasLapsed { return .init(starts: 0, stopsIntake: allowance == 0) }
+        return allowance.map { .init(starts: $0, stopsIntake: $0 == 0) }
+    }
+
+    mutating func started(_ ticket: Engine.Ticket) {
+        guard circuit?.allowance != nil else { return }
+        circuit?.probeStarted()
+        probes.insert(ticket)
+    }
+
+    mutating func ended(
+        _ ticket: Engine.Ticket,
+        _ outcome: Circuit.Outcome,
+        now: ContinuousClock.Instant
+    ) -> Circuit.Transition? {
+        guard !probes.isEmpty, probes.remove(ticket) != nil else { return circuit?.note(outcome, now: now) }
+        return circuit?.probeEnded(outcome, now: now)
+    }
+
+    mutating func tick(now: ContinuousClock.Instant) -> Circuit.Transition? {
+        circuit?.tick(now: now)
+    }
+}
+
+/// A queue's circuit has changed.
+struct CircuitChange: Sendable {
+    let runtime: QueueRuntime
+    let transition: Circuit.Transition
+}
+
+extension EngineState {
+    /// A queue is worked from now on, whose thread renews its lease within `leaseLength`.
+    mutating func add(_ runtime: QueueRuntime, policy: CircuitPolicy?, leaseLength: Duration, now: Instant) {
+        let index = Int(runtime.index)
+        while gates.count <= index { gates.append(nil) }
+        gates[index] = QueueGate(runtime, lease: Lease(length: leaseLength, now: now), policy: policy, now: now)
+        noteLeases()
+    }
+
+    /// The next job to start, of a queue whose gate lets it.
+    mutating func take(now: Instant) -> Assignment? {
+        checkLeases(now: now)
+        guard let next = scheduler.take() else { return nil }
+        gates[Int(next.content.runtime.index)]?.started(next.ticket)
+        return Assignment(ticket: next.ticket, content: next.content)
+    }
+
+    /// What became of an attempt, for its queue's circuit.
+    mutating func noteEnd(of ticket: Engine.Ticket, _ outcome: Circuit.Outcome, queue: Int32, now: Instant) {
+        let transition = gates[Int(queue)]?.ended(ticket, outcome, now: now)
+        if let transition { note(transition, of: queue) }
+        // A probe that was taken away is replaced by another.
+        if outcome == .undecided { applyGate(of: queue) }
+    }
+
+    mutating func tickCircuits(now: Instant) {
+        for index in gates.indices {
+            if let transition = gates[index]?.tick(now: now) { note(transition, of: Int32(index)) }
+        }
+    }
+
+    /// The circuits' changes since they were last asked for.
+    mutating func takeCircuitChanges() -> [CircuitChange] {
+        guard !circuitChanges.isEmpty else { return [] }
+        defer { circuitChanges = [] }
+        return circuitChanges
+    }
+
+    // MARK: - Leases
+
+    /// Whether the lease holds, and goes on to.
+    mutating func renewLease(of queue: Int32, now: Instant) -> Bool {
+        checkLeases(now: now)
+        gates[Int(queue)]?.lease.renew(now: now)
+        noteLeases()
+        return gates[Int(queue)]?.lease.hasLapsed == false
+    }
+
+    /// Whether the lease holds again.
+    mutating func confirmLease(of queue: Int32, asOf instant: Instant, now: Instant) -> Bool {
+        gates[Int(queue)]?.lease.confirm(asOf: instant, now: now)
+        noteLeases()
+        applyGate(of: queue)
+        return gates[Int(queue)]?.lease.hasLapsed == false
+    }
+
+    /// Whether anything of the queue may be written to a topic.
+    mutating func mayWrite(_ queue: Int32, now: Instant) -> Bool {
+        checkLeases(now: now)
+        return gates[Int(queue)]?.lease.hasLapsed != true
+    }
+
+    private mutating func checkLeases(now: Instant) {
+        guard let nextLeaseEnd, now >= nextLeaseEnd else { return }
+        for index in gates.indices {
+            gates[index]?.lease.check(now: now)
+            applyGate(of: Int32(index))
+        }
+        noteLeases()
+    }
+
+    private mutating func noteLeases() {
+        nextLeaseEnd = gates.compactMap { gate in gate.flatMap { $0.lease.hasLapsed ? nil : $0.lease.endsAt } }.min()
+    }
+
+    private mutating func note(_ transition: Circuit.Transition, of queue: Int32) {
+        guard let runtime = gates[Int(queue)]?.runtime else { return }
+        if case .opened = transition { statistics[queue].circuitOpened += 1 }
+        circuitChanges.append(CircuitChange(runtime: runtime, transition: transition))
+        applyGate(of: queue)
+    }
+
+    private mutating func applyGate(of queue: Int32) {
+        scheduler.setGate(of: queue, gates[Int(queue)]?.gate)
+    }
+}

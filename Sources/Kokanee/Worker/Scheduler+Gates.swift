@@ -1,0 +1,42 @@
+// Queues whose jobs may not start for now, or only a few of them: their circuit is open, or their worker does not know
+// whether it is still a member of the group. Jobs that are ready stay where they are, behind the gate.
+
+extension Scheduler {
+    struct Gate: Equatable {
+        /// How many more jobs may start.
+        var starts: Int
+        /// Whether nothing is to be read either: with an open circuit it would only fill the memory.
+        var stopsIntake: Bool
+    }
+
+    /// Sets, or with nil takes away, the gate of a queue.
+    mutating func setGate(of queue: Int32, _ gate: Gate?) {
+        gates[queue] = gate
+        guard gate?.starts != 0, let waiting = gated.removeValue(forKey: queue) else { return }
+        for index in 0..<waiting.count { ready.append(waiting[index]) }
+    }
+
+    func stopsIntake(of queue: Int32) -> Bool {
+        gates[queue]?.stopsIntake == true
+    }
+
+    /// Lets a ready job through, or puts it behind its queue's gate.
+    mutating func passGate(_ ticket: Ticket, of partition: PartitionID) -> Bool {
+        guard !gates.isEmpty, let queue = partitions[partition]?.queue, let left = gates[queue]?.starts else {
+            return true
+        }
+        guard left > 0 else {
+            gated[queue, default: Fifo()].append(ticket)
+            return false
+        }
+        gates[queue]?.starts = left - 1
+        return true
+    }
+
+    /// Forgets the tickets behind gates whose jobs have left: rebalances would pile them up.
+    mutating func sweepGates() {
+        for queue in gated.keys {
+            gated[queue]?.removeAll { ticket in jobs[ticket.place]?.stamp != ticket.stamp }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// What the watch asks, of a worker that may hang: all of it reads only.
+
+extension Scheduler {
+    var assignedPartitions: [WatchObservation.Partition] {
+        partitions.compactMap { id, partition in
+            guard partition.isAssigned else { return nil }
+            return WatchObservation.Partition(
+                id: id,
+                queue: partition.queue,
+                epoch: partition.epoch,
+                watermark: partition.tracker.watermark,
+                unfinished: partition.tracker.unfinished,
+                isAtEnd: partition.isAtEnd,
+                shortage: shortage(in: id, partition)
+            )
+        }
+    }
+
+    private func shortage(in id: PartitionID, _ partition: Partition) -> WatchObservation.Shortage? {
+        guard room(in: id) == 0 else { return nil }
+        guard partition.takesIn else { return .intakeStopped }
+        if inFlightBytes >= limits.bytes { return .bytes(limit: limits.bytes) }
+        if partition.tracker.gap >= limits.gap { return .gap(limit: limits.gap) }
+        return .jobs(limit: limits.jobs)
+    }
+
+    /// The jobs that hold the partitions' watermarks. It looks at all that is in flight.
+    func jobsAtWatermarks(of ids: Set<PartitionID>) -> [PartitionID: Ticket] {
+        guard !ids.isEmpty else { return [:] }
+        var tickets: [PartitionID: Ticket] = [:]
+        for (place, job) in jobs.enumerated() {
+            guard let job, ids.contains(job.partition), isCurrent(job),
+                partitions[job.partition]?.tracker.watermark == job.offset
+            else { continue }
+            tickets[job.partition] = Ticket(place: place, stamp: job.stamp)
+        }
+        return tickets
+    }
+
+    /// The job that has the lane in which this one waits; nil where it waits in none.
+    func holderOfLane(of job: Job) -> Ticket? {
+        guard job.phase == .waiting, let lane = job.lane, let place = lanes.holder(of: lane) else { return nil }
+        return jobs[place].map { Ticket(place: place, stamp: $0.stamp) }
+    }
+}

@@ -1,0 +1,57 @@
+internal import Foundation
+internal import Kokanee
+
+extension OptionValues {
+    /// What the flags of `work` say about how the worker is to work.
+    func workerConfiguration() throws -> WorkerConfiguration {
+        var configuration = WorkerConfiguration()
+        configuration.concurrency =
+            try integer("concurrency", in: 1...10_000) ?? max(4, ProcessInfo.processInfo.activeProcessorCount)
+        if let attempts = try integer("attempts", in: 1...1_000_000) {
+            configuration.retryPolicy = .ladder(attempts: attempts)
+        }
+        if let timeout = try duration("timeout") {
+            guard timeout > .zero else { throw error("--timeout is longer than nothing") }
+            configuration.attemptTimeout = timeout
+        }
+        if let limit = try duration("shutdown-timeout") { configuration.shutdownLimit = limit }
+        if let limit = try duration("stalled-after") { configuration.stallLimit = limit }
+        if let limit = try duration("wedge-limit") { configuration.wedgeLimit = limit }
+        configuration.order =
+            switch string("order") {
+            case "partition": .partition
+            case "unordered": .unordered
+            default: .key
+            }
+        configuration.circuit = try circuitPolicy()
+        configuration.stopsWhenIdle = isSet("until-idle")
+        configuration.createsTopics = isSet("create-topics")
+        return configuration
+    }
+
+    /// Nil where there is to be no circuit.
+    private func circuitPolicy() throws -> CircuitPolicy? {
+        var policy = CircuitPolicy()
+        if let text = string("circuit-share") {
+            guard let share = Self.share(text), (0...1).contains(share) else {
+                throw error("--circuit-share is a share such as 0.5 or 50%, from 0 to 1, not \(text)")
+            }
+            guard share > 0 else { return nil }
+            policy.deadShare = share
+        }
+        if let jobs = try integer("circuit-jobs", in: 1...1_000_000_000) { policy.minimumJobs = jobs }
+        if let window = try duration("circuit-window") {
+            guard window >= .seconds(1) else { throw error("--circuit-window is at least 1s") }
+            policy.window = window
+        }
+        if let pause = try duration("circuit-pause") {
+            guard pause >= .milliseconds(1) else { throw error("--circuit-pause is at least 1ms") }
+            policy.pause = pause
+        }
+        return policy
+    }
+
+    private static func share(_ text: String) -> Double? {
+        text.hasSuffix("%") ? Double(text.dropLast()).map { $0 / 100 } : Double(text)
+    }
+}

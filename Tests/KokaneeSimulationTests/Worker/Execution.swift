@@ -1,0 +1,44 @@
+@testable import Kokanee
+
+/// An attempt that runs.
+final class Execution {
+    enum Outcome {
+        case success, failure, discard, deadLetter
+        case retryAfter(Int64)
+    }
+
+    enum Cancellation {
+        case timeout, shutdown
+    }
+
+    let ticket: ModelWorker.Ticket
+    let content: ModelWorker.Content
+    let id: Int
+    var outcome: Outcome
+    var endsAt: Int64
+    /// It goes on as if nobody had asked it to end.
+    let ignoresCancellation: Bool
+    /// When it is to be cancelled, and after that, when it is to be given up.
+    var deadline: Int64
+    var cancellation: Cancellation?
+
+    init(
+        _ ticket: ModelWorker.Ticket,
+        _ content: ModelWorker.Content,
+        id: Int,
+        outcome: Outcome,
+        endsAt: Int64,
+        ignoresCancellation: Bool,
+        deadline: Int64
+    ) {
+        self.ticket = ticket
+        self.content = content
+        self.id = id
+        self.outcome = outcome
+        self.endsAt = endsAt
+        self.ignoresCancellation = ignoresCancellation
+        self.deadline = deadline
+    }
+
+    var record: ModelRecord { content.record }
+}

@@ -1,0 +1,334 @@
+import RdKafka
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+/// A worker that is watched closely, on an embedded broker of its own.
+@Suite("The watch of a running worker")
+struct WatchdogTests {
+    /// All that was logged.
+    private final class Log: Sendable {
+        private let entries = Mutex<[String]>([])
+
+        var lines: [String] { entries.withLock { $0 } }
+
+        func logger(_ hook: @escaping @Sendable (Logger.Entry) -> Void = { _ in }) -> Logger {
+            Logger(minimumLevel: .debug) { [self] entry in
+                let fields = entry.fields.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+                entries.withLock { $0.append("\(entry.level) \(entry.message) \(fields)") }
+                hook(entry)
+            }
+        }
+
+        func has(_ parts: String...) -> Bool {
+            lines.contains { line in parts.allSatisfy(line.contains) }
+        }
+    }
+
+    /// Blocks a thread until it is opened.
+    private final class Clamp: Sendable {
+        private let isOpen = Atomic(false)
+        private let wakeup: Wakeup
+
+        init() throws { wakeup = try Wakeup() }
+
+        func open() {
+            isOpen.store(true, ordering: .releasing)
+            wakeup.wake()
+        }
+
+        func hold() {
+            while !isOpen.load(ordering: .acquiring) { wakeup.wait(milliseconds: 100) }
+        }
+    }
+
+    /// Looks often, and has little patience.
+    private static func closely(
+        and configure: @escaping (inout WorkerConfiguration) -> Void
+    ) -> (inout WorkerConfiguration) -> Void {
+        { configuration in
+            closely(&configuration)
+            configure(&configuration)
+        }
+    }
+
+    private static func closely(_ configuration: inout WorkerConfiguration) {
+        configuration.watchLimits = WatchLimits(
+            interval: .milliseconds(50),
+            stall: .milliseconds(500),
+            silence: .milliseconds(800),
+            overdue: .milliseconds(300),
+            delivery: .milliseconds(500),
+            wedge: .seconds(60)
+        )
+    }
+
+    private static func kinds(_ worker: Worker) -> [Alert.Kind] { worker.health.alerts.map(\.kind) }
+
+    @Test("a job that holds its partition is named in the log, in the health and in the report, until it ends")
+    func stall() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(3)
+        let gate = Gate()
+        let log = Log()
+        let worker = try fixture.worker(Self.closely, logger: log.logger()) { job, _ in
+            if job == 1 { try await gate.pass() }
+        }
+        let reader = try StatusReader(fixture.client)
+        try await running(worker) {
+            try await eventually("the alert is raised") { Self.kinds(worker) == [.stalled] }
+            let alert = try #require(worker.health.alerts.first)
+            #expect(alert.place == "q/0/1" && alert.queue == "q")
+            #expect(alert.text.contains("job q/0/1 of type default, attempt 1") && alert.text.contains("has run for"))
+            #expect(worker.health.level == .degraded)
+            try await eventually("it is logged") { log.has("a watermark does not move", "q/0/1") }
+            try await eventually("status sees it") {
+                let status = try await reader.status(of: fixture.queue)
+                return status.health == .degraded && status.reports.first?.report.alerts.first?.place == "q/0/1"
+            }
+            gate.open()
+            try await eventually("it is over") { worker.health == .ok }
+            try await eventually("that is logged") { log.has("over: a watermark does not move") }
+            try await eventually("status sees that, too") {
+                let status = try await reader.status(of: fixture.queue)
+                return status.health == .ok && status.metrics["kokanee_jobs_completed_total"] == 3
+            }
+            let raised = worker.metrics.snapshot().value(of: "kokanee_alerts_raised_total", .init("kind", "stalled"))
+            #expect(raised == 1)
+        }
+        let after = try await reader.status(of: fixture.queue)
+        #expect(after.reports.isEmpty && after.health == nil, "it ended in good order, and took its report back")
+    }
+
+    @Test("a job that waits in its lane is told with the one that it waits for")
+    func lane() async throws {
+        let fixture = try WorkerFixture(ladder: "1s")
+        let gate = Gate()
+        let ledger = Ledger()
+        let configure = Self.closely { configuration in
+            configuration.concurrency = 4
+        }
+        let worker = try fixture.worker(configure) { job, context in
+            // The first goes up the ladder; its second attempt, on the rung, takes the lane and keeps it.
+            if job == 0, context.attempt == 1 { throw JobError.retry("once") }
+            try await ledger.run(job) { if job == 0 { try await gate.pass() } }
+        }
+        try await running(worker) {
+            try await fixture.enqueue(1) { _ in "k" }
+            try await eventually("the second attempt runs") { ledger.starts == [0] }
+            let producer = try Producer(fixture.client)
+            _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, key: "k", value: "1"))
+            await producer.close()
+            try await eventually("the job behind it is told") {
+                worker.health.alerts.contains { $0.place == "q/0/1" && $0.text.contains("waits in its lane behind") }
+            }
+            gate.open()
+            try await eventually("it is over") { worker.health == .ok }
+        }
+    }
+
+    @Test("attempts that ignore their cancellation are counted, and told for as long as they run")
+    func ignoredCancellation() async throws {
+        let fixture = try WorkerFixture(ladder: "1h")
+        try await fixture.enqueue(2)
+        let gate = Gate()
+        let configure = Self.closely { configuration in
+            configuration.attemptTimeout = .milliseconds(200)
+            configuration.cancellationGrace = .milliseconds(100)
+        }
+        let worker = try fixture.worker(configure) { job, _ in
+            if job == 0 { await gate.passStubbornly() }
+        }
+        try await running(worker) {
+            try await eventually("it is told") { Self.kinds(worker) == [.ignoredCancellation] }
+            let metrics = worker.metrics.snapshot()
+            #expect(metrics.value(of: "kokanee_attempts_stuck_total") == 1)
+            #expect(metrics.value(of: "kokanee_attempts_abandoned") == 1)
+            gate.open()
+            try await eventually("it is over") { worker.health == .ok }
+            #expect(worker.metrics.snapshot().value(of: "kokanee_attempts_abandoned") == 0)
+            #expect(worker.metrics.snapshot().value(of: "kokanee_attempts_stuck_total") == 1)
+        }
+    }
+
+    @Test("a rung's due job for which there is no room is told")
+    func overdue() async throws {
+        let fixture = try WorkerFixture(ladder: "1s")
+        let gate = Gate()
+        let configure = Self.closely { configuration in
+            configuration.maximumInFlightBytes = 1
+        }
+        let worker = try fixture.worker(configure) { job, context in
+            if job == 0, context.attempt == 1 { throw JobError.retry("once") }
+            if job == 1 { try await gate.pass() }
+        }
+        try await running(worker) {
+            try await fixture.enqueue(1)
+            try await eventually("it waits on the rung") { worker.statistics.retried == 1 }
+            let producer = try Producer(fixture.client)
+            _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1"))
+            await producer.close()
+            try await eventually("it is told") {
+                let alert = worker.health.alerts.first { $0.kind == .overdue }
+                return alert?.place == "q.retry.1s/0/0" && alert?.text.contains("bytes of jobs are in flight") == true
+            }
+            gate.open()
+            try await eventually("it is over") { worker.health == .ok }
+        }
+    }
+
+    @Test("a cluster that takes nothing makes the worker degraded, and no more, until it does again")
+    func notDelivering() async throws {
+        let fixture = try WorkerFixture()
+        let log = Log()
+        let configure = Self.closely { configuration in
+            // Far below how long the cluster is away: it must make no difference.
+            configuration.watchLimits.wedge = .seconds(2)
+            configuration.wedgeAction = .fail
+        }
+        let worker = try fixture.worker(configure, logger: log.logger()) { _, _ in throw JobError.deadLetter("never") }
+        try await running(worker) {
+            try await eventually("the worker is there") { log.has("partitions assigned") }
+            fixture.broker.failNext(.produce, with: Array(repeating: .notLeader, count: 100_000))
+            // Past the faults, which are for whoever produces next.
+            fixture.broker.stopFailing(.produce)
+            try await fixture.enqueue(1)
+            fixture.broker.failNext(.produce, with: Array(repeating: .notLeader, count: 100_000))
+            try await eventually("it is told") { Self.kinds(worker).contains(.notDelivering) }
+            let alert = try #require(worker.health.alerts.first { $0.kind == .notDelivering })
+            #expect(alert.level == .degraded)
+            try await eventually("and told for longer than a wedge may last") {
+                worker.health.alerts.contains { $0.kind == .notDelivering && Timestamp.now - $0.since > 3000 }
+            }
+            fixture.broker.stopFailing(.produce)
+            try await eventually("it is over") { worker.health == .ok }
+            #expect(worker.statistics.dead == 1)
+        }
+    }
+
+    @Test("a queue's thread that hangs fails the worker, whoever else is blocked")
+    func wedgedDispatcher() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(20)
+        let clamp = try Clamp()
+        let log = Log()
+        // The log blocks the dispatcher, and whoever else writes to it, the watch's own lines among them.
+        let logger = log.logger { entry in
+            if entry.message == "partitions assigned" || entry.message.contains("does not poll") { clamp.hold() }
+        }
+        let configure = Self.closely { configuration in
+            configuration.wedgeLimit = .seconds(2)
+            configuration.wedgeAction = .fail
+        }
+        let worker = try fixture.worker(configure, logger: logger) { _, _ in clamp.hold() }
+        let error = await #expect(throws: WorkerWedged.self) { try await worker.run() }
+        #expect(error?.alert.kind == .notPolling && error?.alert.queue == "q")
+        #expect(error?.alert.level == .failing)
+        #expect(worker.health.level == .failing)
+        clamp.open()
+    }
+
+    @Test("a producer's thread that hangs fails the worker")
+    func wedgedProducer() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(1)
+        let clamp = try Clamp()
+        // It is the producer's thread that tells of a failed hop.
+        let logger = Log().logger { entry in if entry.message.hasPrefix("hop failed") { clamp.hold() } }
+        let configure = Self.closely { configuration in
+            configuration.wedgeLimit = .seconds(2)
+            configuration.wedgeAction = .fail
+        }
+        let worker = try fixture.worker(configure, logger: logger) { _, _ in throw JobError.deadLetter("never") }
+        fixture.broker.failNext(.produce, with: Array(repeating: .topicAuthorizationFailed, count: 1000))
+        let error = await #expect(throws: WorkerWedged.self) { try await worker.run() }
+        #expect(error?.alert.kind == .producerNotPolling)
+        clamp.open()
+    }
+
+    @Test("a worker whose lock is never given back is found out as well")
+    func heldLock() async throws {
+        let fixture = try WorkerFixture()
+        var configuration = WorkerConfiguration()
+        Self.closely(&configuration)
+        configuration.wedgeLimit = .seconds(2)
+        let producer = try Producer(fixture.client)
+        let engine = Engine(configuration: configuration, producer: producer, logger: .disabled)
+        let runtime = try QueueRuntime(
+            index: 0,
+            queue: fixture.queue,
+            jobs: JobRegistry(),
+            configuration: configuration,
+            logger: .disabled
+        )
+        let clamp = try Clamp()
+        let wedge = FirstResult<Alert>()
+        let watchdog = try Watchdog(
+            engine: engine,
+            producer: producer,
+            runtimes: [runtime],
+            reporters: [],
+            metrics: MetricsRegistry(),
+            logger: .disabled
+        ) { alert, _ in wedge.set(.success(alert)) }
+        #expect(engine.observation(describing: []) != nil)
+        OSThread.start(name: "test:lock") {
+            engine.withScheduler { _ in clamp.hold() }
+            runtime.vitals.end()
+        }
+        try await eventually("the lock is taken") { engine.observation(describing: []) == nil }
+        watchdog.start()
+        let alert = try await wedge.value()
+        #expect(alert.kind == .notPolling && alert.text.contains("lock is taken"))
+        watchdog.stop()
+        clamp.open()
+        await producer.close()
+    }
+
+    @Test("reports that the cluster refuses are told of once, and cost nothing else")
+    func refusedReports() async throws {
+        let fixture = try WorkerFixture()
+        let log = Log()
+        let worker = try fixture.worker(Self.closely, logger: log.logger()) { _, _ in }
+        fixture.broker.failNext(.produce, with: Array(repeating: .topicAuthorizationFailed, count: 10))
+        try await running(worker) {
+            try await eventually("it is told") { log.has("a report for status was refused") }
+            fixture.broker.stopFailing(.produce)
+            try await fixture.enqueue(10)
+            try await eventually("all is worked") { try await fixture.committed()?.offset == 10 }
+            #expect(worker.health == .ok)
+        }
+        #expect(log.lines.count { $0.contains("a report for status was refused") } == 1)
+    }
+
+    @Test("an open circuit is seen in the health and in status, and gives no other alarm")
+    func circuit() async throws {
+        let fixture = try WorkerFixture()
+        let configure = Self.closely { configuration in
+            var policy = CircuitPolicy()
+            policy.minimumJobs = 5
+            policy.pause = .seconds(60)
+            configuration.circuit = policy
+            configuration.concurrency = 1
+        }
+        let worker = try fixture.worker(configure) { _, _ in throw JobError.deadLetter("never") }
+        let reader = try StatusReader(fixture.client)
+        try await running(worker) {
+            try await fixture.enqueue(50)
+            try await eventually("the circuit opens") { Self.kinds(worker) == [.circuit] }
+            try await eventually("status sees it") { try await reader.status(of: fixture.queue).circuit == .open }
+            let status = try await reader.status(of: fixture.queue)
+            #expect(status.reports.first?.report.alerts.map(\.kind) == [.circuit])
+            #expect(status.metrics["kokanee_circuit_opened_total"] == 1)
+        }
+    }
+
+    @Test("a wedge limit that the group's own would undercut is refused", arguments: [0, 300, 400])
+    func limits(seconds: Int) async throws {
+        let fixture = try WorkerFixture()
+        let worker = try fixture.worker(set(\.wedgeLimit, .seconds(seconds))) { _, _ in }
+        await #expect(throws: InputError.self) { try await worker.run() }
+    }
+}
