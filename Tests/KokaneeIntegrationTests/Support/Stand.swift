@@ -83,6 +83,10 @@ final class Stand: Sendable {
 
     /// Whether the brokers tell who is in a group. The embedded ones don't: `status` then counts by who committed lately.
     static var describesGroups: Bool { !isEmbedded }
+    /// Whether a topic's records can have the broker's time. On the embedded brokers they have the producer's.
+    static var tellsTime: Bool { !isEmbedded }
+    /// Whether kafka-python can talk to the brokers. It wants versions of requests that the embedded ones don't know.
+    static var speaksWithKafkaPython: Bool { !isEmbedded }
     /// Whether a reader can keep to committed transactions. On the embedded brokers it can't.
     static var isolatesTransactions: Bool { !isEmbedded }
 
