@@ -7,6 +7,8 @@ JOBS ?= 1000000
 HISTORIES ?= 100000
 SEED ?= 1
 
+SECONDS ?= 60
+
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
 BUILD := swift build $(SWIFT_FLAGS)
@@ -15,7 +17,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration lint format docs simulate mutants bench bench-memory clean setup-build setup-test
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +35,12 @@ test-integration: setup-test ## only the tests with brokers and processes; KOKAN
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
 
+test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\.'
+	Tests/Sanitizers/run.sh thread $(if $(FILTER),--filter '$(FILTER)')
+
+test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^KokaneeTests\.'
+	Tests/Sanitizers/run.sh address $(if $(FILTER),--filter '$(FILTER)')
+
 simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
 	Tests/simulate.sh $(SEED) $(HISTORIES)
 
@@ -48,12 +56,21 @@ format: ## mends the style
 docs: setup-build ## the API's reference, as a site in .build/docs
 	docs/build.sh .build/docs
 
-bench: bench-memory ## all measurements
+fuzz: setup-build ## throws what it can think of at the decoders; SECONDS=60 for each, TARGET=json for one
+	KOKANEE_FUZZ=1 swift build --sanitize=fuzzer --scratch-path .build/fuzz --product kokanee-fuzz
+	Tests/Fuzz/fuzz.sh "$(SECONDS)" $(TARGET)
+
+bench: bench-memory bench-hostile ## all measurements
 
 bench-memory: setup-build ## a worker's memory on a backlog of small jobs; JOBS=1000000
 	swift build -c release --product kokanee
 	swift build -c release --product kokanee-noop-worker
 	Tests/Benchmarks/backlog-memory.sh "$(JOBS)"
+
+bench-hostile: setup-test ## a worker's speed and memory on records that are no jobs, against ones that are; JOBS=1000000
+	swift build -c release --product kokanee
+	swift build -c release --product kokanee-noop-worker
+	Tests/Benchmarks/hostile.sh "$(JOBS)" "$(VENV)/bin/python"
 
 clean: ## removes what was built
 	rm -rf .build

@@ -10,25 +10,60 @@ let swiftSettings: [SwiftSetting] = [
     .define("KOKANEE_FAIL_POINTS", .when(configuration: .debug)),
 ]
 
+// `make fuzz` builds the fuzz targets into a program of libFuzzer's, which has a main of its own: the tool is a
+// library to it. Everywhere else the same targets are a test that replays their corpus.
+let isFuzzing = Context.environment["KOKANEE_FUZZ"] != nil
+let fuzzTargets: Target =
+    isFuzzing
+    ? .executableTarget(
+        name: "kokanee-fuzz",
+        dependencies: ["kokanee", "Kokanee", "RdKafka"],
+        path: "Tests/Fuzz",
+        exclude: ["Corpus", "Dictionaries", "fuzz.sh", "Replay"],
+        swiftSettings: swiftSettings + [.unsafeFlags(["-enable-testing"])]
+    )
+    : .testTarget(
+        name: "FuzzTests",
+        dependencies: ["kokanee", "Kokanee", "RdKafka"],
+        path: "Tests/Fuzz",
+        exclude: ["Corpus", "Dictionaries", "fuzz.sh", "Fuzzer"],
+        swiftSettings: swiftSettings
+    )
+let tool: Target =
+    isFuzzing
+    ? .target(
+        name: "kokanee",
+        dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+        exclude: ["Main.swift"],
+        swiftSettings: swiftSettings
+    )
+    : .executableTarget(
+        name: "kokanee",
+        dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+        swiftSettings: swiftSettings
+    )
+let executables: [Product] =
+    isFuzzing
+    ? []
+    : [
+        .executable(name: "kokanee", targets: ["kokanee"]),
+        .executable(name: "kokanee-demo", targets: ["KokaneeDemo"]),
+    ]
+
 let package = Package(
     name: "kokanee",
     products: [
         .library(name: "RdKafka", targets: ["RdKafka"]),
         .library(name: "Kokanee", targets: ["Kokanee"]),
-        .executable(name: "kokanee", targets: ["kokanee"]),
-        .executable(name: "kokanee-demo", targets: ["KokaneeDemo"]),
-    ],
+    ] + executables,
     targets: [
+        fuzzTargets,
+        tool,
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CGetopt"),
         .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
         .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
-        .executableTarget(
-            name: "kokanee",
-            dependencies: ["CGetopt", "Kokanee", "RdKafka"],
-            swiftSettings: swiftSettings
-        ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "KokaneeDemo",

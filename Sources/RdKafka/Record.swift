@@ -33,28 +33,28 @@ public struct Record: Sendable {
 
     public var topic: String { topicPartition.topic }
     public var partition: Int32 { topicPartition.partition }
-    public var offset: Int64 { storage.message.pointee.offset }
+    public var offset: Int64 { read { $0.pointee.offset } }
 
     /// Bytes of key and value together; headers are not counted.
-    public var size: Int { storage.message.pointee.len + storage.message.pointee.key_len }
+    public var size: Int { read { $0.pointee.len + $0.pointee.key_len } }
 
     public var key: Bytes? {
-        bytes(storage.message.pointee.key, storage.message.pointee.key_len)
+        read { bytes($0.pointee.key, $0.pointee.key_len) }
     }
 
     /// The payload; nil is a tombstone.
     public var value: Bytes? {
-        bytes(storage.message.pointee.payload, storage.message.pointee.len)
+        read { bytes($0.pointee.payload, $0.pointee.len) }
     }
 
     /// Milliseconds since the epoch, or -1 where the broker keeps none.
     public var timestamp: Int64 {
-        rd_kafka_message_timestamp(storage.message, nil)
+        read { rd_kafka_message_timestamp($0, nil) }
     }
 
     public var timestampType: TimestampType {
         var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
-        _ = rd_kafka_message_timestamp(storage.message, &type)
+        _ = read { rd_kafka_message_timestamp($0, &type) }
         return TimestampType(type)
     }
 
@@ -63,19 +63,24 @@ public struct Record: Sendable {
     /// Values are nil where the header's value is null. Both pointers are valid inside `body` only. A record
     /// whose headers can't be parsed has none.
     public func forEachHeader(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) {
-        var headers: OpaquePointer?
-        guard rd_kafka_message_headers(storage.message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-        var index = 0
-        var name: UnsafePointer<CChar>?
-        var value: UnsafeRawPointer?
-        var length = 0
-        while rd_kafka_header_get_all(headers, index, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR {
-            index += 1
-            guard let name else { continue }
-            let nameBytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
-            body(nameBytes, value.map { UnsafeRawBufferPointer(start: $0, count: length) })
+        read { message in
+            var headers: OpaquePointer?
+            guard rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+            var index = 0
+            var name: UnsafePointer<CChar>?
+            var value: UnsafeRawPointer?
+            var length = 0
+            while rd_kafka_header_get_all(headers, index, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR {
+                index += 1
+                guard let name else { continue }
+                let nameBytes = UnsafeRawBufferPointer(start: name, count: strlen(name))
+                body(nameBytes, value.map { UnsafeRawBufferPointer(start: $0, count: length) })
+            }
         }
     }
+
+    /// Whether librdkafka could read the headers, if there are any: it takes 100,000 at most, well formed.
+    public var hasReadableHeaders: Bool { storage.hasReadableHeaders }
 
     /// All headers, copied.
     public var headers: [Header] {
@@ -84,6 +89,12 @@ public struct Record: Sendable {
             result.append(Header(String(decoding: name, as: UTF8.self), value.map { Bytes(Array($0)) }))
         }
         return result
+    }
+
+    /// The message, which lives at least until `body` returns: for Swift the last use of the storage is the reading of
+    /// its pointer, not that of what the pointer points to.
+    private func read<R>(_ body: (UnsafePointer<rd_kafka_message_t>) -> R) -> R {
+        withExtendedLifetime(storage) { body(storage.message) }
     }
 
     private func bytes(_ pointer: UnsafeMutableRawPointer?, _ length: Int) -> Bytes? {
@@ -98,6 +109,7 @@ public struct Record: Sendable {
 /// asking, is done in `init`, before the object can be shared.
 final class RecordStorage: @unchecked Sendable {
     let message: UnsafePointer<rd_kafka_message_t>
+    let hasReadableHeaders: Bool
     /// The event that the message lives in, where it came by one; else the message is destroyed by itself.
     private let event: OpaquePointer?
     /// The message points into its client's structures: the client ends after its last record.
@@ -108,7 +120,8 @@ final class RecordStorage: @unchecked Sendable {
         self.event = event
         self.owner = owner
         var headers: OpaquePointer?
-        _ = rd_kafka_message_headers(message, &headers)
+        let code = rd_kafka_message_headers(message, &headers)
+        hasReadableHeaders = code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__NOENT
     }
 
     deinit {

@@ -11,7 +11,7 @@ struct TwoWorkersTests {
         let external = ProcessInfo.processInfo.environment["KOKANEE_TEST_BOOTSTRAP"]
         let broker = external == nil ? try await BrokerProcess() : nil
         try await Stand.with(partitions: 12, on: external ?? broker?.bootstrapServers) { stand in
-            let count = 200_000
+            let count = Sanitizer.isOn ? 20_000 : 200_000
             let file = stand.scratch.file("jobs.ndjson")
             var text = ""
             for n in 0..<count {

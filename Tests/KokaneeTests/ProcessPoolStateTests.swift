@@ -134,7 +134,23 @@ struct ProcessMessageTests {
         ] as [(String, Double?)]
     )
     func durations(text: String, seconds: Double?) {
-        #expect(HandlerMessage.duration(text) == seconds.map { .seconds($0) })
+        let line = Array(#"{"id":"a","ok":false,"error":"e","retryAfter":"\#(text)"}"#.utf8)
+        let message = seconds.map { HandlerMessage.retry(after: .seconds($0), error: "e") }
+        #expect((try? HandlerMessage(line: line, id: "a")) == message)
+    }
+
+    @Test(
+        "what a message has wrong is told in a few words, however long it is",
+        arguments: [
+            #""id":"a","ok":@"#, #""id":"a","ok":false,"retry":@"#, #""id":"a","ok":false,"retryAfter":@"#,
+            #""id":"a","progress":@"#, #""id":@"#, #""else":@"#, "@",
+        ]
+    )
+    func excerpts(members: String) throws {
+        let long = "\"" + String(repeating: "é\\n", count: 300_000) + "\""
+        let line = Array("{\(members)}".replacing("@", with: long).utf8)
+        let failure = try #require(throws: HandlerMessage.Failure.self) { try HandlerMessage(line: line, id: "a") }
+        #expect(failure.description.utf8.count < 2000)
     }
 
     @Test("lines are the same however the stream is cut")

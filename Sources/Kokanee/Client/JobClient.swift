@@ -106,7 +106,9 @@ public final class JobClient: Sendable {
         _ jobs: [Result<NewJob, any Error>],
         to queue: Queue
     ) async -> [Result<EnqueuedJob, any Error>] {
-        var generator = SystemRandomNumberGenerator()
+        // As an existential it has a place in memory. By itself it is empty, Swift passes any address for it, and
+        // ThreadSanitizer, which is told that something is written there, crashes where that can't be.
+        var generator: any RandomNumberGenerator = SystemRandomNumberGenerator()
         let now = now()
         let prepared = jobs.map { job in
             Result { try job.get().record(for: queue, source: source, at: now, using: &generator) }

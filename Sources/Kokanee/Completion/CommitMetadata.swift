@@ -34,7 +34,8 @@ struct CommitMetadata: Equatable {
             let bytes = Data(base64Encoded: String(parts[3])),
             let map = CompletionMap(decoding: Array(bytes), above: committed)
         else { return nil }
-        self.init(owner: String(parts[1]), movedAt: movedAt, completed: map)
+        // Whoever may commit may write any time: within these bounds no later difference overflows.
+        self.init(owner: String(parts[1]), movedAt: min(max(movedAt, 0), Timestamp.latest), completed: map)
     }
 
     private static func harmless(_ owner: String) -> String {

@@ -10,7 +10,7 @@ public struct Settlement: Sendable, Equatable {
 
     /// Letters that have their verdicts now.
     public internal(set) var letters = 0
-    /// Letters whose job the main topic does not take.
+    /// Letters whose job the main topic does not take, or that lack its payload.
     public internal(set) var refusals: [Refusal] = []
     /// What the filter meant when it began.
     public internal(set) var findings: DeadLetters.Findings
@@ -58,6 +58,8 @@ extension DeadLetters {
     /// - Throws: ``SettlementError`` once it has begun; ``TopicError``, ``KafkaError`` before.
     public func retry(_ filter: DeadLetterFilter, progress: Progress? = nil) async throws -> Settlement {
         try await settle(filter, progress) { [queue, operatorName, now] record, id in
+            let headers = record.headers
+            if Envelope.Cut(headers) == .payload { return [] }
             let place = Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset)
             let job = ProducerRecord(
                 topic: queue.mainTopic,
@@ -65,7 +67,7 @@ extension DeadLetters {
                 // Copies: the record's own bytes would keep all of its fetch in memory.
                 key: record.key.map { Bytes($0.array) },
                 value: record.value.map { Bytes($0.array) },
-                headers: Envelope.retryHeaders(copying: record.headers, from: place)
+                headers: Envelope.retryHeaders(copying: headers, from: place)
             )
             let verdict = VerdictRecord(
                 .retried,
@@ -103,8 +105,14 @@ extension DeadLetters {
     private struct Decision: Sendable {
         let id: String
         let size: Int
+        /// None where the job can't go back.
         let records: [ProducerRecord]
+
+        var lacksPayload: Bool { records.isEmpty }
     }
+
+    private static let lacksPayload =
+        "its payload was too large for the dead letters; it may still stand at the job's origin, as kokanee-origin says"
 
     private func settle(
         _ filter: DeadLetterFilter,
@@ -134,7 +142,9 @@ extension DeadLetters {
                     let id = Envelope.decodeDeadLetter(record, defaultType: defaultType).envelope.id
                     return Decision(id: id, size: record.size, records: records(record, id))
                 }
-                for batch in batches(decisions) {
+                let refused = decisions.filter(\.lacksPayload)
+                settlement.refusals += refused.map { .init(id: $0.id, reason: Self.lacksPayload) }
+                for batch in batches(decisions.filter { !$0.lacksPayload }) {
                     try Task.checkCancellation()
                     try await commit(batch, producer, &settlement)
                     progress?(settlement.letters, references.count)

@@ -16,11 +16,13 @@ public struct DeadReason: RawRepresentable, Hashable, Sendable, CustomStringConv
     public static let unknownType = DeadReason(rawValue: "unknown-type")
     /// The payload's version is above the one that the handler knows.
     public static let versionTooNew = DeadReason(rawValue: "version-too-new")
+    /// Its rung takes no record of its size.
+    public static let tooLarge = DeadReason(rawValue: "too-large")
 
     public var description: String { rawValue }
 
     /// Whether the last attempt was executed; else the job died before it began.
-    public var followsAnAttempt: Bool { self == .attemptsExhausted || self == .rejected }
+    public var followsAnAttempt: Bool { [.attemptsExhausted, .rejected, .tooLarge].contains(self) }
 
     /// A reason as this package, or a later version of it, writes one: letters and hyphens.
     init?(_ bytes: UnsafeRawBufferPointer) {

@@ -31,8 +31,16 @@ extension Envelope {
     /// Nothing that a record may hold makes it crash or overflow; ``HeaderScan`` says how retry state is read that
     /// somebody forged. An error is a reason to make the record a dead letter.
     public static func decode(_ record: Record, defaultType: String) -> Result<DecodedJob, EnvelopeError> {
+        decode(record, HeaderScan(record), defaultType: defaultType)
+    }
+
+    static func decode(
+        _ record: Record,
+        _ scan: HeaderScan,
+        defaultType: String
+    ) -> Result<DecodedJob, EnvelopeError> {
         let place = Origin(topic: record.topic, partition: record.partition, offset: record.offset)
-        return decode(HeaderScan(record), at: place, value: record.value, defaultType: defaultType)
+        return decode(scan, at: place, value: record.value, defaultType: defaultType)
     }
 
     /// As ``decode(_:defaultType:)``, of a record that is at hand in parts.
@@ -65,13 +73,16 @@ extension Envelope {
         decodeDeadLetter(HeaderScan(headers), at: place, value: value, defaultType: defaultType)
     }
 
-    private static func decode(
+    static func decode(
         _ scan: HeaderScan,
         at place: Origin,
         value: Bytes?,
         defaultType: String
     ) -> Result<DecodedJob, EnvelopeError> {
         Result { () throws(EnvelopeError) -> DecodedJob in
+            guard scan.isReadable else {
+                throw EnvelopeError("the headers can't be read, and are lost: they are malformed, or more than 100000")
+            }
             var job: DecodedJob
             switch scan.mode {
             case .unsupported(let type):

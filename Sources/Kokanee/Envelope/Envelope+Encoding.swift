@@ -97,9 +97,40 @@ extension Envelope {
         headers.filter { $0.name != HeaderName.error.rawValue && $0.name != HeaderName.firstError.rawValue }
     }
 
+    /// What a dead letter lacks of its job, because no topic took all of it; `kokanee-cut` on the wire.
+    enum Cut: String {
+        /// Headers that Kokanee gives no meaning.
+        case headers
+        /// These, and the payload.
+        case payload
+
+        init?(_ headers: [Header]) {
+            guard let header = headers.last(where: { $0.name == HeaderName.cut.rawValue }),
+                let value = header.value, value.count < 16
+            else { return nil }
+            self.init(rawValue: value.text)
+        }
+    }
+
+    /// The headers that Kokanee gives a meaning, each once, and a note that the others are missing.
+    ///
+    /// The trace's parent stays as well: it is CloudEvents' and small.
+    static func withoutUnknown(_ headers: [Header], cut: Cut) -> [Header] {
+        var seen: Set<String> = []
+        let kept = headers.reversed().filter { header in
+            let isKnown = header.name == "traceparent" || HeaderName(rawValue: header.name).map { $0 != .cut } == true
+            let isShort = header.value.map { $0.count <= longestKept } ?? true
+            return isKnown && isShort && seen.insert(header.name).inserted
+        }
+        return kept.reversed() + [HeaderName.cut.header(cut.rawValue)]
+    }
+
+    /// The most that a header has which Kokanee reads or writes: an error's text, a name.
+    private static let longestKept = max(longestName, Failure.maximumSize)
+
     /// What every hop writes anew, or takes away.
     private static let hopState: Set<HeaderName> = [
-        .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt,
+        .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut,
     ]
 
     private static func carried(

@@ -22,6 +22,7 @@ enum HeaderName: String, CaseIterable {
     case reason = "kokanee-reason"
     case diedAt = "kokanee-died-at"
     case retriedFrom = "kokanee-retried-from"
+    case cut = "kokanee-cut"
 
     static let prefix = "kokanee-"
 
@@ -35,6 +36,7 @@ enum HeaderName: String, CaseIterable {
         return switch name.count {
         case 5: only(.id, "ce_id")
         case 7: only(.type, "ce_type") ?? only(.time, "ce_time")
+        case 11: only(.cut, "kokanee-cut")
         case 9: only(.source, "ce_source")
         case 12: only(.contentType, "content-type")
         case 13: only(.error, "kokanee-error")

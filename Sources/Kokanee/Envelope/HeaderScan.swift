@@ -42,8 +42,24 @@ struct HeaderScan {
     private(set) var lastError: String?
     private(set) var reason: DeadReason?
 
+    /// Whether there are no headers that could not be read.
+    private(set) var isReadable = true
+    /// About what the record's headers take in memory, in bytes.
+    private(set) var size = 0
+    /// What librdkafka keeps of a header beside its bytes.
+    private static let overhead = 64
+
     init(_ record: Record) {
-        record.forEachHeader { name, value in take(name, value) }
+        self.init(record.forEachHeader)
+        isReadable = record.hasReadableHeaders
+    }
+
+    /// - Parameter forEachHeader: as ``RdKafka/Record/forEachHeader(_:)``.
+    init(_ forEachHeader: ((_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) -> Void) {
+        forEachHeader { name, value in
+            size += name.count + (value?.count ?? 0) + Self.overhead
+            take(name, value)
+        }
     }
 
     init(_ headers: [Header]) {
@@ -82,7 +98,7 @@ struct HeaderScan {
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)
         case .reason: reason = value.flatMap(DeadReason.init)
-        case .time, .replay, .retriedFrom, nil: break
+        case .time, .replay, .retriedFrom, .cut, nil: break
         }
     }
 

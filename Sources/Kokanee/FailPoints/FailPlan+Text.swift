@@ -4,16 +4,29 @@
         /// Reads `hop.acknowledged=kill@3; commit.sending=fail@1-4; record.read=stop@7-`.
         ///
         /// After `@` stand the passages, the first being 1: one, from one to another, or from one on; without them it is
-        /// every passage. Empty entries are skipped.
+        /// every passage. Empty entries are skipped. `clock=+5m` or `clock=-5m` makes the process's wall clock wrong.
         ///
         /// - Throws: ``InputError`` that quotes the entry.
         init(text: String) throws(InputError) {
             var rules: [Rule] = []
+            var clockSkew: Int64 = 0
             for entry in text.split(separator: ";") {
                 let entry = entry.trimmed
-                if !entry.isEmpty { rules.append(try Self.rule(entry)) }
+                if entry.hasPrefix("clock=") {
+                    clockSkew = try Self.skew(entry)
+                } else if !entry.isEmpty {
+                    rules.append(try Self.rule(entry))
+                }
             }
-            self.init(rules)
+            self.init(rules, clockSkew: clockSkew)
+        }
+
+        private static func skew(_ entry: Substring) throws(InputError) -> Int64 {
+            let text = entry.dropFirst("clock=".count)
+            guard let sign = text.first, sign == "+" || sign == "-",
+                let skew = try? Duration(text: String(text.dropFirst())).milliseconds
+            else { throw InputError("fail point \"\(entry)\": it must be clock=+DURATION or clock=-DURATION") }
+            return sign == "-" ? -skew : skew
         }
 
         private static func rule(_ entry: Substring) throws(InputError) -> Rule {

@@ -20,11 +20,14 @@
             var passages: ClosedRange<Int>
         }
 
+        /// By how many milliseconds the process's wall clock is to be wrong.
+        let clockSkew: Int64
         private let rules: [Rule]
         private var passed: [FailPoint: Int] = [:]
 
-        init(_ rules: [Rule]) {
+        init(_ rules: [Rule], clockSkew: Int64 = 0) {
             self.rules = rules
+            self.clockSkew = clockSkew
         }
 
         /// Counts a passage; returns what is to happen at it. Where several rules say something, the first one counts.

@@ -10,6 +10,10 @@
 
         private static let isArmed = Atomic(false)
         private static let plan = Mutex<FailPlan?>(nil)
+        private static let skew = Atomic<Int64>(0)
+
+        /// By how many milliseconds ``Timestamp/now`` is wrong.
+        static var clockSkew: Int64 { skew.load(ordering: .relaxed) }
 
         /// Arms a plan such as `hop.acknowledged=kill@3; commit.sending=fail@1-4`; passages count from here on.
         ///
@@ -19,12 +23,14 @@
         package static func arm(_ text: String) throws(InputError) {
             let new = try FailPlan(text: text)
             plan.withLock { $0 = new }
+            skew.store(new.clockSkew, ordering: .relaxed)
             isArmed.store(true, ordering: .releasing)
         }
 
         /// Lets everything pass again.
         package static func disarm() {
             isArmed.store(false, ordering: .relaxed)
+            skew.store(0, ordering: .relaxed)
             plan.withLock { $0 = nil }
         }
 

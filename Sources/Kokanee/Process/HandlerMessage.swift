@@ -32,10 +32,11 @@ enum HandlerMessage: Equatable {
             throw Failure(description: "answered for job \(Self.excerpt(rawID)), but job \(id) was in its hands")
         }
         if let ok = value("ok") {
-            switch String(decoding: ok, as: UTF8.self) {
-            case "true": self = .completed
-            case "false": self = try Self.failed(value)
-            case let other: throw Failure(description: "answered \"ok\":\(other), which is neither true nor false")
+            switch Self.boolean(ok) {
+            case true?: self = .completed
+            case false?: self = try Self.failed(value)
+            case nil:
+                throw Failure(description: "answered \"ok\":\(Self.excerpt(ok)), which is neither true nor false")
             }
         } else if let progress = value("progress") {
             guard let share = Double(String(decoding: progress, as: UTF8.self)), 0...1 ~= share else {
@@ -52,11 +53,13 @@ enum HandlerMessage: Equatable {
     private static func failed(_ value: (String) -> ArraySlice<UInt8>?) throws(Failure) -> HandlerMessage {
         let error = value("error").map { JSONText.string($0) ?? String(decoding: $0, as: UTF8.self) }
         let reason = error.flatMap { $0.isEmpty ? nil : $0 } ?? "the handler gave no reason"
-        switch value("retry").map({ String(decoding: $0, as: UTF8.self) }) {
-        case "false": return .deadLetter(error: reason)
-        case "true", nil: break
-        case .some(let other):
-            throw Failure(description: "answered \"retry\":\(other), which is neither true nor false")
+        if let retry = value("retry") {
+            guard let isRetried = boolean(retry) else {
+                throw Failure(
+                    description: "answered \"retry\":\(excerpt(retry)), which is neither true nor false"
+                )
+            }
+            if !isRetried { return .deadLetter(error: reason) }
         }
         guard let after = value("retryAfter") else { return .retry(after: nil, error: reason) }
         guard let delay = delay(after) else {
@@ -67,28 +70,18 @@ enum HandlerMessage: Equatable {
         return .retry(after: delay, error: reason)
     }
 
+    private static func boolean(_ raw: ArraySlice<UInt8>) -> Bool? {
+        raw.elementsEqual("true".utf8) ? true : raw.elementsEqual("false".utf8) ? false : nil
+    }
+
     /// Seconds as a number, or a duration as the command line has it: `500ms`, `30s`, `5m`, `1h`, `2d`, `PT5M`.
     private static func delay(_ raw: ArraySlice<UInt8>) -> Duration? {
-        if let text = JSONText.string(raw) { return duration(text) }
-        return Double(String(decoding: raw, as: UTF8.self)).flatMap { bounded($0) }
-    }
-
-    /// At most a century, which keeps sums with times far from any overflow.
-    private static func bounded(_ seconds: Double) -> Duration? {
-        0...3_153_600_000 ~= seconds ? .seconds(seconds) : nil
-    }
-
-    static func duration(_ text: String) -> Duration? {
-        if let match = text.wholeMatch(of: /([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/) {
-            let units: [Substring: Double] = ["ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400]
-            guard let number = Double(match.1), let unit = units[match.2] else { return nil }
-            return bounded(number * unit)
-        }
-        let iso = /P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?/
-        guard let match = text.wholeMatch(of: iso), let last = text.last, last != "P", last != "T" else { return nil }
-        let parts: [(Substring?, Double)] = [(match.1, 86_400), (match.2, 3600), (match.3, 60), (match.4, 1)]
-        let seconds = parts.map { digits, unit in (digits.flatMap { Double($0) } ?? 0) * unit }
-        return bounded(seconds.reduce(0, +))
+        if let text = JSONText.string(raw) { return try? Duration(text: text) }
+        // At most what a text may say, which keeps sums with times far from any overflow.
+        guard let seconds = Double(String(decoding: raw, as: UTF8.self)),
+            0...Double(Duration.longestText.components.seconds) ~= seconds
+        else { return nil }
+        return .seconds(seconds)
     }
 
     private static func excerpt(_ bytes: some Collection<UInt8>) -> String {

@@ -5,8 +5,8 @@ internal import Synchronization
 ///
 /// Nothing waits for it, and nothing depends on it: a cluster that refuses reports is told of once, in the log.
 final class WorkerReporter: Sendable {
-    /// Called with each report's acknowledgement and when it came, on the producer's thread.
-    typealias WhenDelivered = @Sendable (ContinuousClock.Instant, Delivery) -> Void
+    /// Called with what became of each report, on the producer's thread.
+    typealias WhenEnded = @Sendable (Result<Delivery, KafkaError>) -> Void
 
     private enum Stage {
         case silent
@@ -19,7 +19,7 @@ final class WorkerReporter: Sendable {
     private let started = Timestamp.now
     private let producer: Producer
     private let logger: Logger
-    private let whenDelivered: WhenDelivered
+    private let whenEnded: WhenEnded
     private let start = ContinuousClock.now
     private let pacer = Mutex(ReportPacer())
     /// Held while a record is handed over, so that no report can follow the end's tombstone.
@@ -30,13 +30,13 @@ final class WorkerReporter: Sendable {
         name: String,
         producer: Producer,
         logger: Logger,
-        whenDelivered: @escaping WhenDelivered = { _, _ in }
+        whenEnded: @escaping WhenEnded = { _ in }
     ) {
         self.queue = queue
         self.name = name
         self.producer = producer
         self.logger = logger
-        self.whenDelivered = whenDelivered
+        self.whenEnded = whenEnded
     }
 
     /// The report that is due now; nil if none is. To be followed by ``send(_:)``.
@@ -90,8 +90,9 @@ final class WorkerReporter: Sendable {
         producer.produceInPassing(record) { [self] result in
             let now = ContinuousClock.now
             var refusal: KafkaError?
+            whenEnded(result)
             switch result {
-            case .success(let delivery): whenDelivered(now, delivery)
+            case .success: break
             // The end of a worker that is cut off; not worth a word.
             case .failure(let error) where error.code == .localDestroyed: return
             case .failure(let error): refusal = error

@@ -65,7 +65,8 @@ struct OldestJobs {
             offset: record.offset,
             id: envelope?.id ?? place.description,
             type: envelope?.type ?? "unreadable",
-            timestamp: record.timestamp
+            // It may be the producer's, and then it is whatever the producer wrote.
+            timestamp: min(max(record.timestamp, 0), Timestamp.latest)
         )
     }
 }

@@ -28,6 +28,7 @@ struct ReportReader {
             let low = min(lows[partition] ?? 0, end)
             ranges[partition] = min(end, max(low, starts?[partition] ?? end - Self.tail))..<end
         }
+        guard ranges.values.contains(where: { !$0.isEmpty }) else { return [] }
         let records = Mutex<[(key: String, value: [UInt8]?, timestamp: Int64)]>([])
         let prefix = WorkerReport.keyPrefix(group: group)
         try await TopicReader.read(ranges, configuration: configuration, stallTimeout: .seconds(10)) { record in

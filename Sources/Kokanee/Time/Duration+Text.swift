@@ -102,31 +102,31 @@ private struct DurationParser {
         var sum: Int128 = 0
         repeat {
             guard !sawFraction else { throw error("only the last number may have decimals") }
-            let (number, scale) = try number()
+            let (whole, fraction, scale) = try number()
             let name = try unitName()
             guard let place = units.firstIndex(where: { $0.name == name }) else {
                 throw error("\(SafeText.quoted(name)) is no unit that fits there")
             }
-            sum += number * units[place].nanoseconds / scale
+            sum += whole * units[place].nanoseconds + fraction * units[place].nanoseconds / scale
             units = units[(place + 1)...]
         } while !rest.isEmpty && rest.first != UInt8(ascii: "T")
         return sum
     }
 
-    /// A decimal number as `digits / scale`.
-    private mutating func number() throws -> (digits: Int128, scale: Int128) {
+    /// A decimal number as `whole + fraction / scale`; as one quotient its parts could overflow once multiplied.
+    private mutating func number() throws -> (whole: Int128, fraction: Int128, scale: Int128) {
         let whole = digits()
         guard (1...18).contains(whole.count) else {
             throw error(whole.count == 0 ? "a number is missing" : "a number is too large")
         }
-        guard rest.first == UInt8(ascii: ".") else { return (whole.value, 1) }
+        guard rest.first == UInt8(ascii: ".") else { return (whole.value, 0, 1) }
         rest.removeFirst()
         sawFraction = true
         let fraction = digits()
         guard (1...9).contains(fraction.count) else { throw error("decimals are one to nine digits") }
         var scale: Int128 = 1
         for _ in 0..<fraction.count { scale *= 10 }
-        return (whole.value * scale + fraction.value, scale)
+        return (whole.value, fraction.value, scale)
     }
 
     private mutating func digits() -> (value: Int128, count: Int) {

@@ -7,7 +7,12 @@ public enum Timestamp {
 
     /// The wall clock's milliseconds since the epoch. For the outermost shell: decisions are given the time.
     public static var now: Int64 {
-        Int64(Date().timeIntervalSince1970 * 1000)
+        let now = Int64(Date().timeIntervalSince1970 * 1000)
+        #if KOKANEE_FAIL_POINTS
+            return now + FailPoints.clockSkew
+        #else
+            return now
+        #endif
     }
 
     /// Reads RFC 3339 (`2026-07-01T12:00:00.5+02:00`), `now`, or a duration before (`-2h`) or after (`+10m`) `now`.

@@ -60,9 +60,9 @@ final class Watchdog: Sendable {
         var lastLookAt = engine.clock.monotonic()
         var isWedged = false
         let pause = Int32(clamping: max(1, limits.interval.milliseconds))
-        while true {
-            wakeup.wait(milliseconds: pause)
-            guard !isStopping.load(ordering: .relaxed) else { return }
+        // The first look is at once: the acknowledgement of the first report tells the worker what time it is.
+        while !isStopping.load(ordering: .relaxed) {
+            defer { wakeup.wait(milliseconds: pause) }
             let now = engine.clock.monotonic()
             let seen = observe(rules.suspects, now: now)
             let findings = rules.look(seen, elapsed: now - lastLookAt)

@@ -123,7 +123,7 @@ final class Dispatcher {
     /// Reads each partition once, as far as there is room. True if there is more to read at once.
     private func readPartitions() -> Bool {
         // Before it is known what time it is nothing can be said to be due, or to be for later.
-        guard !rotation.isEmpty, engine.clock.isSettled else { return false }
+        guard !rotation.isEmpty, engine.knowsTime else { return false }
         var hasMore = false
         var lacksRoom = false
         firstInRotation = (firstInRotation + 1) % rotation.count
@@ -179,7 +179,7 @@ final class Dispatcher {
     private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
         let decisions = records.map { record in
             defer { FailPoint.recordDecoded.pass() }
-            return Intake.decide(record, runtime, now: now)
+            return Intake.decide(record, runtime, rungDelay: intake.delay, now: now)
         }
         guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
         let record = records[regression]

@@ -12,7 +12,8 @@ final class Engine: Sendable {
     let configuration: WorkerConfiguration
     let logger: Logger
     let clock = WorkerClock()
-    private let producer: Producer
+    let startedAt = ContinuousClock.now
+    let producer: Producer
     /// Taken by this file, and by the watch in Engine+Watching.swift.
     let state: Mutex<EngineState>
 
@@ -276,88 +277,8 @@ final class Engine: Sendable {
         }
     }
 
-    private func perform(_ handovers: [Handover]) {
+    func perform(_ handovers: [Handover]) {
         for handover in handovers { handover.continuation.resume(returning: handover.assignment) }
-    }
-
-    // MARK: - Hops
-
-    private func bury(
-        _ content: JobContent,
-        _ reason: DeadReason,
-        _ failure: Envelope.Failure?,
-        _ ticket: Ticket,
-        _ now: Int64
-    ) {
-        logger.log(
-            .warning,
-            "job is a dead letter",
-            [
-                "queue": content.queueName, "job": content.id, "type": content.job?.envelope.type ?? "unknown",
-                "attempt": "\(content.attempt)", "reason": reason.rawValue, "error": failure?.text ?? "",
-                "at": content.place.description,
-            ]
-        )
-        state.withLock { $0.statistics[content.runtime.index].dead += 1 }
-        hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
-    }
-
-    private func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
-        let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
-        let now = clock.monotonic()
-        let mayWrite = state.withLock { state in
-            if state.mayWrite(content.runtime.index, now: now) { return true }
-            state.hopsToRetry.insert(hop.deferred(now: now))
-            return false
-        }
-        guard mayWrite else { return }
-        if let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) {
-            return hopEnded(hop, .failure(failure))
-        }
-        producer.produce(record) { result in
-            self.hopEnded(hop, FailPoint.hopAcknowledged.result(result, failure: .localMessageTimedOut))
-        }
-        FailPoint.hopProduced.pass()
-    }
-
-    private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
-        guard case .failure(let error) = result else {
-            if case .success(let delivery) = result { clock.note(delivery) }
-            let (now, wall) = (clock.monotonic(), clock.wall())
-            let (isOurs, handovers, wakes) = state.withLock { state in
-                state.hopTroubles[hop.ticket] = nil
-                let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
-                return (isOurs, state.handOver(now: now), state.takeWakes())
-            }
-            perform(handovers)
-            for wakeup in wakes { wakeup.wake() }
-            if isOurs { FailPoint.jobFinished.pass() } else { logFenced(hop.content) }
-            return
-        }
-        let willRetry = state.withLock { state in
-            state.statistics[hop.content.runtime.index].failedHops += 1
-            guard state.scheduler.mayHop(hop.ticket), !state.isClosed else {
-                state.hopTroubles[hop.ticket] = nil
-                state.scheduler.abandonHop(hop.ticket)
-                return false
-            }
-            let now = clock.monotonic()
-            state.hopTroubles[hop.ticket] = HopTrouble(
-                since: state.hopTroubles[hop.ticket]?.since ?? now,
-                tries: hop.tries,
-                error: error
-            )
-            state.hopsToRetry.insert(hop.next(after: error, now: now))
-            return true
-        }
-        logger.log(
-            .error,
-            willRetry ? "hop failed; its job stays unfinished, and it is tried again" : "hop failed and given up",
-            [
-                "queue": hop.content.queueName, "job": hop.content.id, "to": hop.record.topic,
-                "partition": "\(hop.record.partition ?? -1)", "tries": "\(hop.tries)", "error": "\(error)",
-            ]
-        )
     }
 
     // MARK: - Time
@@ -405,55 +326,5 @@ final class Engine: Sendable {
     func close() {
         let idle = state.withLock { $0.close() }
         for continuation in idle { continuation.resume(returning: nil) }
-    }
-
-    // MARK: - Words
-
-    private func logFenced(_ content: JobContent) {
-        logger.log(.warning, "attempt ended after its partition was taken away; it runs again", content.fields)
-    }
-
-    private func log(_ change: CircuitChange) {
-        let queue = change.runtime.queue.name
-        switch change.transition {
-        case .opened(let dead, let ended, let pause):
-            logger.log(
-                .error,
-                "too many jobs die: the circuit opens, and this worker starts no more of the queue's jobs; mend or roll "
-                    + "back the release, then bring the dead ones back by: kokanee dlq retry",
-                ["queue": queue, "dead": "\(dead)", "ended": "\(ended)", "pause": pause.text]
-            )
-        case .reopened(let failed, let ended, let pause):
-            logger.log(
-                .error,
-                "the circuit stays open: the jobs that it let through failed, too",
-                ["queue": queue, "failed": "\(failed)", "ended": "\(ended)", "pause": pause.text]
-            )
-        case .probing:
-            logger.log(.info, "the circuit lets a few jobs through, to see what becomes of them", ["queue": queue])
-        case .closed:
-            logger.log(.info, "the circuit closes: jobs run again", ["queue": queue])
-        }
-    }
-
-    private func logRetry(_ content: JobContent, _ wait: Int64, _ failure: Envelope.Failure) {
-        logger.log(
-            .info,
-            "attempt failed",
-            [
-                "queue": content.queueName, "job": content.id, "type": content.job?.envelope.type ?? "",
-                "attempt": "\(content.attempt)", "of": "\(content.runtime.maximumAttempts)",
-                "retry": Duration.milliseconds(wait).text, "error": failure.text,
-            ]
-        )
-    }
-}
-
-extension JobContent {
-    var queueName: String { runtime.queue.name }
-
-    /// What names the job in a log line.
-    var fields: KeyValuePairs<String, String> {
-        ["queue": queueName, "job": id, "attempt": "\(attempt)", "at": place.description]
     }
 }

@@ -40,10 +40,12 @@ struct PendingHop: Comparable, Sendable {
     var tries: Int
     var dueAt = ContinuousClock.now
 
-    /// The next try, after a pause that doubles from 100 ms.
-    func next(after error: KafkaError, now: ContinuousClock.Instant) -> PendingHop {
+    /// The next try, after a pause that doubles from 100 ms. A record that was too large has to lose something first.
+    ///
+    /// - Parameter wall: milliseconds since the epoch.
+    func next(after error: KafkaError, now: ContinuousClock.Instant, wall: Int64) -> PendingHop {
         var next = self
-        if error.code == .messageTooLarge { next.record.headers = Envelope.withoutErrors(record.headers) }
+        if error.isTooLarge { next.record = HopRecord.smaller(record, of: content, now: wall) }
         next.dueAt = now + min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
         next.tries += 1
         return next

@@ -43,6 +43,31 @@ enum HopRecord {
         return record(content, content.runtime.queue.deadLetterTopic, headers)
     }
 
+    /// The record of a hop that was refused as too large, without what it can do without the most.
+    ///
+    /// Which topic takes how much is the brokers' to say, and nothing else would ever end such a job: it is tried
+    /// without its errors' texts; then as a dead letter without the headers that Kokanee does not know; then without
+    /// the payload, and a key beyond reason, too: they still stand at the job's origin. The letter says what was cut.
+    ///
+    /// - Parameter now: milliseconds since the epoch.
+    static func smaller(_ record: ProducerRecord, of content: JobContent, now: Int64) -> ProducerRecord {
+        var smaller = record
+        smaller.headers = Envelope.withoutErrors(record.headers)
+        guard smaller.headers.count == record.headers.count else { return smaller }
+        if record.topic != content.runtime.queue.deadLetterTopic {
+            let message = "\(record.topic) takes no record of this size"
+            let failure = Envelope.Failure(type: "TooLarge", message: message, at: now)
+            smaller = deadLetter(content, reason: .tooLarge, failure: failure, now: now)
+        }
+        let cut = Envelope.Cut(smaller.headers)
+        smaller.headers = Envelope.withoutUnknown(smaller.headers, cut: cut == nil ? .headers : .payload)
+        if cut != nil {
+            smaller.value = nil
+            smaller.key = smaller.key.flatMap { $0.count > Envelope.longestName ? nil : $0 }
+        }
+        return smaller
+    }
+
     private static func record(_ content: JobContent, _ topic: String, _ headers: [Header]) -> ProducerRecord {
         ProducerRecord(
             topic: topic,

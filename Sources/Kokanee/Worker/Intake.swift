@@ -35,26 +35,36 @@ enum Intake {
         case wait(until: Int64)
     }
 
-    /// - Parameter now: milliseconds since the epoch.
-    static func decide(_ record: Record, _ runtime: QueueRuntime, now: Int64) -> Decision {
-        let decoded = Envelope.decode(record, defaultType: runtime.queue.defaultType)
+    /// - Parameters:
+    ///   - rungDelay: in milliseconds, of the rung that the record is from; nil for the main topic.
+    ///   - now: milliseconds since the epoch.
+    static func decide(_ record: Record, _ runtime: QueueRuntime, rungDelay: Int64? = nil, now: Int64) -> Decision {
+        let scan = HeaderScan(record)
+        let bytes = record.size + scan.size
+        let decoded = Envelope.decode(record, scan, defaultType: runtime.queue.defaultType)
         switch judge(decoded, jobs: runtime.jobs, ladder: runtime.queue.ladder, now: now) {
         case .bury(let job, let reason, let failure):
             return Decision(
-                facts: .init(bytes: record.size, key: nil, start: .hop),
+                facts: .init(bytes: bytes, key: nil, start: .hop),
                 content: JobContent(runtime: runtime, record: record, job: job, handler: nil),
                 move: .bury(reason, failure)
             )
         case .refuse(let job, let reason, let failure):
             let refusal = JobContent.Refusal(reason: reason, failure: failure)
             return Decision(
-                facts: .init(bytes: record.size, key: nil, start: .now),
+                facts: .init(bytes: bytes, key: nil, start: .now),
                 content: JobContent(runtime: runtime, record: record, job: job, handler: nil, refusal: refusal)
+            )
+        case .run(let job, let handler, .now) where rungDelay != nil && PartitionIntake.hasForgedTime(record, now: now):
+            return Decision(
+                facts: .init(bytes: bytes, key: nil, start: .hop),
+                content: JobContent(runtime: runtime, record: record, job: job, handler: handler),
+                move: .wait(until: now + (rungDelay ?? 0))
             )
         case .run(let job, let handler, let course):
             let content = JobContent(runtime: runtime, record: record, job: job, handler: handler)
             let key = laneKey(record, runtime.order)
-            let facts = Scheduler<JobContent>.Facts(bytes: record.size, key: key, start: .init(course))
+            let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
             guard case .wait(let dueAt) = course else { return Decision(facts: facts, content: content, move: nil) }
             return Decision(facts: facts, content: content, move: .wait(until: dueAt))
         }

@@ -30,12 +30,23 @@ final class PartitionIntake {
 
     var topicPartition: TopicPartition { queue.topicPartition }
 
-    /// When a rung's record may start: never before the rung's delay has passed since the broker took it.
+    /// How far the clocks of brokers, producers and workers may be apart.
+    private static let clockSkew: Int64 = 60_000
+
+    /// Whether a record's time is a producer's, and so far ahead that nobody can say since when the record has waited.
     ///
-    /// A broker that keeps no timestamps, or a producer's from the future, leaves the time at which it was first seen.
+    /// The rung's other jobs must not wait for it: it goes to the rung's end, where it gets a time from this worker.
+    static func hasForgedTime(_ record: Record, now: Int64) -> Bool {
+        record.timestampType == .createTime && record.timestamp > now && record.timestamp - now > clockSkew
+    }
+
+    /// When a rung's record may be looked at: never before the rung's delay has passed since the broker took it.
+    ///
+    /// A broker that keeps no timestamps, or a producer's clock that is ahead, leaves the time of its first sight.
     /// The broker's own time is never doubted: that it lies ahead of `now` says that `now` is behind.
     static func dueAt(_ record: Record, delay: Int64, now: Int64) -> Int64 {
-        dueAt(record.timestamp, isBrokers: record.timestampType == .logAppendTime, delay: delay, now: now)
+        if hasForgedTime(record, now: now) { return now }
+        return dueAt(record.timestamp, isBrokers: record.timestampType == .logAppendTime, delay: delay, now: now)
     }
 
     static func dueAt(_ since: Int64, isBrokers: Bool, delay: Int64, now: Int64) -> Int64 {

@@ -176,15 +176,14 @@ public final class Worker: Sendable {
             )
         }
         let reporters = layouts.map { layout in
-            WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { _, delivery in
-                engine.clock.note(delivery)
+            WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { result in
+                engine.settleClock(by: result)
             }
         }
         let end = FirstResult<Void>()
         let watchdog = try makeWatchdog(engine, producer, runtimes, reporters, end)
         self.watchdog.withLock { $0 = watchdog }
         collectMetrics(engine, producer, watchdog)
-        _ = engine.clock.settleForMachine()
         engine.startRunners()
         watchdog.start()
         // Nothing of a worker that hangs can be waited for: the task may outlive this call.

@@ -44,7 +44,7 @@ public struct WorkerConfiguration: Sendable {
     /// Jobs that are read and not finished, over all partitions. Default 10,000. Each costs about a kilobyte beside
     /// its payload.
     public var maximumInFlight = 10_000
-    /// Bytes of payloads and keys in flight. Default 64 MiB.
+    /// Bytes of payloads, keys and headers in flight. Default 64 MiB.
     public var maximumInFlightBytes = 64 << 20
     /// Offsets between a partition's oldest unfinished job and its newest. Default 10,000: a job that hangs stops its
     /// partition after that many.

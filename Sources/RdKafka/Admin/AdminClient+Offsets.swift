@@ -162,7 +162,12 @@ extension AdminClient {
         let list = TopicPartitionList(capacity: partitions.count)
         for partition in partitions { list.add(partition, offset: time) }
         let limit = max(deadline.remaining.wholeMilliseconds, 1)
-        try KafkaError.check(rd_kafka_offsets_for_times(session.main.pointer, list.pointer, limit), operation)
+        // Held for the whole of the call: another one may have the session's client made anew meanwhile.
+        let client = session.main
+        let code = withExtendedLifetime(client) {
+            rd_kafka_offsets_for_times(client.pointer, list.pointer, limit)
+        }
+        try KafkaError.check(code, operation)
         var offsets: [TopicPartition: Int64] = [:]
         var failure: KafkaError?
         for element in list.elements {

@@ -126,7 +126,9 @@ extension AdminSession {
     ) throws(KafkaError) -> R {
         // Commits by another name are the one request here that it knows.
         if api != RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS { try refuseEmbeddedBroker(operation, deadline) }
+        // Held until queue and event are gone: another call may have the session's client made anew meanwhile.
         let client = main
+        defer { withExtendedLifetime(client) {} }
         let queue = rd_kafka_queue_new(client.pointer)!
         defer { rd_kafka_queue_destroy(queue) }
         let options = rd_kafka_AdminOptions_new(client.pointer, api)!

@@ -39,7 +39,8 @@ public final class Wakeup: Sendable {
             var count: UInt64 = 0
             _ = Glibc.read(descriptor, &count, MemoryLayout<UInt64>.size)
         }
-        // After the read: a wake in between writes again, and the next wait ends at once.
-        isPending.store(false, ordering: .releasing)
+        // After the read. A wake before this one wrote, or found that it need not: then the caller sees what it was to be
+        // woken for when it looks, because this exchange comes after the waker's. A later one writes.
+        _ = isPending.exchange(false, ordering: .acquiringAndReleasing)
     }
 }

@@ -131,6 +131,7 @@ struct KafkaOracle: Sendable {
             for each in json.load(sys.stdin):
                 it.produce(topic, key=decoded(each.get("key")), value=decoded(each.get("value")),
                            headers=[(header["name"], decoded(header.get("value"))) for header in each["headers"]],
+                           timestamp=each.get("timestamp") or 0, partition=-1 if each.get("partition") is None else each["partition"],
                            on_delivery=lambda error, _: failures.append(error) if error else None)
             if it.flush(30) or failures: sys.exit("not delivered: %s" % failures)
             return 0

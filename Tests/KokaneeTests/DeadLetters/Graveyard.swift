@@ -38,6 +38,8 @@ struct Graveyard {
         var firstError: String?
         var diedAt: Int64 = 1_700_000_000_000
         var value: Bytes? = "{\"n\":1}"
+        /// What the letter lacks of its job.
+        var cut: String?
     }
 
     /// A dead letter as a worker writes it.
@@ -70,7 +72,7 @@ struct Graveyard {
             partition: job.partition,
             key: Bytes("key of \(job.id)"),
             value: job.value,
-            headers: headers,
+            headers: headers + (job.cut.map { [Header("kokanee-cut", Bytes($0))] } ?? []),
             timestamp: job.diedAt
         )
     }

@@ -27,6 +27,8 @@ struct FailPlanTests {
                     .init(point: .dispatcherTurn, action: .wedge, passages: 1...Int.max),
                 ])
         )
+        #expect(try FailPlan(text: "clock=+5m") == FailPlan([], clockSkew: 300_000))
+        #expect(try FailPlan(text: "clock=-1s;").clockSkew == -1000)
         for point in FailPoint.allCases {
             let plan = try FailPlan(text: "\(point.name)=kill@1")
             #expect(plan == FailPlan([.init(point: point, action: .kill, passages: 1...1)]))
@@ -38,6 +40,7 @@ struct FailPlanTests {
         "what is no plan is refused with the entry and what is possible",
         arguments: [
             ("hop.acknowledged", "POINT=ACTION"),
+            ("clock=5m", "clock=+DURATION"),
             ("hop=kill", "there is no point \"hop\"; there are dispatcher.turn, record.read"),
             ("hop.produced=die", "there is no action \"die\"; there are kill, stop, fail, wedge"),
             ("record.read=fail", "record.read is no step that can fail"),

@@ -74,6 +74,18 @@ struct QueueSnapshotTests {
         }
     }
 
+    @Test(
+        "a time that somebody forged in a commit's metadata is one like any other",
+        arguments: [Int64.min, -1, .max]
+    )
+    func forgedTimes(movedAt: Int64) {
+        let forged = CommitMetadata(owner: "h:1", movedAt: movedAt, completed: CompletionMap())
+        let log = QueueSnapshot.Log(low: 0, end: 9, committed: .init(offset: 5, metadata: forged.text(above: 5)))
+        let snapshot = Self.snapshot([Self.partition(0): log], oldest: [Self.partition(0): Self.job(5, ago: 90_000)])
+        let stalls = snapshot.status(stalledAfter: 60_000).stalls
+        #expect(stalls.map(\.milliseconds) == (movedAt < 0 ? [90_000] : []))
+    }
+
     @Test("a partition without work is never stalled, however long ago it moved")
     func idleIsNotStalled() {
         let log = QueueSnapshot.Log(low: 0, end: 9, committed: Self.committed(9, movedAgo: 900_000))

@@ -248,6 +248,45 @@ struct WatchdogTests {
         clamp.open()
     }
 
+    @Test("a worker whose lock is never given back is found out as well")
+    func heldLock() async throws {
+        let fixture = try WorkerFixture()
+        var configuration = WorkerConfiguration()
+        Self.closely(&configuration)
+        configuration.wedgeLimit = .seconds(2)
+        let producer = try Producer(fixture.client)
+        let engine = Engine(configuration: configuration, producer: producer, logger: .disabled)
+        let runtime = try QueueRuntime(
+            index: 0,
+            queue: fixture.queue,
+            jobs: JobRegistry(),
+            configuration: configuration,
+            logger: .disabled
+        )
+        let clamp = try Clamp()
+        let wedge = FirstResult<Alert>()
+        let watchdog = try Watchdog(
+            engine: engine,
+            producer: producer,
+            runtimes: [runtime],
+            reporters: [],
+            metrics: MetricsRegistry(),
+            logger: .disabled
+        ) { alert, _ in wedge.set(.success(alert)) }
+        #expect(engine.observation(describing: []) != nil)
+        OSThread.start(name: "test:lock") {
+            engine.withScheduler { _ in clamp.hold() }
+            runtime.vitals.end()
+        }
+        try await eventually("the lock is taken") { engine.observation(describing: []) == nil }
+        watchdog.start()
+        let alert = try await wedge.value()
+        #expect(alert.kind == .notPolling && alert.text.contains("lock is taken"))
+        watchdog.stop()
+        clamp.open()
+        await producer.close()
+    }
+
     @Test("reports that the cluster refuses are told of once, and cost nothing else")
     func refusedReports() async throws {
         let fixture = try WorkerFixture()

@@ -28,18 +28,39 @@ struct IntakeTests {
             )
         }
         await producer.close()
+        let runtime = try runtime(fixture, order: order)
+        return try await fixture.records(of: "q").map { Intake.decide($0, runtime, now: Self.now) }
+    }
+
+    private func runtime(_ fixture: WorkerFixture, order: WorkerConfiguration.Order = .key) throws -> QueueRuntime {
         var jobs = JobRegistry()
         try jobs.register("known", version: 2) { (_: Bytes, _) in }
+        try jobs.register("default") { (_: Bytes, _) in }
         var configuration = WorkerConfiguration()
         configuration.order = order
-        let runtime = try QueueRuntime(
+        return try QueueRuntime(
             index: 0,
             queue: fixture.queue,
             jobs: jobs,
             configuration: configuration,
             logger: .disabled
         )
-        return try await fixture.records(of: "q").map { Intake.decide($0, runtime, now: Self.now) }
+    }
+
+    @Test("headers count against what may be in flight, also of what can't be read")
+    func headerBytes() async throws {
+        let large = (0..<100).map { Header("x\($0)", Bytes([UInt8](repeating: 0x78, count: 1000))) }
+        let small = [Header](repeating: Header("", nil), count: 20_000)
+        let decisions = try await decisions([
+            (nil, Self.event("known", version: 1, large)), (nil, Self.event("unknown", version: 1, large)),
+            (nil, large + [Header("ce_id", nil)]),
+            (nil, small), (nil, [Header](repeating: Header("", nil), count: 100_001)),
+        ])
+        #expect(decisions[..<3].allSatisfy { (100_000...110_000).contains($0.facts.bytes) })
+        // librdkafka keeps more of an empty header than its sender pays for.
+        #expect(decisions[3].facts.bytes > 1_000_000)
+        guard case .bury(.undecodable, let failure) = decisions[4].move else { return #expect(Bool(false)) }
+        #expect(failure.text.contains("the headers can't be read"))
     }
 
     private func due(in wait: Int64) -> [Header] {
@@ -109,11 +130,20 @@ struct IntakeTests {
     func rungs() async throws {
         let fixture = try WorkerFixture()
         let producer = try Producer(fixture.client)
-        for timestamp in [Self.now - 400, Self.now + 86_400_000, Int64.max] {
+        for timestamp in [Self.now - 400, Self.now + 30_000, Self.now + 86_400_000, Int64.max] {
             _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "", timestamp: timestamp))
         }
         await producer.close()
-        let dueTimes = try await fixture.records(of: "q").map { PartitionIntake.dueAt($0, delay: 1000, now: Self.now) }
-        #expect(dueTimes == [Self.now + 600, Self.now + 1000, Self.now + 1000])
+        let records = try await fixture.records(of: "q")
+        // From the far future: looked at now, so that nothing waits behind it, and put at the rung's end.
+        let dueTimes = records.map { PartitionIntake.dueAt($0, delay: 1000, now: Self.now) }
+        #expect(dueTimes == [Self.now + 600, Self.now + 1000, Self.now, Self.now])
+        let runtime = try runtime(fixture)
+        let moves = records.map { Intake.decide($0, runtime, rungDelay: 1000, now: Self.now).move }
+        let areMoved = moves.map { move in
+            guard case .wait(until: Self.now + 1000) = move else { return false }
+            return true
+        }
+        #expect(areMoved == [false, false, true, true])
     }
 }

@@ -97,6 +97,44 @@ struct WorkerFaultTests {
     }
 
     @Test(
+        "a job that no other topic takes whole is a dead letter all the same, without as little of it as can be",
+        arguments: [
+            // Payload, foreign headers, and what the letter lacks: the rung, and the dead letters, take 20,000 bytes.
+            (19_800, 0, nil, true), (19_800, 0, nil, false), (19_000, 30_000, "headers", true),
+            (100, 30_000, "headers", false), (30_000, 30_000, "payload", true), (30_000, 0, "payload", false),
+        ] as [(Int, Int, String?, Bool)]
+    )
+    func tooLarge(payload size: Int, headers headerSize: Int, cut: String?, isRetried: Bool) async throws {
+        let fixture = try WorkerFixture()
+        let producer = try Producer(ClientConfiguration(bootstrapServers: fixture.broker.bootstrapServers))
+        let headers = (0..<headerSize / 1000).map { Header("x\($0)", Bytes([UInt8](repeating: 0x78, count: 990))) }
+        let payload = Bytes([UInt8](repeating: 0x20, count: size))
+        let large = ProducerRecord(topic: "q", partition: 0, key: "k", value: payload, headers: headers)
+        _ = try await producer.send(large).offset
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: [])).offset
+        var narrow = fixture.client
+        narrow.properties["message.max.bytes"] = "20000"
+        let worker = try fixture.worker(client: narrow) { job, _ in
+            guard job == 1 else { throw isRetried ? JobError.retry("no luck") : JobError.deadLetter("never") }
+        }
+        try await running(worker) {
+            try await eventually("both are finished") { try await fixture.committed()?.offset == 2 }
+        }
+        let letters = try await fixture.records(of: fixture.queue.deadLetterTopic)
+        if cut == nil, isRetried { return #expect(letters.isEmpty, "it fits on the rung without its errors") }
+        let letter = try #require(letters.first)
+        #expect(letters.count == 1)
+        func header(_ name: String) -> String? { letter.headers.last { $0.name == name }?.value?.text }
+        #expect(header("kokanee-cut") == cut)
+        #expect(header("kokanee-reason") == (isRetried ? "too-large" : "rejected"))
+        #expect(header("kokanee-origin") == "q/0/0")
+        #expect(letter.key == "k")
+        #expect(letter.value == (cut == "payload" ? nil : payload))
+        #expect(letter.headers.count { $0.name.hasPrefix("x") } == (cut == nil ? headers.count : 0))
+        #expect(worker.inFlight == 0)
+    }
+
+    @Test(
         "commits that are refused are made up for",
         arguments: [KafkaError.Code.illegalGeneration, .unknownMemberID, .unknown, .offsetMetadataTooLarge]
     )
