@@ -30,7 +30,7 @@ test: setup-test lint ## builds without warnings, and runs all tests
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS)
 
-test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
+test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BROKER=embedded or KOKANEE_TEST_BOOTSTRAP=HOST:PORT
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
 

@@ -1,8 +1,9 @@
 import Kokanee
 import RdKafka
+import TestSupport
 
 /// The jobs of a chaos run: what each does follows from the seed and its number.
-struct ChaosJobs: Sendable {
+struct ChaosJobs {
     static let keys = 100
     /// Attempts that a job has on the ladder of ``ladder``.
     static let attempts = 3
@@ -63,11 +64,11 @@ struct ChaosJobs: Sendable {
         }
     }
 
-    private var random: ChaosRandom
+    private var random: SeededGenerator
     private var number = 0
 
     init(seed: UInt64) {
-        random = ChaosRandom(seed: ~seed)
+        random = SeededGenerator(seed: ~seed)
     }
 
     mutating func next() -> Job {

@@ -1,3 +1,5 @@
+import TestSupport
+
 /// What is done to a queue's workers and brokers, and when: all of it follows from the seed.
 struct ChaosPlan: Equatable, Sendable, CustomStringConvertible {
     /// How many workers there are at first, and at any time.
@@ -54,7 +56,7 @@ struct ChaosPlan: Equatable, Sendable, CustomStringConvertible {
     init(seed: UInt64, profile: ChaosProfile, events: Int, pauses: ClosedRange<Int> = 500...4000) {
         self.seed = seed
         self.profile = profile
-        var random = ChaosRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         var deck: [Kind] = []
         var workers = Self.workersAtFirst
         var steps: [Step] = []
@@ -74,7 +76,7 @@ struct ChaosPlan: Equatable, Sendable, CustomStringConvertible {
         _ kind: Kind,
         workers: Int,
         _ profile: ChaosProfile,
-        _ random: inout ChaosRandom
+        _ random: inout SeededGenerator
     ) -> Event {
         func duration(_ milliseconds: ClosedRange<Int>) -> Duration {
             .milliseconds(Int.random(in: milliseconds, using: &random))
@@ -166,21 +168,4 @@ enum ChaosProfile: String, Sendable, CustomStringConvertible {
     var handsOverInTurn: Bool { self != .process }
     /// Whether a record whose acknowledgement was lost stands once in the log, though it was produced twice.
     var deduplicatesProduces: Bool { self == .external }
-}
-
-/// SplitMix64: the same plan in every run.
-struct ChaosRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
 }
