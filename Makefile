@@ -61,7 +61,8 @@ docs: setup-build ## the API's reference, as a site in .build/docs
 	docs/build.sh .build/docs
 
 fuzz: setup-build ## throws what it can think of at the decoders; SECONDS=60 for each, TARGET=json for one
-	KOKANEE_FUZZ=1 swift build --sanitize=fuzzer --scratch-path .build/fuzz --product kokanee-fuzz
+	KOKANEE_FUZZ=1 swift build -c release -Xswiftc -enable-testing --sanitize=fuzzer --scratch-path .build/fuzz \
+		--product kokanee-fuzz
 	Tests/Fuzz/fuzz.sh "$(SECONDS)" $(TARGET)
 
 bench: bench-memory bench-hostile ## all measurements

@@ -20,11 +20,11 @@ let fuzzTargets: Target =
         dependencies: ["kokanee", "Kokanee", "RdKafka"],
         path: "Tests/Fuzz",
         exclude: ["Corpus", "Dictionaries", "fuzz.sh", "Replay"],
-        swiftSettings: swiftSettings + [.unsafeFlags(["-enable-testing"])]
+        swiftSettings: swiftSettings
     )
     : .testTarget(
         name: "FuzzTests",
-        dependencies: ["kokanee", "Kokanee", "RdKafka"],
+        dependencies: ["kokanee", "Kokanee", "RdKafka", "TestSupport"],
         path: "Tests/Fuzz",
         exclude: ["Corpus", "Dictionaries", "fuzz.sh", "Fuzzer"],
         swiftSettings: swiftSettings

@@ -7,7 +7,7 @@ set -eu
 seconds=${1:?usage: $0 SECONDS [TARGET]}
 here=$(cd "$(dirname "$0")" && pwd)
 out=$here/../../.build/fuzz
-program=$out/debug/kokanee-fuzz
+program=$out/release/kokanee-fuzz
 mkdir -p "$out/crashes"
 # Backtraces take seconds a crash, and libFuzzer has its own.
 export SWIFT_BACKTRACE=enable=no

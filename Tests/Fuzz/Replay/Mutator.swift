@@ -1,13 +1,15 @@
+internal import TestSupport
+
 /// Changes inputs at random, after libFuzzer's mutations: the same ones for the same seed.
 struct Mutator {
-    private var state: UInt64
+    private var generator: SeededGenerator
     /// Where decoders have their edges.
     private static let bytes: [UInt8] = [
         0, 0x0A, 0x1E, 0x1F, 0x20, 0x22, 0x2D, 0x39, 0x5C, 0x7F, 0x80, 0xC3, 0xED, 0xFF,
     ]
 
     init(seed: UInt64) {
-        state = seed
+        generator = SeededGenerator(seed: seed)
     }
 
     /// One of the inputs with one to four changes.
@@ -33,12 +35,7 @@ struct Mutator {
         }
     }
 
-    /// SplitMix64.
     private mutating func below(_ bound: Int) -> Int {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return Int((mixed ^ (mixed >> 31)) % UInt64(bound))
+        Int.random(in: 0..<bound, using: &generator)
     }
 }

@@ -24,6 +24,8 @@ struct ChaosHistory: Sendable {
         var id: String
         var attempt: Int
         var place: Place
+        /// When the broker took it.
+        var writtenAt: Int64 = 0
         /// The first moment at which it may start.
         var dueAt: Int64
     }

@@ -232,7 +232,7 @@ final class ChaosRun: Sendable {
                 let written = (record.timestamp ?? 0) * 1_000_000 + wallOffset
                 // The two clocks are read one after the other: a millisecond may lie between.
                 let dueAt = written + delay * ChaosHistory.second - ChaosCheck.logPrecision
-                return Self.copy(place, record, dueAt: dueAt)
+                return Self.copy(place, record, writtenAt: written, dueAt: dueAt)
             }
         }
         history.letters = try await records(of: stand.deadLetterTopic).map { Self.copy($0, $1, dueAt: 0) }
@@ -242,10 +242,12 @@ final class ChaosRun: Sendable {
     private static func copy(
         _ place: ChaosHistory.Place,
         _ record: KafkaOracle.Record,
+        writtenAt: Int64 = 0,
         dueAt: Int64
     ) -> ChaosHistory.Copy {
         let attempt = record.header("kokanee-attempt").flatMap { Int($0) } ?? 1
-        return .init(id: record.header("ce_id") ?? "", attempt: attempt, place: place, dueAt: dueAt)
+        let id = record.header("ce_id") ?? ""
+        return .init(id: id, attempt: attempt, place: place, writtenAt: writtenAt, dueAt: dueAt)
     }
 
     private func records(of topic: String) async throws -> [(ChaosHistory.Place, KafkaOracle.Record)] {
