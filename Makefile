@@ -5,9 +5,8 @@ VENV := $(CACHE)/venv
 DIR ?= /usr/include
 JOBS ?= 1000000
 HISTORIES ?= 100000
-SEED ?= 1
-
 SECONDS ?= 60
+MINUTES ?= 10
 
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
@@ -17,7 +16,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +30,7 @@ test: setup-test lint ## builds without warnings, and runs all tests
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS)
 
-test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BOOTSTRAP=HOST:PORT for a Kafka of yours
+test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BROKER=embedded or KOKANEE_TEST_BOOTSTRAP=HOST:PORT
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
 
@@ -42,10 +41,15 @@ test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^
 	Tests/Sanitizers/run.sh address $(if $(FILTER),--filter '$(FILTER)')
 
 simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
-	Tests/simulate.sh $(SEED) $(HISTORIES)
+	Tests/simulate.sh $(or $(SEED),1) $(HISTORIES)
 
 mutants: setup-build ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
 	Tests/mutants.sh $(MUTANTS)
+
+chaos: setup-test ## workers are killed, frozen and deployed, brokers fail: MINUTES=10, SEED=… for the same again; KOKANEE_TEST_BOOTSTRAP
+	$(BUILD) --build-tests
+	KOKANEE_CHAOS_MINUTES=$(MINUTES) $(if $(SEED),KOKANEE_CHAOS_SEED=$(SEED)) KOKANEE_CHAOS_KEEP="$(abspath .build)" \
+		swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.ChaosTests/long'
 
 lint: ## checks the style
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

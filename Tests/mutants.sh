@@ -35,7 +35,7 @@ simulated() {
         echo "does not build: $(grep -m 1 'error:' "$log" || tail -n 1 "$log")"
         return 2
     }
-    if KOKANEE_SIMULATION_SEED=1 KOKANEE_SIMULATION_HISTORIES=$histories timeout 600 \
+    if KOKANEE_SIMULATION_SEED=1 KOKANEE_SIMULATION_HISTORIES=$histories timeout 3600 \
         swift test "${test_flags[@]}" "${flags[@]}" --filter '^KokaneeSimulationTests\.' >"$log" 2>&1; then
         return 1
     fi
@@ -53,7 +53,7 @@ tested() {
         echo "does not build: $(grep -m 1 'error:' "$log" || tail -n 1 "$log")"
         return 2
     }
-    if KOKANEE_MUTANT_TESTS=1 timeout 600 swift test "${test_flags[@]}" "${flags[@]}" --filter "$1" >"$log" 2>&1; then
+    if KOKANEE_MUTANT_TESTS=1 timeout 1800 swift test "${test_flags[@]}" "${flags[@]}" --filter "$1" >"$log" 2>&1; then
         return 1
     fi
     grep -q '✘' "$log" || {

@@ -63,6 +63,24 @@ struct ProgramTests {
         #expect(run.error.text.isEmpty)
     }
 
+    @Test("broker --brokers runs a cluster of so many")
+    func brokers() async throws {
+        let interruption = Interruption()
+        let output = Recorder()
+        let program = Program(
+            environment: [:],
+            output: output.sink(),
+            error: Recorder().sink(),
+            interruption: interruption
+        )
+        async let code = program.run(["broker", "--brokers", "3", "--queue", "orders"])
+        let servers = await output.firstLine().split(separator: "=").last ?? ""
+        let admin = try AdminClient(ClientConfiguration(bootstrapServers: String(servers)))
+        #expect(try await admin.metadata().brokers.count == 3)
+        interruption.request()
+        #expect(await code == .success)
+    }
+
     @Test("wrong use exits 64 with one clear line and how to get help, and says nothing on stdout")
     func usage() async {
         let run = await Self.run(["topics", "create", "orders", "--partition", "3"])

@@ -76,7 +76,7 @@ struct CommandLineTests {
     @Test("a worker of several queues works them all")
     func severalQueues() async throws {
         try await Stand.with { one in
-            try await Stand.with { other in
+            try await Stand.with(on: one.bootstrapServers) { other in
                 for stand in [one, other] {
                     try await stand.enqueue((0..<10).map { #"{"type":"t","id":"\#(stand.queue)-\#($0)","data":1}"# })
                 }

@@ -94,7 +94,11 @@ struct DeadLetterCommandTests {
                         + #""data":{"do":"reject","why":"reason \#(n % 100)"}}"#
                 }
             )
-            let summary = try await stand.workUntilIdle(concurrency: 2, within: .seconds(120))
+            let summary = try await stand.workUntilIdle(
+                concurrency: 2,
+                flags: ["--circuit-share", "0"],
+                within: .seconds(120)
+            )
             #expect(summary.dead == count, "\(summary)")
             #expect(try await StatusTests.status(of: stand).dead == Int64(count))
 
@@ -155,11 +159,14 @@ struct DeadLetterCommandTests {
         }
     }
 
-    @Test("two operators who retry at the same time send each job back once")
+    @Test(
+        "two operators who retry at the same time send each job back once",
+        .enabled(if: Stand.isolatesTransactions, "the embedded broker shows records of transactions that are aborted")
+    )
     func together() async throws {
         try await Stand.with(partitions: 2) { stand in
             try await stand.enqueue((0..<500).map { #"{"type":"t","id":"\#($0)","data":{"do":"reject"}}"# })
-            try await stand.workUntilIdle()
+            try await stand.workUntilIdle(flags: ["--circuit-share", "0"])
             let operators = try (0..<3).map { _ in
                 try stand.start(["dlq", "retry", stand.queue, "--all", "--execute"])
             }

@@ -36,6 +36,15 @@ struct StatusTests {
         let executed: Bool
     }
 
+    /// As the workers of tests have it: the embedded broker holds all members to the newest one's, and would take a
+    /// worker for dead that waits for what a reset with a longer one began.
+    static let session = ["-X", "session.timeout.ms=6000"]
+
+    static func reset(_ stand: Stand, _ flags: String...) async throws -> Outcome {
+        try await stand.start(["replay", stand.queue, "--reset", "--to-earliest"] + flags + session)
+            .outcome(within: .seconds(60))
+    }
+
     static func status(of stand: Stand, _ flags: String...) async throws -> Status {
         let outcome = try await stand.start(["status", stand.queue, "--json"] + flags).outcome(within: .seconds(30))
         guard outcome.code == 0 else { throw StandError("\(outcome)") }
@@ -99,7 +108,7 @@ struct StatusTests {
             let half = try await Self.expectAgreement(stand, rungs: ["1h", "2h"])
             #expect(half.dead == 1)
             #expect(half.waiting > 0)
-            #expect(half.workers == 0)
+            if Stand.describesGroups { #expect(half.workers == 0) }
             #expect(half.retrying.values.reduce(0, +) == 1)
             // Each has run, or waits.
             let done = Set(try stand.ledger.runs().ids).count
@@ -119,9 +128,9 @@ struct StatusTests {
             try await stand.ledger.waitFor(lines: 81)
             try await eventually("status sees what is finished beyond the job that holds the watermark") {
                 let status = try await Self.status(of: stand, "--stalled-after", "1s")
-                guard status.waiting == 1, status.workers == 1, status.stalledPartitions.count == 1 else {
-                    throw StandError("\(status)")
-                }
+                guard status.waiting == 1, status.stalledPartitions.count == 1 else { throw StandError("\(status)") }
+                guard Stand.describesGroups else { return true }
+                guard status.workers == 1 else { throw StandError("\(status)") }
                 return status.partitions.allSatisfy { $0.owner != nil }
             }
             let told = try await stand.kokanee("status", stand.queue, "--stalled-after", "1s")
@@ -141,7 +150,7 @@ struct StatusTests {
             try await Self.halfway(stand)
             let before = try await stand.oracle.positions(of: stand.queue, group: stand.group)
             let rung = try await stand.oracle.positions(of: "\(stand.queue).retry.1s", group: stand.group)
-            let dry = try await stand.kokanee("replay", stand.queue, "--reset", "--to-earliest", "--json")
+            let dry = try await Self.reset(stand, "--json")
             #expect(dry.code == 0, "\(dry)")
             let plan = try dry.object(Reset.self)
             #expect(!plan.executed)
@@ -152,7 +161,7 @@ struct StatusTests {
                     == before.map(\.committed)
             )
 
-            let executed = try await stand.kokanee("replay", stand.queue, "--reset", "--to-earliest", "--execute")
+            let executed = try await Self.reset(stand, "--execute")
             #expect(executed.code == 0, "\(executed)")
             let after = try await stand.oracle.positions(of: stand.queue, group: stand.group)
             #expect(after.map(\.committed) == before.map(\.low))
@@ -175,12 +184,12 @@ struct StatusTests {
             try await stand.enqueue([#"{"type":"t","id":"1","data":{}}"#])
             let worker = try stand.startWorker()
             try await eventually("the job is done") { try await Self.status(of: stand).waiting == 0 }
-            let refused = try await stand.kokanee("replay", stand.queue, "--reset", "--to-earliest", "--execute")
+            let refused = try await Self.reset(stand, "--execute")
             #expect(refused.code == 1, "\(refused)")
             #expect(refused.error.contains("members"), "\(refused)")
             worker.signal(SIGTERM)
             #expect(try await worker.outcome(within: .seconds(40)).code == 0)
-            let executed = try await stand.kokanee("replay", stand.queue, "--reset", "--to-earliest", "--execute")
+            let executed = try await Self.reset(stand, "--execute")
             #expect(executed.code == 0, "\(executed)")
             #expect(try await stand.workUntilIdle().completed == 1)
             #expect(try stand.ledger.runs().ids == ["1", "1"])

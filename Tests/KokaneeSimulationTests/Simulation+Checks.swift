@@ -136,15 +136,23 @@ extension Simulation {
 
     // MARK: - Commits
 
-    func checkCommit(_ new: Committed, full: CompletionMap, before: Committed?, _ log: ModelLog) throws {
-        if full != new.completed {
-            let metadata = CommitMetadata(owner: "w:1", movedAt: now, completed: full)
-            let whole = metadata.text(above: new.offset, limit: .max / 8)
-            // The lowest runs are kept, as many as there is room for.
-            guard whole.utf8.count > min(profile.workerMetadataLimit, profile.brokerMetadataLimit) - 8 else {
-                throw Violation("a map was cut that fits: \(whole)")
-            }
+    /// A map is kept from its lowest run on, as far as the metadata has room for it.
+    func checkCut(_ commit: Scheduler<ModelWorker.Content>.Commit, _ metadata: String, limit: Int) throws {
+        guard metadata.utf8.count <= limit else { throw Violation("a commit's metadata has more than \(limit) bytes") }
+        let kept = CommitMetadata(text: metadata, above: commit.offset)?.completed.runs ?? []
+        let full = commit.completed.runs
+        guard limit > 0, kept != full else { return }
+        guard kept.count < full.count, kept == Array(full.prefix(kept.count)) else {
+            throw Violation("\(kept) was kept of the map \(full)")
         }
+        let more = CompletionMap(runs: full.prefix(kept.count + 1))
+        let owner = CommitMetadata(text: metadata, above: commit.offset)?.owner ?? ""
+        let text = CommitMetadata(owner: owner, movedAt: commit.movedAt, completed: more)
+            .text(above: commit.offset, limit: .max / 8)
+        guard text.utf8.count > limit else { throw Violation("\(kept) was kept of the map \(full), and more fits") }
+    }
+
+    func checkCommit(_ new: Committed, full: CompletionMap, before: Committed?, _ log: ModelLog) throws {
         for record in log.records[log.index(of: min(before?.offset ?? 0, new.offset))...] {
             let offset = record.place.offset
             if full != new.completed { record.wasCutFromMap = full.contains(offset) && !new.covers(offset) }

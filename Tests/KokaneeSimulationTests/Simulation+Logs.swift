@@ -119,6 +119,7 @@ extension Simulation {
                 isTooLarge = true
                 continue
             }
+            try checkCut(commit, metadata, limit: request.metadataLimit)
             try apply(commit, metadata, epoch)
         }
         if isTooLarge { tally.note(.metadataTooLarge) }

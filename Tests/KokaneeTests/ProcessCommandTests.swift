@@ -38,7 +38,8 @@ struct ProcessCommandTests {
         await handler.close(within: .seconds(5))
         #expect(
             scripts.contents("with-key")
-                == "KOKANEE_JOB_ATTEMPT=3\nKOKANEE_JOB_ID=with-key\nKOKANEE_JOB_KEY=k=1\nKOKANEE_JOB_TYPE=t\npay\0load"
+                == "KOKANEE_JOB_ATTEMPT=3\nKOKANEE_JOB_ID=with-key\nKOKANEE_JOB_KEY=k=1\n"
+                + "KOKANEE_JOB_SOURCE=q/7/1234567890123\nKOKANEE_JOB_TYPE=t\npay\0load"
         )
         #expect(scripts.contents("without")?.contains("KEY") == false)
     }

@@ -66,11 +66,15 @@ struct ProcessPoolTests {
         await pool.close(within: .seconds(5))
         let seen = scripts.contents("seen")?.split(separator: "\n") ?? []
         #expect(
-            seen.first
-                == #"{"id":"ok","type":"t","version":1,"attempt":1,"key":"k","data":{"n": 12345678901234567890.10}}"#
+            seen.first.map(String.init)
+                == #"{"id":"ok","type":"t","version":1,"attempt":1,"key":"k","source":"q/7/1234567890123","#
+                + #""data":{"n": 12345678901234567890.10}}"#
         )
-        #expect(seen.dropFirst().first == #"{"id":"no","type":"t","version":1,"attempt":1,"key":null,"data":null}"#)
-        #expect(seen.last?.hasSuffix(#","key":null,"dataBase64":"/wA="}"#) == true)
+        #expect(
+            seen.dropFirst().first
+                == #"{"id":"no","type":"t","version":1,"attempt":1,"key":null,"source":"q/7/1234567890123","data":null}"#
+        )
+        #expect(seen.last?.hasSuffix(#","key":null,"source":"q/7/1234567890123","dataBase64":"/wA="}"#) == true)
     }
 
     @Test("payloads and answers far beyond a pipe's size pass")

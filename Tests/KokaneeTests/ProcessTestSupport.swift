@@ -74,7 +74,7 @@ enum ProcessTest {
             envelope: Envelope(id: id, type: "t", attempt: attempt),
             maximumAttempts: 6,
             key: key,
-            source: Envelope.Origin(topic: "q", partition: 0, offset: 0)
+            source: Envelope.Origin(topic: "q", partition: 7, offset: 1_234_567_890_123)
         )
     }
 

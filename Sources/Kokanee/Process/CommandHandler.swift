@@ -9,6 +9,7 @@ public import RdKafka
 /// | `KOKANEE_JOB_ID` | the job's id |
 /// | `KOKANEE_JOB_TYPE` | its type |
 /// | `KOKANEE_JOB_ATTEMPT` | the attempt's number, from 1 |
+/// | `KOKANEE_JOB_SOURCE` | where the record stands that it was read from: `topic/partition/offset` |
 /// | `KOKANEE_JOB_KEY` | the ordering key's bytes; not set where the job has none |
 ///
 /// Exit status 0 completes the job, 75 (`EX_TEMPFAIL`) retries it, 65 (`EX_DATAERR`) makes it a dead letter; any other, and
@@ -61,6 +62,7 @@ public final class CommandHandler: JobHandler, Sendable {
         var values: [(name: String, value: [UInt8])] = [
             ("ID", Array(context.id.utf8)), ("TYPE", Array(context.type.utf8)),
             ("ATTEMPT", Array(String(context.attempt).utf8)),
+            ("SOURCE", Array(context.source.description.utf8)),
         ]
         if let key = context.key { values.append(("KEY", key.array)) }
         return try values.map { name, value in

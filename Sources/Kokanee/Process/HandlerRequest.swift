@@ -3,10 +3,11 @@ internal import RdKafka
 
 /// A job as the handler protocol writes it to a process's standard input: one line of JSON.
 enum HandlerRequest {
-    /// `{"id","type","version","attempt","key","data","firstFailedAt"?}` and a line break.
+    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?}` and a line break.
     ///
     /// `data` is the payload as its producer spelt it, but for line breaks between tokens; null where it is empty. Bytes
-    /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`.
+    /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`. `source` is
+    /// `topic/partition/offset` of the record that the attempt was read from.
     static func line(_ payload: Bytes, _ context: JobContext) -> [UInt8] {
         var writer = JSONObjectWriter(reservingCapacity: payload.count + 256)
         writer.add("id", context.id)
@@ -22,6 +23,7 @@ enum HandlerRequest {
         } else {
             writer.addNull("key")
         }
+        writer.add("source", context.source.description)
         if payload.count == 0 {
             writer.addNull("data")
         } else {

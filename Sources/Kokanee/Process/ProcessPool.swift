@@ -5,9 +5,11 @@ public import RdKafka
 /// Each process is `/bin/sh -c command` in a process group of its own. It is given a job as one line of JSON on its
 /// standard input, and answers with one on its standard output:
 ///
-///     {"id":"…","type":"…","version":1,"attempt":1,"key":"…","data":{…}}
+///     {"id":"…","type":"…","version":1,"attempt":1,"key":"…","source":"orders/3/17","data":{…}}
 ///     {"id":"…","ok":true}
 ///     {"id":"…","ok":false,"error":"…","retry":true,"retryAfter":"5m"}
+///
+/// `source` is where the record stands that the attempt was read from: `topic/partition/offset`.
 ///
 /// A process has one job at a time; jobs beyond the number of processes wait in order. Lines with `progress` or
 /// `checkpoint` before the answer are checked, and then ignored for now. What a process writes to its standard error goes

@@ -132,7 +132,7 @@ final class Dispatcher {
             let room =
                 intake.delay == nil
                 ? engine.withScheduler { $0.room(in: intake.id) }
-                : PartitionIntake.waitingLimit - intake.waiting.count
+                : intake.room
             guard room > 0 else {
                 lacksRoom = lacksRoom || intake.delay == nil
                 continue
@@ -172,7 +172,7 @@ final class Dispatcher {
         }
         guard let delay = intake.delay else { return admit(records, from: intake, now: now) }
         for record in records {
-            intake.waiting.append(.init(record: record, dueAt: PartitionIntake.dueAt(record, delay: delay, now: now)))
+            intake.hold(record, until: PartitionIntake.dueAt(record, delay: delay, now: now))
         }
     }
 
@@ -231,10 +231,7 @@ final class Dispatcher {
         for intake in rotation where !intake.waiting.isEmpty {
             let room = engine.withScheduler { $0.room(in: intake.id) }
             var due: [Record] = []
-            while due.count < room, let first = intake.waiting.first, first.dueAt <= now {
-                _ = intake.waiting.popFirst()
-                due.append(first.record)
-            }
+            while due.count < room, let record = intake.release(at: now) { due.append(record) }
             if !due.isEmpty { admit(due, from: intake, now: now) }
             settleEnd(of: intake)
             guard let first = intake.waiting.first else { continue }

@@ -10,12 +10,18 @@ final class PartitionIntake {
 
     /// A rung's records held at most: they are due in the log's order, so that only the first ones matter.
     static let waitingLimit = 64
+    /// Their bytes at most, of which the last record may be any size: jobs of megabytes that wait for hours must not add
+    /// up over all rungs and partitions.
+    static let waitingBytesLimit = 1 << 20
 
     let id: Engine.PartitionID
     let queue: PartitionQueue
     /// The rung's delay in milliseconds; nil in a main topic.
     let delay: Int64?
-    var waiting = Fifo<Waiting>()
+    private(set) var waiting = Fifo<Waiting>()
+    private var waitingBytes = 0
+    /// About the most that a record took lately; a guess before the first.
+    private var usualBytes = 64 << 10
     /// The next offset that the log should bring; nil before the first record where nothing was committed.
     var expected: Int64?
     /// Where the log ended at the last look; nil if it has brought records since, or if the engine knows.
@@ -29,6 +35,27 @@ final class PartitionIntake {
     }
 
     var topicPartition: TopicPartition { queue.topicPartition }
+
+    /// How many records a rung may be read for.
+    var room: Int {
+        // They are read many at a time, and must not pass the bound by so many of them.
+        let fitting = max(waiting.isEmpty ? 1 : 0, (Self.waitingBytesLimit - waitingBytes) / usualBytes)
+        return min(Self.waitingLimit - waiting.count, fitting)
+    }
+
+    func hold(_ record: Record, until dueAt: Int64) {
+        waiting.append(Waiting(record: record, dueAt: dueAt))
+        waitingBytes += record.size
+        usualBytes = max(record.size, usualBytes - usualBytes / 16, 1 << 10)
+    }
+
+    /// The next record that waits, if it is due at `now`.
+    func release(at now: Int64) -> Record? {
+        guard let first = waiting.first, first.dueAt <= now else { return nil }
+        _ = waiting.popFirst()
+        waitingBytes -= first.record.size
+        return first.record
+    }
 
     /// How far the clocks of brokers, producers and workers may be apart.
     private static let clockSkew: Int64 = 60_000
@@ -51,7 +78,8 @@ final class PartitionIntake {
 
     static func dueAt(_ since: Int64, isBrokers: Bool, delay: Int64, now: Int64) -> Int64 {
         guard since >= 0 else { return now + delay }
-        return (isBrokers ? since : min(since, now)) + delay
+        // Bounded, so that nothing overflows even where a broker passes on what a producer wrote.
+        return (isBrokers ? min(since, Timestamp.latest) : min(since, now)) + delay
     }
 
     /// The offsets that retention took between the last record and the one at `offset`, or the log's end there.

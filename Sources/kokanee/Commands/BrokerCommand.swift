@@ -16,6 +16,7 @@ extension Command {
         ],
         options: [
             .value("queue", "QUEUE", "make the topics of this queue", isRepeatable: true),
+            .value("brokers", "N", "how many there are in the cluster", default: "1"),
             .value("partitions", "N", "partitions of each topic", default: "\(TopicLayout.defaultPartitions)"),
             .ladder,
             .value("write-config", "FILE", "write client properties for -F there"),
@@ -27,14 +28,15 @@ extension Command {
     private static func runBroker(_ context: Context) async throws {
         let values = context.values
         let partitions = try values.integer("partitions", in: 1...10_000) ?? TopicLayout.defaultPartitions
+        let brokers = try values.integer("brokers", in: 1...100) ?? 1
         let ladder = try values.ladder()
         let queues = try values.strings("queue").map { try values.queue($0, ladder: ladder) }
 
-        let broker = try EmbeddedBroker(log: Connection.log(to: context.console.logger()))
+        let broker = try EmbeddedBroker(brokers: brokers, log: Connection.log(to: context.console.logger()))
         var made: Set<String> = []
         for topic in queues.flatMap({ TopicLayout(queue: $0, partitions: partitions).topics })
         where made.insert(topic.name).inserted {
-            try broker.createTopic(topic.name, partitions: topic.partitions)
+            try broker.createTopic(topic.name, partitions: topic.partitions, replicationFactor: brokers)
         }
         let servers = broker.bootstrapServers
         if let path = values.string("write-config") {

@@ -4,7 +4,8 @@ import TestSupport
 
 /// Kills what tests started and did not end, once the test process is gone, however it went.
 ///
-/// A shell keeps the list of process ids; it reads them from a pipe whose end is the end of this process.
+/// A shell keeps the list of process ids; it reads them from a pipe whose end is the end of this process. With each it
+/// keeps when the process started: the id of one that ended may long be another's.
 final class Reaper: Sendable {
     static let shared = Reaper()
 
@@ -36,16 +37,23 @@ final class Reaper: Sendable {
 
     private static let script = """
         trap '' INT TERM
+        started() { # PID: in clock ticks since the machine started; the 22nd word, of which the 2nd may hold spaces
+            read -r stat <"/proc/$1/stat" || return
+            set -- ${stat##*) }
+            echo "${20}"
+        }
         live=
         while read -r sign pid; do
             if [ "$sign" = + ]; then
-                live="$live $pid"
+                live="$live $pid:$(started "$pid")"
             else
                 rest=
-                for each in $live; do [ "$each" = "$pid" ] || rest="$rest $each"; done
+                for each in $live; do [ "${each%:*}" = "$pid" ] || rest="$rest $each"; done
                 live=$rest
             fi
         done
-        for each in $live; do kill -KILL "$each"; done
+        for each in $live; do
+            [ "$(started "${each%:*}")" != "${each#*:}" ] || [ -z "${each#*:}" ] || kill -KILL "${each%:*}"
+        done
         """
 }

@@ -31,6 +31,9 @@ final class Stand: Sendable {
         on servers: String? = nil,
         _ body: (Stand) async throws -> Void
     ) async throws {
+        if servers == nil, isEmbedded {
+            return try await withEmbedded(brokers: 3, partitions: partitions, ladder: ladder, body)
+        }
         let bootstrapServers: String
         if let servers {
             bootstrapServers = servers
@@ -47,12 +50,22 @@ final class Stand: Sendable {
     /// Runs `body` with a new queue on a broker whose groups work as Kafka's do: they notice that a member died, and let
     /// one that must give its partitions away finish first. The shared one can't: this is a process of `kokanee broker`.
     static func withGroups(partitions: Int, ladder: String = "1s", _ body: (Stand) async throws -> Void) async throws {
-        if isExternal { return try await with(partitions: partitions, ladder: ladder, body) }
+        if isExternal || isEmbedded { return try await with(partitions: partitions, ladder: ladder, body) }
+        try await withEmbedded(brokers: 1, partitions: partitions, ladder: ladder, body)
+    }
+
+    private static func withEmbedded(
+        brokers: Int,
+        partitions: Int,
+        ladder: String?,
+        _ body: (Stand) async throws -> Void
+    ) async throws {
         let queue = TestCluster.uniqueName("jobs")
         let scratch = try Scratch()
         defer { scratch.remove() }
         let broker = try KokaneeProcess(
-            ["broker", "--queue", queue, "--partitions", "\(partitions)", "--ladder", ladder],
+            ["broker", "--brokers", "\(brokers)"]
+                + (ladder.map { ["--queue", queue, "--partitions", "\(partitions)", "--ladder", $0] } ?? []),
             scratch: scratch
         )
         defer { broker.signal(SIGKILL) }
@@ -64,6 +77,14 @@ final class Stand: Sendable {
 
     /// Whether tests run against a Kafka that somebody else started.
     static var isExternal: Bool { ProcessInfo.processInfo.environment["KOKANEE_TEST_BOOTSTRAP"] != nil }
+
+    /// Whether each test gets an embedded cluster of 3 brokers, in a process of its own.
+    static var isEmbedded: Bool { ProcessInfo.processInfo.environment["KOKANEE_TEST_BROKER"] == "embedded" }
+
+    /// Whether the brokers tell who is in a group. The embedded ones don't: `status` then counts by who committed lately.
+    static var describesGroups: Bool { !isEmbedded }
+    /// Whether a reader can keep to committed transactions. On the embedded brokers it can't.
+    static var isolatesTransactions: Bool { !isEmbedded }
 
     private func run(_ body: (Stand) async throws -> Void) async throws {
         defer { scratch.remove() }

@@ -5,6 +5,8 @@ struct CommitRequest {
     let tag: Int
     let member: Int?
     let generation: Int
+    /// What the worker takes the coordinator's limit to be.
+    let metadataLimit: Int
     let commits: [(commit: Scheduler<ModelWorker.Content>.Commit, metadata: String, epoch: Epoch?)]
     var arrivesAt: Int64
     var answersAt: Int64
@@ -87,6 +89,7 @@ extension ModelWorker {
                 tag: self.commits.lastTag,
                 member: member,
                 generation: generation,
+                metadataLimit: self.commits.metadataLimit,
                 commits: commits,
                 arrivesAt: arrivesAt,
                 answersAt: arrivesAt + dice.time(in: 0...(isLate ? 3000 : 20)),

@@ -147,8 +147,10 @@ extension ModelWorker {
         guard case .rebalance = leaving, !isStopping else { return simulation.leave(self) }
         mode = .working
         isJoining = false
-        // It joins again at once, unless it stands still just then.
-        if simulation.dice.chance(80) { rejoinIfKnown() }
+        // It joins again at once, unless it stands still just then, for about as long as the group waits for it.
+        if simulation.dice.chance(80) { return rejoinIfKnown() }
+        guard simulation.profile.freeze > 0, simulation.dice.chance(50) else { return }
+        frozenUntil = simulation.now + simulation.dice.time(in: suspensionLimit - 3000...suspensionLimit)
     }
 
     private func rejoinIfKnown() {

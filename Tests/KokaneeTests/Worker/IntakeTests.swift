@@ -146,4 +146,36 @@ struct IntakeTests {
         }
         #expect(areMoved == [false, false, true, true])
     }
+
+    @Test("a due time can't overflow, whosever time it is", arguments: [true, false])
+    func overflow(isBrokers: Bool) {
+        let due = PartitionIntake.dueAt(.max, isBrokers: isBrokers, delay: 86_400_000, now: Self.now)
+        #expect(due > Self.now && due <= Timestamp.latest + 86_400_000)
+    }
+
+    @Test("large jobs that wait on a rung are held a few at a time, and small ones many")
+    func waitingBytes() async throws {
+        let fixture = try WorkerFixture()
+        let producer = try Producer(fixture.client)
+        for size in [900_000, 10] {
+            let value = Bytes(Array(repeating: 65, count: size))
+            _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: value))
+        }
+        await producer.close()
+        let records = try await fixture.records(of: "q")
+        let consumer = try Consumer(fixture.client, group: "g", wakeup: Wakeup())
+        let place = TopicPartition(topic: "q", partition: 0)
+        let queue = try #require(try consumer.assign([place: .beginning]).first)
+        let intake = PartitionIntake(id: 0, queue: queue, delay: 1000, expected: nil)
+        intake.hold(records[0], until: 0)
+        #expect(intake.room == 0)
+        #expect(intake.release(at: -1) == nil)
+        #expect(intake.release(at: 0)?.offset == 0)
+        #expect(intake.room == 1, "however large they are, one is held")
+        for _ in 0..<63 {
+            intake.hold(records[1], until: 0)
+            #expect(intake.room <= PartitionIntake.waitingLimit - intake.waiting.count)
+        }
+        #expect(intake.room == 1, "it has forgotten the large one")
+    }
 }
