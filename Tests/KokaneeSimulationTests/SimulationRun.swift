@@ -55,7 +55,9 @@ struct SimulationRun: Sendable {
                 result.tally.add(sum: part.tally)
                 result.failures += part.failures
                 if isLong, result.tally.total % 5000 < Int(Self.slice) {
-                    print("\(result.tally.total) of \(histories) histories, \(result.failures.count) violations")
+                    let line = "\(result.tally.total) of \(histories) histories, \(result.failures.count) violations\n"
+                    // Standard output is no terminal, and would keep it for itself.
+                    FileHandle.standardError.write(Data(line.utf8))
                 }
                 guard result.failures.count < Self.failureLimit, let slice = rest.popFirst() else { continue }
                 group.addTask { perform(slice) }

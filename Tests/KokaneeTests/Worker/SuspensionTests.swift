@@ -1,0 +1,47 @@
+import Testing
+
+@testable import Kokanee
+
+@Suite("Jobs that outlast a rebalance")
+struct SuspensionTests {
+    /// One partition, handed back while its first two jobs run.
+    private func suspended() -> (Scheduler<Int>, [Scheduler<Int>.Ticket]) {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 10, bytes: 100, gap: 10))
+        assign(&scheduler, at: 0)
+        var tickets: [Scheduler<Int>.Ticket] = []
+        for offset in 0..<2 { _ = scheduler.admit(0, offset: Int64(offset), Self.facts, offset) }
+        while let next = scheduler.take() { tickets.append(next.ticket) }
+        scheduler.suspend([0])
+        return (scheduler, tickets)
+    }
+
+    private static let facts = Scheduler<Int>.Facts(bytes: 1, key: nil, start: .now)
+
+    private func assign(_ scheduler: inout Scheduler<Int>, at committed: Int64) {
+        scheduler.assign(0, queue: 0, number: 0, committed: committed, restored: CompletionMap(), movedAt: 0)
+    }
+
+    @Test("what another worker has committed past is given up, and its end counts for nothing")
+    func committedPast() {
+        var (scheduler, tickets) = suspended()
+        assign(&scheduler, at: 1)
+        #expect(scheduler.forgetSuspended(of: 0, below: 1) == [tickets[0]])
+        #expect(scheduler.conclude(tickets[0], hops: false, now: 0) == .fenced)
+        #expect(scheduler.admit(0, offset: 1, Self.facts, 1) == .adopted)
+        #expect(scheduler.conclude(tickets[1], hops: false, now: 0) == .accepted)
+        #expect(scheduler.partitions[0]?.tracker.watermark == 2)
+    }
+
+    @Test("what comes back goes on, and is finished in the new epoch")
+    func comesBack() {
+        var (scheduler, tickets) = suspended()
+        assign(&scheduler, at: 0)
+        #expect(scheduler.forgetSuspended(of: 0, below: 0).isEmpty)
+        #expect(scheduler.conclude(tickets[1], hops: false, now: 0) == .accepted)
+        #expect(scheduler.admit(0, offset: 0, Self.facts, 0) == .adopted)
+        #expect(scheduler.admit(0, offset: 1, Self.facts, 1) == .finishedBefore)
+        #expect(scheduler.partitions[0]?.tracker.watermark == 0)
+        #expect(scheduler.conclude(tickets[0], hops: false, now: 0) == .accepted)
+        #expect(scheduler.partitions[0]?.tracker.watermark == 2)
+    }
+}
