@@ -53,9 +53,10 @@ struct Property: Equatable {
 
     /// Nil without a `=` or with nothing before it.
     init?(_ text: some StringProtocol) {
-        guard let separator = text.firstIndex(of: "=") else { return nil }
+        // By scalars here and below: a combining mark that a value begins with would take the sign, or a space, with it.
+        guard let separator = text.unicodeScalars.firstIndex(of: "=") else { return nil }
         name = String(text[..<separator].trimmed)
-        value = String(text[text.index(after: separator)...].trimmed)
+        value = String(text[text.unicodeScalars.index(after: separator)...].trimmed)
         guard !name.isEmpty else { return nil }
     }
 }
@@ -63,9 +64,10 @@ struct Property: Equatable {
 extension StringProtocol {
     /// The text without white space at its ends.
     var trimmed: SubSequence {
-        guard let first = firstIndex(where: { !$0.isWhitespace }),
-            let last = lastIndex(where: { !$0.isWhitespace })
+        let scalars = unicodeScalars
+        guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
+            let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
         else { return self[endIndex..<endIndex] }
-        return self[first...last]
+        return self[first..<scalars.index(after: last)]
     }
 }
