@@ -19,7 +19,11 @@ struct TwoWorkersTests {
             }
             try Data(text.utf8).write(to: file)
             let ledgers = (0..<2).map { Ledger(file: stand.scratch.file("ledger-\($0)")) }
-            let workers = try ledgers.map { try stand.startWorker(HandlerProgram.counting, ledger: $0, concurrency: 2) }
+            // Long enough for a starved machine: a member that was taken for dead would run jobs twice.
+            let workers = try ledgers.map { ledger in
+                let session = "session.timeout.ms=45000"
+                return try stand.startWorker(HandlerProgram.counting, ledger: ledger, concurrency: 2, "-X", session)
+            }
             try await eventually("both workers have partitions", within: .seconds(30)) {
                 let status = try await StatusTests.status(of: stand)
                 return status.workers == 2 && Set(status.partitions.map(\.owner)).count == 2

@@ -96,7 +96,7 @@ final class Stand: Sendable {
             try await body(self)
             await endAll()
         } catch {
-            let story = processes.withLock { $0 }.map { process in
+            let story = processes.withLock { $0 }.filter { !$0.error.isEmpty }.map { process in
                 "kokanee \(process.arguments.joined(separator: " "))\nstderr: \(process.error.suffix(3000))"
             }
             await endAll()
