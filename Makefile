@@ -51,8 +51,11 @@ chaos: setup-test ## workers are killed, frozen and deployed, brokers fail: MINU
 	KOKANEE_CHAOS_MINUTES=$(MINUTES) $(if $(SEED),KOKANEE_CHAOS_SEED=$(SEED)) KOKANEE_CHAOS_KEEP="$(abspath .build)" \
 		swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.ChaosTests/long'
 
-lint: ## checks the style
+lint: ## checks the style, and that every mutant still applies
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	@for mutant in Tests/Mutants/*.patch; do \
+		patch -p1 --dry-run --silent <$$mutant >/dev/null || { echo "$$mutant does not apply any more" >&2; exit 1; }; \
+	done
 
 format: ## mends the style
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

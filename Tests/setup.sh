@@ -24,6 +24,7 @@ need() { # PACKAGE COMMAND...: the package is missing unless the command succeed
     "$@" >/dev/null 2>&1 || missing="$missing $package"
 }
 need pkg-config has pkg-config
+need patch has patch
 need librdkafka-dev pkg-config --exists 'rdkafka >= 2.0.2'
 need libssl-dev pkg-config --exists libcrypto
 if [ "$1" = test ]; then
