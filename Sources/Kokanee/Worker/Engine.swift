@@ -83,11 +83,6 @@ final class Engine: Sendable {
         return holds
     }
 
-    /// Whether a queue's jobs may start, by its circuit.
-    func circuit(of queue: Int32) -> Circuit.Phase {
-        state.withLock { $0.gates[Int(queue)]?.circuit?.phase } ?? .closed
-    }
-
     // MARK: - Intake
 
     /// Takes in records of one partition, in the log's order; returns where the log went back, if it did.
