@@ -2,22 +2,38 @@ public import RdKafka
 
 /// What a handler knows of the attempt that it runs.
 public struct JobContext: Sendable {
-    public let queue: String
-    public let envelope: Envelope
-    /// The last attempt that the retry policy grants; the job is a dead letter if it fails.
-    public let maximumAttempts: Int
-    /// The ordering key; jobs of one key run one at a time in `.key` order.
-    public let key: Bytes?
-    /// Where the record stands that this attempt was read from: the queue's topic or a rung.
-    public let source: Envelope.Origin
-    public let logger: Logger
+    private enum Source {
+        case job(JobContent)
+        case given(Given)
+    }
 
-    public var id: String { envelope.id }
-    public var type: String { envelope.type }
-    public var version: Int { envelope.version }
-    /// The first is 1. It comes from the record, so it counts right across workers, crashes and deploys.
-    public var attempt: Int { envelope.attempt }
-    public var isLastAttempt: Bool { attempt >= maximumAttempts }
+    private final class Given: Sendable {
+        let queue: String
+        let envelope: Envelope
+        let maximumAttempts: Int
+        let key: Bytes?
+        let source: Envelope.Origin
+        let logger: Logger
+
+        init(
+            _ queue: String,
+            _ envelope: Envelope,
+            _ attempts: Int,
+            _ key: Bytes?,
+            _ source: Envelope.Origin,
+            _ logger: Logger
+        ) {
+            self.queue = queue
+            self.envelope = envelope
+            maximumAttempts = attempts
+            self.key = key
+            self.source = source
+            self.logger = logger
+        }
+    }
+
+    // Every attempt gets one of these, and few handlers look at more than an id: nothing is made before it is asked for.
+    private let context: Source
 
     public init(
         queue: String,
@@ -27,11 +43,88 @@ public struct JobContext: Sendable {
         source: Envelope.Origin,
         logger: Logger = .disabled
     ) {
-        self.queue = queue
-        self.envelope = envelope
-        self.maximumAttempts = maximumAttempts
-        self.key = key
-        self.source = source
-        self.logger = logger
+        context = .given(Given(queue, envelope, maximumAttempts, key, source, logger))
     }
+
+    init(_ content: JobContent) {
+        context = .job(content)
+    }
+
+    public var queue: String {
+        switch context {
+        case .job(let content): content.runtime.queue.name
+        case .given(let given): given.queue
+        }
+    }
+
+    /// All that the job's record says of it. It is made anew each time: ask ``id``, ``type``, ``version`` and ``attempt``
+    /// for no more than that.
+    public var envelope: Envelope {
+        switch context {
+        case .job(let content): content.envelope ?? Envelope(id: content.id, type: content.runtime.queue.defaultType)
+        case .given(let given): given.envelope
+        }
+    }
+
+    /// The last attempt that the retry policy grants; the job is a dead letter if it fails.
+    public var maximumAttempts: Int {
+        switch context {
+        case .job(let content): content.runtime.maximumAttempts
+        case .given(let given): given.maximumAttempts
+        }
+    }
+
+    /// The ordering key; jobs of one key run one at a time in `.key` order.
+    public var key: Bytes? {
+        switch context {
+        case .job(let content): content.key
+        case .given(let given): given.key
+        }
+    }
+
+    /// Where the record stands that this attempt was read from: the queue's topic or a rung.
+    public var source: Envelope.Origin {
+        switch context {
+        case .job(let content): content.place
+        case .given(let given): given.source
+        }
+    }
+
+    public var logger: Logger {
+        switch context {
+        case .job(let content): content.runtime.logger
+        case .given(let given): given.logger
+        }
+    }
+
+    public var id: String {
+        switch context {
+        case .job(let content): content.id
+        case .given(let given): given.envelope.id
+        }
+    }
+
+    public var type: String {
+        switch context {
+        case .job(let content): content.type ?? content.runtime.queue.defaultType
+        case .given(let given): given.envelope.type
+        }
+    }
+
+    public var version: Int {
+        switch context {
+        case .job(let content): content.version
+        case .given(let given): given.envelope.version
+        }
+    }
+
+    /// The first is 1. It comes from the record, so it counts right across workers, crashes and deploys.
+    public var attempt: Int {
+        switch context {
+        case .job(let content): content.attempt
+        case .given(let given): given.envelope.attempt
+        }
+    }
+
+    public var isLastAttempt: Bool { attempt >= maximumAttempts }
 }

@@ -17,14 +17,25 @@ public struct JobRegistry: Sendable {
         case versionTooNew(known: Int)
     }
 
-    private struct Entry: Sendable {
+    /// One registered type. Its address is its identity, by which a worker knows it.
+    final class Entry: Sendable {
+        /// Nil is the one that runs every type.
+        let name: String?
         let version: Int
         let handler: any JobHandler
+        /// What its attempts cost; see ``AttemptCost``.
+        let cost = AttemptCost()
+
+        init(name: String?, version: Int, handler: any JobHandler) {
+            self.name = name
+            self.version = version
+            self.handler = handler
+        }
     }
 
     private let codec: any PayloadCodec
-    private var entries: [String: Entry] = [:]
-    private var catchAll: (any JobHandler)?
+    private(set) var entries: [String: Entry] = [:]
+    private(set) var catchAll: Entry?
 
     /// - Parameter codec: decodes the payloads of all types that are not registered for raw bytes.
     public init(codec: any PayloadCodec = .json) {
@@ -46,7 +57,7 @@ public struct JobRegistry: Sendable {
         _ type: String,
         version: Int = 1,
         payload: Payload.Type,
-        perform: @escaping @Sendable (Payload, JobContext) async throws -> Void
+        perform: nonisolated(nonsending) @escaping @Sendable (Payload, JobContext) async throws -> Void
     ) throws {
         try register(type, version: version, handler: DecodingHandler(codec: codec, perform: perform))
     }
@@ -55,7 +66,7 @@ public struct JobRegistry: Sendable {
     public mutating func register(
         _ type: String,
         version: Int = 1,
-        perform: @escaping @Sendable (Bytes, JobContext) async throws -> Void
+        perform: nonisolated(nonsending) @escaping @Sendable (Bytes, JobContext) async throws -> Void
     ) throws {
         try register(type, version: version, handler: BytesHandler(perform: perform))
     }
@@ -65,30 +76,34 @@ public struct JobRegistry: Sendable {
         guard (1...Int(Int32.max)).contains(version) else {
             throw InputError("the version of \(type) is an integer from 1 up, not \(version)")
         }
-        guard entries.updateValue(Entry(version: version, handler: handler), forKey: type) == nil else {
+        let entry = Entry(name: type, version: version, handler: handler)
+        guard entries.updateValue(entry, forKey: type) == nil else {
             throw InputError("the job type \(SafeText.quoted(type)) is registered twice")
         }
     }
 
     /// Runs all types that are not registered, in any version; the last call counts.
     public mutating func registerCatchAll(_ handler: any JobHandler) {
-        catchAll = handler
+        catchAll = Entry(name: nil, version: .max, handler: handler)
     }
 
+    /// What runs a type, whatever its version; nil where nothing does.
+    func entry(of type: String) -> Entry? { entries[type] ?? catchAll }
+
+    /// The registered types, sorted.
+    var types: [String] { entries.keys.sorted() }
+
     public func resolve(type: String, version: Int) -> Resolution {
-        if let entry = entries[type] {
-            return version <= entry.version ? .handler(entry.handler) : .versionTooNew(known: entry.version)
-        }
-        if let catchAll { return .handler(catchAll) }
-        return .unknownType(known: entries.keys.sorted())
+        guard let entry = entry(of: type) else { return .unknownType(known: types) }
+        return version <= entry.version ? .handler(entry.handler) : .versionTooNew(known: entry.version)
     }
 }
 
 private struct DecodingHandler<Payload: Decodable & Sendable>: JobHandler {
     let codec: any PayloadCodec
-    let perform: @Sendable (Payload, JobContext) async throws -> Void
+    let perform: nonisolated(nonsending) @Sendable (Payload, JobContext) async throws -> Void
 
-    func perform(_ payload: Bytes, _ context: JobContext) async throws {
+    nonisolated(nonsending) func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let decoded: Payload
         do {
             decoded = try codec.decode(Payload.self, from: payload)
@@ -100,9 +115,9 @@ private struct DecodingHandler<Payload: Decodable & Sendable>: JobHandler {
 }
 
 private struct BytesHandler: JobHandler {
-    let perform: @Sendable (Bytes, JobContext) async throws -> Void
+    let perform: nonisolated(nonsending) @Sendable (Bytes, JobContext) async throws -> Void
 
-    func perform(_ payload: Bytes, _ context: JobContext) async throws {
+    nonisolated(nonsending) func perform(_ payload: Bytes, _ context: JobContext) async throws {
         try await perform(payload, context)
     }
 }

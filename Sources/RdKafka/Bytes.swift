@@ -4,10 +4,10 @@
 public struct Bytes: Sendable {
     private enum Storage {
         case array([UInt8])
-        case record(RecordStorage, UnsafeRawBufferPointer)
+        case record(any AnyObject & Sendable, UnsafeRawBufferPointer)
     }
 
-    // The pointer is into the message that the RecordStorage beside it owns and never changes.
+    // The pointer is into the message that the object beside it owns and never changes.
     nonisolated(unsafe) private let storage: Storage
 
     public init(_ bytes: [UInt8]) {
@@ -18,8 +18,9 @@ public struct Bytes: Sendable {
         storage = .array(Array(text.utf8))
     }
 
-    init(_ buffer: UnsafeRawBufferPointer, of record: RecordStorage) {
-        storage = .record(record, buffer)
+    /// Bytes that live, and never change, for as long as their owner does.
+    package init(_ buffer: UnsafeRawBufferPointer, of owner: any AnyObject & Sendable) {
+        storage = .record(owner, buffer)
     }
 
     public var count: Int {

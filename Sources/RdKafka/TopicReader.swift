@@ -62,6 +62,7 @@ private final class TopicReaderRun {
     private let batch: UnsafeMutableBufferPointer<UnsafeMutablePointer<rd_kafka_message_t>?>
     private var topics: [String: OpaquePointer] = [:]
     private var names: [OpaquePointer: String] = [:]
+    private var sources: [TopicPartition: RecordSource] = [:]
     /// The partitions that librdkafka fetches.
     private var reading: [TopicPartition: Range<Int64>] = [:]
     private var positions: [TopicPartition: Int64]
@@ -162,9 +163,9 @@ private final class TopicReaderRun {
         var goesOn = true
         while goesOn, taken < count, let message = batch[taken] {
             taken += 1
-            // It owns the message from here on, whatever comes.
-            let storage = RecordStorage(message: message, owner: client)
             let partition = partition(of: message)
+            // It owns the message from here on, whatever comes.
+            let storage = RecordStorage(ConsumedMessage(message, source: source(of: partition)))
             guard let range = reading[partition] else { continue }
             let offset = message.pointee.offset
             switch message.pointee.err {
@@ -175,7 +176,7 @@ private final class TopicReaderRun {
                     stop(partition)
                     continue
                 }
-                goesOn = try each(Record(topicPartition: partition, storage: storage))
+                goesOn = try each(Record(storage))
                 positions[partition] = offset + 1
                 if offset + 1 == range.upperBound { stop(partition) }
             case RD_KAFKA_RESP_ERR__PARTITION_EOF:
@@ -197,6 +198,13 @@ private final class TopicReaderRun {
     private func stop(_ partition: TopicPartition) {
         reading[partition] = nil
         rd_kafka_consume_stop(topics[partition.topic], partition.partition)
+    }
+
+    private func source(of partition: TopicPartition) -> RecordSource {
+        if let known = sources[partition] { return known }
+        let source = RecordSource(partition, client: client)
+        sources[partition] = source
+        return source
     }
 
     private func partition(of message: UnsafeMutablePointer<rd_kafka_message_t>) -> TopicPartition {

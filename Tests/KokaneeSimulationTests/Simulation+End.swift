@@ -93,7 +93,7 @@ extension Simulation {
 
     private func checkRest(_ worker: ModelWorker) throws {
         let scheduler = worker.scheduler
-        guard scheduler.inFlightBytes == 0, scheduler.jobs.allSatisfy({ $0 == nil }), scheduler.lanes.count == 0 else {
+        guard scheduler.inFlightBytes == 0, scheduler.jobs.allSatisfy(\.isFree), scheduler.lanes.count == 0 else {
             throw Violation("worker \(worker.number) is at rest, and its scheduler holds something")
         }
         guard worker.intakes.allSatisfy({ scheduler.partitions[$0.id]?.inFlight == 0 }) else {

@@ -73,6 +73,24 @@ struct Circuit {
         return .opened(dead: dead, ended: ended, pause: pause)
     }
 
+    /// So many jobs have succeeded since the last word; as many calls of ``note(_:now:)``.
+    mutating func noteSuccesses(_ count: Int, now: Instant) -> Transition? {
+        guard count > 1 else { return note(.succeeded, now: now) }
+        advance(to: now)
+        window[bucket].ended += count - 1
+        ended += count - 1
+        return note(.succeeded, now: now)
+    }
+
+    /// How many more jobs have to die, if no other succeeds, until it opens; at least 1.
+    var headroom: Int {
+        let byNumber = policy.minimumJobs - ended
+        guard policy.deadShare < 1 else { return max(1, byNumber, ended == dead ? 1 : .max) }
+        // dead + n ≥ share × (ended + n)
+        let byShare = (policy.deadShare * Double(ended) - Double(dead)) / (1 - policy.deadShare)
+        return max(1, byNumber, Int(min(max(0, byShare.rounded(.up)), 1e9)))
+    }
+
     /// A job may start as one of the probes.
     mutating func probeStarted() {
         guard case .probing(let toStart, let succeeded, let failed) = phase else { return }

@@ -74,15 +74,20 @@ struct CompletionTracker {
     }
 
     /// Marks an admitted record as finished: completed, discarded, or durably hopped. Twice is once.
-    mutating func finish(_ number: Int) {
+    ///
+    /// - Returns: whether the watermark has moved.
+    @discardableResult
+    mutating func finish(_ number: Int) -> Bool {
         let index = number - firstNumber
-        guard index >= 0, index < entries.count, !entries[index].isFinished else { return }
+        guard index >= 0, index < entries.count, !entries[index].isFinished else { return false }
         entries[index].isFinished = true
         unfinished -= 1
+        guard index == 0 else { return false }
         while let first = entries.first, first.isFinished {
             _ = entries.popFirst()
             firstNumber += 1
         }
+        return true
     }
 
     /// How many offsets of a range the map named that this assignment began with.

@@ -47,11 +47,17 @@ struct HeaderScan {
     /// About what the record's headers take in memory, in bytes.
     private(set) var size = 0
     /// What librdkafka keeps of a header beside its bytes.
-    private static let overhead = 64
+    static let overhead = 64
 
     init(_ record: Record) {
-        self.init(record.forEachHeader)
-        isReadable = record.hasReadableHeaders
+        self = withExtendedLifetime(record) { HeaderScan(record.storage.message) }
+    }
+
+    /// - Parameter message: of an owner that lives on.
+    init(_ message: ConsumedMessage) {
+        var isReadable = true
+        self.init { isReadable = message.forEachHeader($0) }
+        self.isReadable = isReadable
     }
 
     /// - Parameter forEachHeader: as ``RdKafka/Record/forEachHeader(_:)``.

@@ -46,6 +46,7 @@ extension Dispatcher {
         runtime.vitals.note(
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
+        idsInRotation = rotation.map(\.id)
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         confirmLease(ofAssignmentAt: startedAt)
         FailPoint.partitionsAssigned.pass()
@@ -64,7 +65,7 @@ extension Dispatcher {
         commits.commitNow(self)
         if !control.isStopping {
             let ids = partitions.map(id(of:))
-            engine.withScheduler { $0.suspend(ids) }
+            engine.withSettledScheduler { $0.suspend(ids) }
             suspendedAt = engine.clock.monotonic()
         }
         try letGo(partitions)
@@ -84,11 +85,13 @@ extension Dispatcher {
 
     private func letGo(_ partitions: [TopicPartition]) throws {
         let ids = partitions.map(id(of:))
-        engine.cancel(engine.withScheduler { $0.fence(ids) })
+        engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
+        endRests()
         // The queues' handles stay for as long as the assignment.
         defer {
             for partition in partitions { intakes[partition] = nil }
             rotation.removeAll { intakes[$0.topicPartition] == nil }
+            idsInRotation = rotation.map(\.id)
         }
         try consumer.unassign()
     }
@@ -104,7 +107,7 @@ extension Dispatcher {
     /// Stops the intake and waits for what runs or hops, but no longer than the limit.
     func drain(_ partitions: [TopicPartition], within limit: Duration) {
         let ids = partitions.map(id(of:))
-        engine.withScheduler { $0.stopIntake(ids) }
+        engine.withSettledScheduler { $0.stopIntake(ids) }
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
             _ = engine.renewLease(of: runtime.index)
@@ -154,7 +157,7 @@ extension Dispatcher {
         try drainAll(within: configuration.shutdownLimit)
         let partitions = rotation.map(\.topicPartition)
         let ids = partitions.map(id(of:))
-        let running = engine.withScheduler { $0.running(in: ids) }
+        let running = engine.withSettledScheduler { $0.running(in: ids) }
         if !running.isEmpty {
             logger.log(
                 .warning,
@@ -176,7 +179,7 @@ extension Dispatcher {
     private func drainAll(within limit: Duration) throws {
         // Partitions will not come back to a worker that leaves.
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
-        engine.withScheduler { $0.stopIntake(rotation.map(\.id)) }
+        engine.withSettledScheduler { $0.stopIntake(rotation.map(\.id)) }
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()
@@ -191,7 +194,7 @@ extension Dispatcher {
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
         let ids = rotation.map(\.id)
-        let running = engine.withScheduler { scheduler in
+        let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)
         }
         engine.cancel(running)

@@ -5,7 +5,11 @@ internal import RdKafka
 /// It is the loop of the thread that owns the queue's consumer; everything in it happens on that thread.
 final class Dispatcher {
     /// Records read of one partition before the next one has its turn.
-    private static let quantum = 256
+    private static let quantum = 128
+    /// Records read before they are admitted, all together.
+    private static let roundLength = 1024
+    /// About how many partitions librdkafka is asked about to make it look at all of them.
+    private static let mostNudged = 16
 
     let runtime: QueueRuntime
     let engine: Engine
@@ -20,6 +24,7 @@ final class Dispatcher {
     var intakes: [TopicPartition: PartitionIntake] = [:]
     /// The order in which partitions are read; it turns with every round.
     var rotation: [PartitionIntake] = []
+    var idsInRotation: [Engine.PartitionID] = []
     var commits: CommitPacer
     var idleness = IdleWatch()
     var hasJoined = false
@@ -31,7 +36,12 @@ final class Dispatcher {
     /// Since when it is unknown whether the group still has this worker for a member; see ``Lease``.
     var lapsedAt: ContinuousClock.Instant?
     let leaseLength: Duration
+    /// Rungs that need not be fetched for now, until librdkafka is told so; and when the next one has to be again.
+    var toRest: [PartitionIntake] = []
+    var nextRestEnd = ContinuousClock.now
+    private let prefetch: Prefetch
     private var firstInRotation = 0
+    private var round = Intake.Round()
     private var ids: [TopicPartition: Engine.PartitionID] = [:]
     private var partitions: [Engine.PartitionID: TopicPartition] = [:]
     private var lastFailure: KafkaError?
@@ -57,6 +67,7 @@ final class Dispatcher {
         let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
         suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
         leaseLength = .milliseconds(sessionTimeout / 3)
+        prefetch = Prefetch(configuration, partitions: partitions)
         consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
     }
 
@@ -83,6 +94,7 @@ final class Dispatcher {
             try serveEvents()
             keepLease()
             let hasMore = readPartitions()
+            restRungs()
             let untilRung = releaseRungs()
             let untilTick = engine.tick()
             commits.commitIfDue(self)
@@ -104,7 +116,7 @@ final class Dispatcher {
             case .committed(let tag, let result): commits.ended(tag, result, self)
             case .record(let record):
                 guard let intake = intakes[record.topicPartition] else { continue }
-                accept([record], from: intake)
+                accept(record, from: intake)
             case .failed(let error): try note(error)
             }
         }
@@ -126,70 +138,121 @@ final class Dispatcher {
         guard !rotation.isEmpty, engine.knowsTime else { return false }
         var hasMore = false
         var lacksRoom = false
+        let now = engine.clock.wall()
+        var room = engine.withScheduler { $0.room(in: idsInRotation) }
+        defer { round.removeAll() }
+        var ends: [(PartitionIntake, Int64)] = []
+        var roomy: [PartitionIntake] = []
         firstInRotation = (firstInRotation + 1) % rotation.count
-        for index in rotation.indices {
-            let intake = rotation[(firstInRotation + index) % rotation.count]
-            let room =
-                intake.delay == nil
-                ? engine.withScheduler { $0.room(in: intake.id) }
-                : intake.room
-            guard room > 0 else {
+        for step in rotation.indices {
+            let index = (firstInRotation + step) % rotation.count
+            let intake = rotation[index]
+            let limit = min(intake.delay == nil ? room.records(index) : intake.room, Self.quantum)
+            guard limit > 0 else {
                 lacksRoom = lacksRoom || intake.delay == nil
                 continue
             }
-            let limit = min(room, Self.quantum)
-            if read(intake, maximum: limit) == limit { hasMore = true }
+            round.begin(intake.id)
+            let (read, end) = read(intake, maximum: limit, now: now)
+            if read == limit { hasMore = true }
+            if let end { ends.append((intake, end)) }
+            let part = round.parts[round.parts.count - 1]
+            room.note(part.decisions.count, bytes: part.bytes, of: index)
+            if intake.noteRead(records: part.decisions.count, bytes: part.bytes, of: prefetch) {
+                roomy.append(intake)
+            }
+            guard round.decisions.count >= Self.roundLength else { continue }
+            firstInRotation = index
+            hasMore = true
+            break
+        }
+        admit(round, now: now)
+        resumeFetching(roomy)
+        for (intake, offset) in ends {
+            reachEnd(offset, of: intake)
+            rest(intake)
         }
         if lacksRoom, !hasMore { engine.wakeWhenThereIsRoom(runtime) }
         return hasMore
     }
 
-    private func read(_ intake: PartitionIntake, maximum: Int) -> Int {
-        var records: [Record] = []
+    /// Tells librdkafka of partitions whose queues may have been full, and are not any more.
+    private func resumeFetching(_ intakes: [PartitionIntake]) {
+        guard !intakes.isEmpty else { return }
+        // Spread over all of them, and so over their leaders. The others will ask again if nothing comes.
+        let step = max(1, intakes.count / Self.mostNudged)
+        let nudged = stride(from: 0, to: intakes.count, by: step).map { intakes[$0] }
+        consumer.resumeFetching(nudged.map(\.topicPartition))
+        for intake in nudged { intake.noteNudge() }
+    }
+
+    /// Reads a partition into the round; returns how many items that were, and where the partition ends.
+    private func read(_ intake: PartitionIntake, maximum: Int, now: Int64) -> (count: Int, end: Int64?) {
         var end: Int64?
-        let count = intake.queue.read(maximum: maximum) { item in
+        let count = intake.queue.fetch(maximum: maximum, context: runtime) { item in
             switch item {
-            case .record(let record):
+            case .message(let message):
                 end = nil
                 intake.end = nil
-                records.append(record)
+                let content = JobContent(message, runtime: runtime)
+                if let decision = take(content, from: intake, now: now) { round.append(decision) }
             case .end(let offset): end = offset
             case .failed(let error):
                 logger.log(.warning, "a partition can't be read; it is tried again", ["error": "\(error)"])
             }
         }
-        if !records.isEmpty { accept(records, from: intake) }
-        if let end { reachEnd(end, of: intake) }
-        return count
+        return (count, end)
     }
 
-    /// Takes in records as they stand in the log: at once, or, on a rung, when they are due.
-    private func accept(_ records: [Record], from intake: PartitionIntake) {
+    /// Looks at a record as it stands in the log; nil where it waits on its rung until it is due.
+    private func take(_ content: JobContent, from intake: PartitionIntake, now: Int64) -> Intake.Decision? {
+        FailPoint.recordRead.pass()
+        let offset = content.offset
+        checkGap(upTo: offset, intake, next: offset + 1)
+        if let delay = intake.delay {
+            intake.hold(content, until: PartitionIntake.dueAt(content.message, delay: delay, now: now))
+            return nil
+        }
+        return decide(content, intake, now: now)
+    }
+
+    private func decide(_ content: JobContent, _ intake: PartitionIntake, now: Int64) -> Intake.Decision {
+        defer { FailPoint.recordDecoded.pass() }
+        return Intake.decide(content, runtime, rungDelay: intake.delay, now: now)
+    }
+
+    /// Takes in a record that came by another way than its partition's queue.
+    private func accept(_ record: Record, from intake: PartitionIntake) {
         let now = engine.clock.wall()
-        for record in records {
-            FailPoint.recordRead.pass()
-            checkGap(upTo: record.offset, intake, next: record.offset + 1)
-        }
-        guard let delay = intake.delay else { return admit(records, from: intake, now: now) }
-        for record in records {
-            intake.hold(record, until: PartitionIntake.dueAt(record, delay: delay, now: now))
-        }
+        let content = JobContent(record, runtime: runtime)
+        guard let decision = take(content, from: intake, now: now) else { return }
+        admit(CollectionOfOne(decision), of: intake, now: now)
     }
 
-    private func admit(_ records: [Record], from intake: PartitionIntake, now: Int64) {
-        let decisions = records.map { record in
-            defer { FailPoint.recordDecoded.pass() }
-            return Intake.decide(record, runtime, rungDelay: intake.delay, now: now)
+    private func admit(_ decisions: some Sequence<Intake.Decision>, of intake: PartitionIntake, now: Int64) {
+        var round = Intake.Round()
+        round.begin(intake.id)
+        for decision in decisions { round.append(decision) }
+        admit(round, now: now)
+    }
+
+    private func admit(_ round: Intake.Round, now: Int64) {
+        guard !round.decisions.isEmpty else { return }
+        for regression in engine.admit(round) {
+            let part = round.parts[regression.part]
+            let rest = round.decisions[regression.decision..<part.decisions.upperBound]
+            guard let place = partition(of: part.id), let intake = intakes[place], let first = rest.first else {
+                continue
+            }
+            let offset = first.content.offset
+            logger.log(
+                .warning,
+                "the log goes back: it was cut and written anew, or recreated; work begins again at the lower offset",
+                ["partition": "\(place)", "offset": "\(offset)"]
+            )
+            begin(intake, at: offset, restored: CompletionMap())
+            admit(rest, of: intake, now: now)
         }
-        guard let regression = engine.admit(intake.id, decisions, of: runtime) else { return }
-        let record = records[regression]
-        logger.log(
-            .warning,
-            "the log goes back: it was cut and written anew, or recreated; work begins again at the lower offset",
-            ["partition": "\(record.topicPartition)", "offset": "\(record.offset)"]
-        )
-        begin(intake, at: record.offset, restored: CompletionMap())
-        admit(Array(records[regression...]), from: intake, now: now)
     }
 
     private func reachEnd(_ offset: Int64, of intake: PartitionIntake) {
@@ -230,9 +293,11 @@ final class Dispatcher {
         var overdue: [DispatcherVitals.OverdueHead] = []
         for intake in rotation where !intake.waiting.isEmpty {
             let room = engine.withScheduler { $0.room(in: intake.id) }
-            var due: [Record] = []
-            while due.count < room, let record = intake.release(at: now) { due.append(record) }
-            if !due.isEmpty { admit(due, from: intake, now: now) }
+            var due: [Intake.Decision] = []
+            while due.count < room, let content = intake.release(at: now) {
+                due.append(decide(content, intake, now: now))
+            }
+            if !due.isEmpty { admit(due, of: intake, now: now) }
             settleEnd(of: intake)
             guard let first = intake.waiting.first else { continue }
             if first.dueAt > now {
@@ -240,7 +305,7 @@ final class Dispatcher {
             } else {
                 // Due, and no room: looking again at once would only burn the processor.
                 engine.wakeWhenThereIsRoom(runtime)
-                overdue.append(.init(partition: intake.id, offset: first.record.offset, dueAt: first.dueAt))
+                overdue.append(.init(partition: intake.id, offset: first.content.offset, dueAt: first.dueAt))
             }
         }
         runtime.vitals.note(overdue: overdue)
@@ -254,7 +319,7 @@ final class Dispatcher {
     /// Begins an epoch of a partition at an offset.
     func begin(_ intake: PartitionIntake, at committed: Int64?, restored: CompletionMap, movedAt: Int64? = nil) {
         let moved = movedAt ?? engine.clock.wall()
-        let cancelled = engine.withScheduler { scheduler in
+        let cancelled = engine.withSettledScheduler { scheduler in
             let running = scheduler.fence([intake.id])
             scheduler.assign(
                 intake.id,

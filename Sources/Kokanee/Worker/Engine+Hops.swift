@@ -13,7 +13,7 @@ extension Engine {
             .warning,
             "job is a dead letter",
             [
-                "queue": content.queueName, "job": content.id, "type": content.job?.envelope.type ?? "unknown",
+                "queue": content.queueName, "job": content.id, "type": content.type ?? "unknown",
                 "attempt": "\(content.attempt)", "reason": reason.rawValue, "error": failure?.text ?? "",
                 "at": content.place.description,
             ]

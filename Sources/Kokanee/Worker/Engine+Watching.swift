@@ -29,9 +29,11 @@ extension EngineState {
         seen.partitions = scheduler.assignedPartitions
         let tickets = scheduler.jobsAtWatermarks(of: ids)
         for index in seen.partitions.indices {
-            guard let ticket = tickets[seen.partitions[index].id], let job = scheduler[ticket] else { continue }
+            guard let ticket = tickets[seen.partitions[index].id], let job = scheduler[ticket],
+                let content = scheduler.content(of: ticket)
+            else { continue }
             seen.partitions[index].holder = WatchObservation.Holder(
-                job: job.content.watched,
+                job: content.watched,
                 activity: activity(of: job, ticket, now: now)
             )
         }
@@ -58,11 +60,11 @@ extension EngineState {
         case .running: return .running(for: age(of: ticket, now: now) ?? .zero)
         case .ready: return .ready
         case .hopping: return .hopping(hopTroubles[ticket]?.watched(now: now))
-        case .held: return .held(until: job.content.job?.envelope.dueAt ?? 0)
+        case .held: return .held(until: scheduler.content(of: ticket)?.envelope?.dueAt ?? 0)
         case .waiting:
             let holder = scheduler.holderOfLane(of: job)
             return .waiting(
-                behind: holder.flatMap { scheduler[$0]?.content.watched },
+                behind: holder.flatMap { scheduler.content(of: $0)?.watched },
                 running: holder.flatMap { age(of: $0, now: now) }
             )
         }
@@ -70,7 +72,10 @@ extension EngineState {
 
     /// How long an attempt has run; nil if it does not.
     private func age(of ticket: Engine.Ticket, now: ContinuousClock.Instant) -> Duration? {
-        runners.first { $0.running?.ticket == ticket }?.startedAt.map { now - $0 }
+        for runner in runners {
+            if let hand = runner.batch?.inHand, hand.item.ticket == ticket { return hand.age(at: now) }
+        }
+        return nil
     }
 }
 
@@ -82,7 +87,7 @@ extension HopTrouble {
 
 extension JobContent {
     fileprivate var watched: WatchObservation.Job {
-        .init(id: id, type: job?.envelope.type ?? "unreadable", attempt: attempt, place: place.description)
+        .init(id: id, type: type ?? "unreadable", attempt: attempt, place: place.description)
     }
 }
 

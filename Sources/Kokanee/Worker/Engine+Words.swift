@@ -31,7 +31,7 @@ extension Engine {
             .info,
             "attempt failed",
             [
-                "queue": content.queueName, "job": content.id, "type": content.job?.envelope.type ?? "",
+                "queue": content.queueName, "job": content.id, "type": content.type ?? "",
                 "attempt": "\(content.attempt)", "of": "\(content.runtime.maximumAttempts)",
                 "retry": Duration.milliseconds(wait).text, "error": failure.text,
             ]

@@ -14,14 +14,15 @@ final class Engine: Sendable {
     let clock = WorkerClock()
     let startedAt = ContinuousClock.now
     let producer: Producer
-    /// Taken by this file, and by the watch in Engine+Watching.swift.
+    /// Taken by this file, and by those beside it.
     let state: Mutex<EngineState>
+    let startLimit = StartLimit()
 
     init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
         self.logger = logger
-        state = Mutex(EngineState(configuration))
+        state = Mutex(EngineState(configuration, startLimit: startLimit))
     }
 
     var statistics: WorkerStatistics {
@@ -42,6 +43,24 @@ final class Engine: Sendable {
             return (result, state.handOver(now: clock.monotonic()))
         }
         perform(handovers)
+        return result
+    }
+
+    /// As ``withScheduler(_:)``, where jobs are taken away: what has not begun has been taken back from the runners
+    /// before, and what has ended is accounted for.
+    func withSettledScheduler<R: Sendable>(_ body: (inout Scheduler<JobContent>) -> R) -> R {
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (result, turn) = state.withLock { state in
+            var turn = EngineState.Turn()
+            state.settleAll(now: now, wall: wall, &turn)
+            let result = body(&state.scheduler)
+            turn.handovers = state.handOver(now: now)
+            turn.wakes = state.takeWakes()
+            turn.circuitChanges = state.takeCircuitChanges()
+            return (result, turn)
+        }
+        finish(turn)
+        conclude(turn.ended)
         return result
     }
 
@@ -85,27 +104,38 @@ final class Engine: Sendable {
 
     // MARK: - Intake
 
-    /// Takes in records of one partition, in the log's order; returns where the log went back, if it did.
-    func admit(_ id: PartitionID, _ decisions: [Intake.Decision], of runtime: QueueRuntime) -> Int? {
+    /// Takes in records; returns where logs went back, by part and decision: what follows in such a part is not taken in.
+    func admit(_ round: borrowing Intake.Round) -> [(part: Int, decision: Int)] {
         var moves: [(Ticket, Intake.Decision)] = []
-        var regression: Int?
+        var regressions: [(part: Int, decision: Int)] = []
+        let now = clock.monotonic()
         let handovers = state.withLock { state in
-            for (index, decision) in decisions.enumerated() {
-                let offset = decision.content.record.offset
-                switch state.scheduler.admit(id, offset: offset, decision.facts, decision.content) {
-                case .accepted(let ticket):
-                    if decision.move != nil { moves.append((ticket, decision)) }
-                case .finishedBefore, .adopted, .refused: break
-                case .regressed:
-                    regression = index
-                    return state.handOver(now: clock.monotonic())
+            for (index, part) in round.parts.enumerated() {
+                guard let slot = state.scheduler.partitions.slot(of: part.id) else { continue }
+                for position in part.decisions {
+                    let content = round.decisions[position].content
+                    let admission = state.scheduler.admit(
+                        slot: slot,
+                        part.id,
+                        offset: content.offset,
+                        round.decisions[position].facts,
+                        content
+                    )
+                    switch admission {
+                    case .accepted(let ticket):
+                        if round.decisions[position].move != nil { moves.append((ticket, round.decisions[position])) }
+                        continue
+                    case .finishedBefore, .adopted, .refused: continue
+                    case .regressed: regressions.append((index, position))
+                    }
+                    break
                 }
             }
-            return state.handOver(now: clock.monotonic())
+            return state.handOver(now: now)
         }
         perform(handovers)
         for (ticket, decision) in moves { start(decision.move, of: decision.content, ticket) }
-        return regression
+        return regressions
     }
 
     private func start(_ move: Intake.Move?, of content: JobContent, _ ticket: Ticket) {
@@ -121,159 +151,8 @@ final class Engine: Sendable {
         }
     }
 
-    // MARK: - Runners
-
-    /// Starts the runners. Each lives until the engine stops or one of its attempts is cancelled.
-    func startRunners() {
-        for index in 0..<configuration.concurrency { startRunner(index) }
-    }
-
-    private func startRunner(_ index: Int) {
-        let generation = state.withLock { $0.runners[index].begin() }
-        let task = Task { await self.run(index, generation) }
-        if state.withLock({ $0.runners[index].attach(task, generation) }) { task.cancel() }
-    }
-
-    private func run(_ index: Int, _ generation: Int) async {
-        var ended: EndedAttempt?
-        while let assignment = await next(index, generation, after: ended) {
-            ended = EndedAttempt(assignment, await execute(assignment))
-        }
-    }
-
-    private func execute(_ assignment: Assignment) async -> AttemptEnd {
-        let content = assignment.content
-        if let refusal = content.refusal { return .refused(refusal.reason, refusal.failure) }
-        guard let job = content.job, let handler = content.handler else { return .completed }
-        if let expiresAt = job.envelope.expiresAt, expiresAt <= clock.wall() {
-            return .expired(at: expiresAt)
-        }
-        let context = JobContext(
-            queue: content.runtime.queue.name,
-            envelope: job.envelope,
-            maximumAttempts: content.runtime.maximumAttempts,
-            key: content.record.key,
-            source: content.place,
-            logger: logger
-        )
-        let end: AttemptEnd
-        do {
-            try FailPoint.attemptStarting.check()
-            try await handler.perform(job.payload, context)
-            end = .completed
-        } catch {
-            end = .failed(error)
-        }
-        return FailPoint.attemptEnded.failure().map(AttemptEnd.failed) ?? end
-    }
-
-    /// Settles the attempt that ended and gives the runner its next one, waiting for it if need be; nil ends it.
-    private func next(_ index: Int, _ generation: Int, after ended: EndedAttempt?) async -> Assignment? {
-        let decided = ended.map { decide($0, index, generation) }
-        let now = clock.monotonic()
-        let wall = decided == nil ? 0 : clock.wall()
-        let turn = state.withLock { state in
-            let conclusion = decided.map { state.conclude($0, now: now, wall: wall) }
-            let step = state.nextStep(of: index, generation, now: now)
-            return EngineState.Turn(
-                conclusion: conclusion,
-                step: step,
-                handovers: state.handOver(now: now),
-                wakes: state.takeWakes(),
-                circuitChanges: state.takeCircuitChanges()
-            )
-        }
-        finish(turn, decided, wall)
-        switch turn.step {
-        case .run(let assignment): return assignment
-        case .end(let replace):
-            if replace { startRunner(index) }
-            return nil
-        case .wait: break
-        }
-        return await withUnsafeContinuation { continuation in
-            let handovers = state.withLock { state in
-                guard state.park(index, generation, continuation) else {
-                    return [Handover(continuation: continuation, assignment: nil)]
-                }
-                return state.handOver(now: now)
-            }
-            perform(handovers)
-        }
-    }
-
-    /// Carries out, without a runner's turn, what an attempt's end means for its job.
-    private func conclude(_ decided: DecidedAttempt) {
-        let (now, wall) = (clock.monotonic(), clock.wall())
-        let turn = state.withLock { state in
-            let conclusion = state.conclude(decided, now: now, wall: wall)
-            return EngineState.Turn(
-                conclusion: conclusion,
-                step: .wait,
-                handovers: state.handOver(now: now),
-                wakes: state.takeWakes(),
-                circuitChanges: state.takeCircuitChanges()
-            )
-        }
-        finish(turn, decided, wall)
-    }
-
-    private func decide(_ ended: EndedAttempt, _ index: Int, _ generation: Int) -> DecidedAttempt {
-        let content = ended.assignment.content
-        var end = ended.end
-        if case .failed(let error) = end, !(error is JobError), !(error is PayloadError) {
-            switch state.withLock({ $0.runners[index].cancellation(generation) }) {
-            case .timeout(let limit): end = .timedOut(limit, ignoredCancellation: false)
-            // Shut down, or taken away in the middle: it is as if it had not run, and it runs again.
-            case .shutdown: return DecidedAttempt(ticket: ended.assignment.ticket, content: content, disposition: nil)
-            case nil: break
-            }
-        }
-        return decide(ended.assignment.ticket, content, end)
-    }
-
-    private func decide(_ ticket: Ticket, _ content: JobContent, _ end: AttemptEnd) -> DecidedAttempt {
-        if case .completed = end { return DecidedAttempt(ticket: ticket, content: content, disposition: .complete) }
-        let envelope = content.job?.envelope ?? Envelope(id: content.id, type: content.runtime.queue.defaultType)
-        let disposition = Disposition.after(
-            end,
-            of: envelope,
-            policy: content.runtime.retryPolicy,
-            ladder: content.runtime.queue.ladder,
-            now: clock.wall(),
-            randomness: .random(in: 0...UInt64.max)
-        )
-        return DecidedAttempt(ticket: ticket, content: content, disposition: disposition)
-    }
-
-    /// The effects of a turn, outside the lock.
-    private func finish(_ turn: EngineState.Turn, _ decided: DecidedAttempt?, _ now: Int64) {
-        perform(turn.handovers)
-        for wakeup in turn.wakes { wakeup.wake() }
-        for change in turn.circuitChanges { log(change) }
-        guard let decided, let conclusion = turn.conclusion else { return }
-        let content = decided.content
-        guard conclusion == .accepted else {
-            if conclusion == .fenced { logFenced(content) }
-            return
-        }
-        switch decided.disposition {
-        case nil: return
-        case .complete: FailPoint.jobFinished.pass()
-        case .discard(let reason):
-            FailPoint.jobFinished.pass()
-            logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
-        case .retry(let attempt, let wait, let failure):
-            logRetry(content, wait, failure)
-            let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: now)
-            hop(decided.ticket, record, content)
-        case .bury(let reason, let failure):
-            bury(content, reason, failure, decided.ticket, now)
-        }
-    }
-
     func perform(_ handovers: [Handover]) {
-        for handover in handovers { handover.continuation.resume(returning: handover.assignment) }
+        for handover in handovers { handover.continuation.resume(returning: handover.batch) }
     }
 
     // MARK: - Time
@@ -285,30 +164,25 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let wall = clock.wall()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
-        perform(due.handovers)
-        for change in due.circuitChanges { log(change) }
+        finish(due.turn)
+        conclude(due.turn.ended)
         for hop in due.hops { self.hop(hop.ticket, hop.record, hop.content, tries: hop.tries) }
         for (task, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
             task.cancel()
         }
         for stuck in due.stuck {
-            let (ticket, content) = (stuck.attempt.ticket, stuck.attempt.content)
             logger.log(
                 .error,
                 "attempt ignores its cancellation: it is given up, its slot replaced, its result ignored",
-                content.fields
+                stuck.attempt.item.content.fields
             )
-            switch stuck.cancellation {
-            case .timeout(let limit):
-                conclude(decide(ticket, content, .timedOut(limit, ignoredCancellation: true)))
-            case .shutdown:
-                conclude(DecidedAttempt(ticket: ticket, content: content, disposition: nil))
-            }
+            conclude([decideStuck(stuck.attempt)])
             startRunner(stuck.runner)
         }
         let untilHeld = due.nextHeld.map { Duration.milliseconds($0 - wall) }
-        return max(.zero, min(.milliseconds(100), untilHeld ?? .milliseconds(100)))
+        let untilScan = due.hasWaiting ? Duration.milliseconds(5) : .milliseconds(100)
+        return max(.zero, min(untilScan, untilHeld ?? untilScan))
     }
 
     /// Asks the tasks of these attempts to end; what they return then counts for nothing.

@@ -1,32 +1,23 @@
 internal import RdKafka
 
-/// An attempt that a runner has been given.
-struct Assignment: Sendable {
-    let ticket: Engine.Ticket
-    let content: JobContent
-}
-
 /// How an attempt ended, and what follows; no disposition leaves its offset unfinished.
 struct DecidedAttempt: Sendable {
-    let ticket: Engine.Ticket
-    let content: JobContent
+    let item: Batch.Item
     let disposition: Disposition?
 }
 
+/// An attempt that has ended in any way but completion, and about which nothing is decided yet.
 struct EndedAttempt: Sendable {
-    let assignment: Assignment
+    let item: Batch.Item
     let end: AttemptEnd
-
-    init(_ assignment: Assignment, _ end: AttemptEnd) {
-        self.assignment = assignment
-        self.end = end
-    }
+    /// Why it was cancelled, if it was.
+    let cancellation: Runner.Cancellation?
 }
 
-/// An idle runner and the attempt it wakes up to; nil ends it.
+/// An idle runner and the jobs that it wakes up to; nil ends it.
 struct Handover: Sendable {
-    let continuation: UnsafeContinuation<Assignment?, Never>
-    let assignment: Assignment?
+    let continuation: UnsafeContinuation<Batch?, Never>
+    let batch: Batch?
 }
 
 /// A hop that waits to be tried again.
@@ -62,77 +53,40 @@ struct PendingHop: Comparable, Sendable {
     static func == (lhs: Self, rhs: Self) -> Bool { lhs.ticket == rhs.ticket }
 }
 
-/// One of the engine's slots. A new generation begins when its task is replaced; the old task's words are ignored.
-struct Runner: Sendable {
-    enum Cancellation {
-        case timeout(Duration)
-        case shutdown
-    }
-
-    private(set) var generation = 0
-    private(set) var task: Task<Void, Never>?
-    var running: Assignment?
-    /// When the attempt is to be cancelled; once it is, when it is to be given up.
-    var deadline: ContinuousClock.Instant?
-    private(set) var startedAt: ContinuousClock.Instant?
-    var cancellation: Cancellation?
-    var continuation: UnsafeContinuation<Assignment?, Never>?
-
-    mutating func begin() -> Int {
-        generation += 1
-        task = nil
-        running = nil
-        deadline = nil
-        cancellation = nil
-        continuation = nil
-        return generation
-    }
-
-    /// True if the task has to be cancelled at once: it began to run, and was to be cancelled, before it was known.
-    mutating func attach(_ task: Task<Void, Never>, _ generation: Int) -> Bool {
-        guard generation == self.generation else { return false }
-        self.task = task
-        return cancellation != nil
-    }
-
-    func cancellation(_ generation: Int) -> Cancellation? {
-        generation == self.generation ? cancellation : nil
-    }
-
-    mutating func take(_ assignment: Assignment, now: ContinuousClock.Instant) {
-        running = assignment
-        startedAt = now
-        deadline = assignment.content.runtime.attemptTimeout.map { now + $0 }
-    }
-}
-
 /// What the engine's lock guards.
 struct EngineState {
     typealias Instant = ContinuousClock.Instant
 
     enum Step: Sendable {
-        case run(Assignment)
+        case run(Batch)
         case wait
         case end(replace: Bool)
     }
 
     /// What one visit to the lock brought.
     struct Turn: Sendable {
-        var conclusion: Scheduler<JobContent>.Conclusion?
-        var step: Step
-        var handovers: [Handover]
-        var wakes: [Wakeup]
-        var circuitChanges: [CircuitChange]
+        var step = Step.wait
+        /// To be decided about first; the step comes with the visit after that.
+        var ended: [EndedAttempt] = []
+        /// What became of the decisions that the visit brought, in their order.
+        var conclusions: [Scheduler<JobContent>.Conclusion] = []
+        /// Jobs that have completed.
+        var completed = 0
+        var fenced: [JobContent] = []
+        var handovers: [Handover] = []
+        var wakes: [Wakeup] = []
+        var circuitChanges: [CircuitChange] = []
     }
 
     /// What a tick found to be done, outside the lock.
     struct Due: Sendable {
-        var handovers: [Handover] = []
+        var turn = Turn()
         var hops: [PendingHop] = []
         var cancellations: [(Task<Void, Never>, JobContent)] = []
-        var stuck: [(runner: Int, attempt: Assignment, cancellation: Runner.Cancellation)] = []
+        var stuck: [(runner: Int, attempt: EndedAttempt)] = []
         var nextHeld: Int64?
-        var circuitChanges: [CircuitChange] = []
+        /// Whether jobs wait in batches behind one that runs.
+        var hasWaiting = false
     }
 
     var scheduler: Scheduler<JobContent>
@@ -142,57 +96,57 @@ struct EngineState {
     /// Of the hops that failed and go on being tried.
     var hopTroubles: [Engine.Ticket: HopTrouble] = [:]
     /// Attempts that were given up and whose tasks still run.
-    private(set) var abandoned: [RunnerGeneration: AbandonedAttempt] = [:]
+    var abandoned: [RunnerGeneration: AbandonedAttempt] = [:]
     /// By the queues' indices; changed by the extension beside ``QueueGate``, and by nobody else.
     var gates: [QueueGate?] = []
     var circuitChanges: [CircuitChange] = []
     var nextLeaseEnd: Instant?
+    let startLimit: StartLimit
     private(set) var isClosed = false
     private var idle: [Int] = []
-    private let grace: Duration
+    var idleCount: Int { idle.count }
+    let grace: Duration
     /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
-    private static let scanInterval = Duration.milliseconds(20)
+    private let scanInterval: Duration
     private var nextScanAt = ContinuousClock.now
     /// Dispatchers that stopped reading for want of room, and how full it was then.
     private var waitingForRoom: [Wakeup] = []
     private var inFlightWhenFull = 0
 
-    init(_ configuration: WorkerConfiguration) {
+    init(_ configuration: WorkerConfiguration, startLimit: StartLimit) {
+        self.startLimit = startLimit
         scheduler = Scheduler(
             limits: .init(
                 jobs: configuration.maximumInFlight,
                 bytes: configuration.maximumInFlightBytes,
-                gap: configuration.maximumGap
+                gap: configuration.maximumGap,
+                ready: max(2000, configuration.concurrency * 2)
             )
         )
         runners = Array(repeating: Runner(), count: configuration.concurrency)
+        scanInterval = max(.milliseconds(5), .microseconds(configuration.concurrency))
         grace = configuration.cancellationGrace
     }
 
     // MARK: - Runners
 
-    mutating func nextStep(of index: Int, _ generation: Int, now: ContinuousClock.Instant) -> Step {
+    mutating func nextStep(of index: Int, _ generation: Int, now: Instant) -> Step {
         // A generation that has been replaced ends without a word.
         guard runners[index].generation == generation else {
             abandoned[RunnerGeneration(index: index, generation: generation)] = nil
             return .end(replace: false)
         }
-        runners[index].running = nil
-        runners[index].deadline = nil
+        runners[index].finish()
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
-        guard let assignment = take(now: now) else { return .wait }
-        runners[index].take(assignment, now: now)
-        return .run(assignment)
+        guard let batch = takeBatch(now: now) else { return .wait }
+        runners[index].take(batch)
+        return .run(batch)
     }
 
     /// Puts an idle runner aside. False if it has to end instead.
-    mutating func park(
-        _ index: Int,
-        _ generation: Int,
-        _ continuation: UnsafeContinuation<Assignment?, Never>
-    ) -> Bool {
+    mutating func park(_ index: Int, _ generation: Int, _ continuation: UnsafeContinuation<Batch?, Never>) -> Bool {
         guard !isClosed, runners[index].generation == generation else { return false }
         runners[index].continuation = continuation
         idle.append(index)
@@ -200,13 +154,14 @@ struct EngineState {
     }
 
     /// Gives ready jobs to idle runners.
-    mutating func handOver(now: ContinuousClock.Instant) -> [Handover] {
+    mutating func handOver(now: Instant) -> [Handover] {
+        guard !idle.isEmpty, !scheduler.ready.isEmpty else { return [] }
         var handovers: [Handover] = []
-        while let index = idle.last, let continuation = runners[index].continuation, let assignment = take(now: now) {
+        while let index = idle.last, let continuation = runners[index].continuation, let batch = takeBatch(now: now) {
             idle.removeLast()
             runners[index].continuation = nil
-            runners[index].take(assignment, now: now)
-            handovers.append(Handover(continuation: continuation, assignment: assignment))
+            runners[index].take(batch)
+            handovers.append(Handover(continuation: continuation, batch: batch))
         }
         return handovers
     }
@@ -216,19 +171,16 @@ struct EngineState {
     /// - Parameters:
     ///   - now: monotonic.
     ///   - wall: milliseconds since the epoch.
-    mutating func conclude(
-        _ decided: DecidedAttempt,
-        now: Instant,
-        wall: Int64
-    ) -> Scheduler<JobContent>.Conclusion {
+    mutating func conclude(_ decided: DecidedAttempt, now: Instant, wall: Int64) -> Scheduler<JobContent>.Conclusion {
+        let ticket = decided.item.ticket
         let conclusion: Scheduler<JobContent>.Conclusion
         if let disposition = decided.disposition {
-            conclusion = scheduler.conclude(decided.ticket, hops: disposition.hops, now: wall)
+            conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
         } else {
-            scheduler.abandon(decided.ticket)
+            scheduler.abandon(ticket)
             conclusion = .unknown
         }
-        let queue = decided.content.runtime.index
+        let queue = decided.item.content.runtime.index
         var outcome = Circuit.Outcome.undecided
         if conclusion == .accepted {
             switch decided.disposition {
@@ -249,7 +201,7 @@ struct EngineState {
                 outcome = .died
             }
         }
-        noteEnd(of: decided.ticket, outcome, queue: queue, now: now)
+        noteEnd(of: ticket, outcome, queue: queue, now: now)
         return conclusion
     }
 
@@ -272,12 +224,10 @@ struct EngineState {
 
     // MARK: - Time
 
-    mutating func tick(now: ContinuousClock.Instant, wall: Int64) -> Due {
+    mutating func tick(now: Instant, wall: Int64) -> Due {
         var due = Due()
         tickCircuits(now: now)
-        due.circuitChanges = takeCircuitChanges()
         due.nextHeld = scheduler.releaseHeld(now: wall)
-        due.handovers = handOver(now: now)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
             guard scheduler.mayHop(first.ticket) else {
@@ -292,51 +242,18 @@ struct EngineState {
             }
         }
         if now >= nextScanAt {
-            nextScanAt = now + Self.scanInterval
-            findOverdue(now: now, &due)
+            nextScanAt = now + scanInterval
+            scan(now: now, wall: wall, &due)
         }
+        due.turn.handovers = handOver(now: now)
+        due.turn.wakes = takeWakes()
+        due.turn.circuitChanges = takeCircuitChanges()
         return due
     }
 
-    private mutating func findOverdue(now: ContinuousClock.Instant, _ due: inout Due) {
-        for index in runners.indices {
-            guard let deadline = runners[index].deadline, deadline <= now, let running = runners[index].running else {
-                continue
-            }
-            guard let cancellation = runners[index].cancellation else {
-                guard let task = runners[index].task else { continue }
-                runners[index].cancellation = .timeout(running.content.runtime.attemptTimeout ?? .zero)
-                runners[index].deadline = now + grace
-                due.cancellations.append((task, running.content))
-                continue
-            }
-            // From here on the stuck task has no word in this slot.
-            let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
-            abandoned[stuck] = AbandonedAttempt(content: running.content, startedAt: runners[index].startedAt ?? now)
-            _ = runners[index].begin()
-            statistics[running.content.runtime.index].stuck += 1
-            due.stuck.append((index, running, cancellation))
-        }
-    }
-
-    /// The tasks of these attempts, to be cancelled outside the lock.
-    mutating func cancel(_ tickets: [Engine.Ticket], now: ContinuousClock.Instant) -> [Task<Void, Never>] {
-        guard !tickets.isEmpty else { return [] }
-        let tickets = Set(tickets)
-        var tasks: [Task<Void, Never>] = []
-        for index in runners.indices {
-            guard let running = runners[index].running, tickets.contains(running.ticket),
-                runners[index].cancellation == nil
-            else { continue }
-            runners[index].cancellation = .shutdown
-            runners[index].deadline = now + grace
-            if let task = runners[index].task { tasks.append(task) }
-        }
-        return tasks
-    }
-
-    mutating func close() -> [UnsafeContinuation<Assignment?, Never>] {
+    mutating func close() -> [UnsafeContinuation<Batch?, Never>] {
         isClosed = true
+        for runner in runners { runner.batch?.close() }
         let continuations = idle.compactMap { runners[$0].continuation }
         for index in idle { runners[index].continuation = nil }
         idle = []

@@ -17,6 +17,15 @@ struct Fifo<Element> {
         elements.append(element)
     }
 
+    mutating func prepend(_ element: Element) {
+        if head > 0 {
+            head -= 1
+            elements[head] = element
+        } else {
+            elements.insert(element, at: 0)
+        }
+    }
+
     mutating func popFirst() -> Element? {
         guard let first else { return nil }
         head += 1

@@ -12,14 +12,45 @@ enum Intake {
         var move: Move?
     }
 
+    /// What a dispatcher has read of several partitions, and the scheduler is to take in at once.
+    struct Round {
+        /// One partition's, in the log's order.
+        struct Part {
+            let id: Engine.PartitionID
+            var decisions: Range<Int>
+            var bytes = 0
+        }
+
+        private(set) var parts: [Part] = []
+        /// Of all parts, one after the other.
+        private(set) var decisions: [Decision] = []
+
+        mutating func begin(_ id: Engine.PartitionID) {
+            parts.append(Part(id: id, decisions: decisions.count..<decisions.count))
+        }
+
+        /// Adds to the part that was begun last.
+        mutating func append(_ decision: Decision) {
+            decisions.append(decision)
+            parts[parts.count - 1].decisions = parts[parts.count - 1].decisions.lowerBound..<decisions.count
+            parts[parts.count - 1].bytes += decision.facts.bytes
+        }
+
+        /// The memory stays for the next round.
+        mutating func removeAll() {
+            parts.removeAll(keepingCapacity: true)
+            decisions.removeAll(keepingCapacity: true)
+        }
+    }
+
     enum Move {
         case wait(until: Int64)
-        case bury(DeadReason, Envelope.Failure)
+        indirect case bury(DeadReason, Envelope.Failure)
     }
 
     /// What is to be done with a record, as far as its words and the time decide it.
     enum Judgement {
-        case run(DecodedJob, any JobHandler, Course)
+        case run(DecodedJob, JobRegistry.Entry, Course)
         /// It takes its turn among the others, and is then buried: nothing in this worker runs it.
         case refuse(DecodedJob, DeadReason, Envelope.Failure)
         /// It is no job, and moves to the dead letters at once.
@@ -39,31 +70,67 @@ enum Intake {
     ///   - rungDelay: in milliseconds, of the rung that the record is from; nil for the main topic.
     ///   - now: milliseconds since the epoch.
     static func decide(_ record: Record, _ runtime: QueueRuntime, rungDelay: Int64? = nil, now: Int64) -> Decision {
-        let scan = HeaderScan(record)
-        let bytes = record.size + scan.size
+        decide(JobContent(record, runtime: runtime), runtime, rungDelay: rungDelay, now: now)
+    }
+
+    /// As ``decide(_:_:rungDelay:now:)-(Record,_,_,_)``; what was read of the record is kept in `content`.
+    static func decide(
+        _ content: JobContent,
+        _ runtime: QueueRuntime,
+        rungDelay: Int64? = nil,
+        now: Int64
+    ) -> Decision {
+        decidePlainly(content, runtime, rungDelay: rungDelay) ?? decideWholly(content, runtime, rungDelay, now)
+    }
+
+    /// The decision on a plain job that can be run at once; nil where there is more to look at.
+    private static func decidePlainly(_ content: JobContent, _ runtime: QueueRuntime, rungDelay: Int64?) -> Decision? {
+        // A rung's jobs have a history, or a time that somebody forged.
+        guard rungDelay == nil, let plain = PlainJob(content.message, runtime), let entry = plain.entry,
+            plain.version <= entry.version
+        else { return nil }
+        content.read(as: .plain(id: plain.id, version: plain.version), for: entry)
+        let facts = Scheduler<JobContent>.Facts(
+            bytes: content.size + plain.size,
+            key: laneKey(content, runtime.order),
+            start: .now
+        )
+        return Decision(facts: facts, content: content, move: nil)
+    }
+
+    private static func decideWholly(
+        _ content: JobContent,
+        _ runtime: QueueRuntime,
+        _ rungDelay: Int64?,
+        _ now: Int64
+    ) -> Decision {
+        let record = content.record
+        let scan = HeaderScan(content.message)
+        let bytes = content.size + scan.size
         let decoded = Envelope.decode(record, scan, defaultType: runtime.queue.defaultType)
+        func reading(_ job: DecodedJob) -> JobContent.Reading { .whole(JobContent.WholeReading(job)) }
         switch judge(decoded, jobs: runtime.jobs, ladder: runtime.queue.ladder, now: now) {
         case .bury(let job, let reason, let failure):
+            content.read(as: job.map(reading) ?? .none, for: nil)
             return Decision(
                 facts: .init(bytes: bytes, key: nil, start: .hop),
-                content: JobContent(runtime: runtime, record: record, job: job, handler: nil),
+                content: content,
                 move: .bury(reason, failure)
             )
         case .refuse(let job, let reason, let failure):
-            let refusal = JobContent.Refusal(reason: reason, failure: failure)
-            return Decision(
-                facts: .init(bytes: bytes, key: nil, start: .now),
-                content: JobContent(runtime: runtime, record: record, job: job, handler: nil, refusal: refusal)
-            )
-        case .run(let job, let handler, .now) where rungDelay != nil && PartitionIntake.hasForgedTime(record, now: now):
+            content.read(as: reading(job), for: nil, refusal: JobContent.Refusal(reason: reason, failure: failure))
+            return Decision(facts: .init(bytes: bytes, key: nil, start: .now), content: content)
+        case .run(let job, let entry, .now)
+        where rungDelay != nil && PartitionIntake.hasForgedTime(content.message, now: now):
+            content.read(as: reading(job), for: entry)
             return Decision(
                 facts: .init(bytes: bytes, key: nil, start: .hop),
-                content: JobContent(runtime: runtime, record: record, job: job, handler: handler),
+                content: content,
                 move: .wait(until: now + (rungDelay ?? 0))
             )
-        case .run(let job, let handler, let course):
-            let content = JobContent(runtime: runtime, record: record, job: job, handler: handler)
-            let key = laneKey(record, runtime.order)
+        case .run(let job, let entry, let course):
+            content.read(as: reading(job), for: entry)
+            let key = laneKey(content, runtime.order)
             let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
             guard case .wait(let dueAt) = course else { return Decision(facts: facts, content: content, move: nil) }
             return Decision(facts: facts, content: content, move: .wait(until: dueAt))
@@ -85,34 +152,34 @@ enum Intake {
         case .failure(let error):
             return .bury(nil, .undecodable, Envelope.Failure(type: "EnvelopeError", message: error.reason, at: now))
         }
-        let handler: any JobHandler
-        switch jobs.resolve(type: job.envelope.type, version: job.envelope.version) {
-        case .handler(let found): handler = found
-        case .unknownType(let known):
-            let message = "this worker has no handler for type \(job.envelope.type); it knows \(list(known))"
+        guard let entry = jobs.entry(of: job.envelope.type) else {
+            let known = list(jobs.types)
+            let message = "this worker has no handler for type \(job.envelope.type); it knows \(known)"
             return .refuse(job, .unknownType, .init(type: "UnknownType", message: message, at: now))
-        case .versionTooNew(let known):
-            let message =
-                "version \(job.envelope.version) of \(job.envelope.type) is too new for this worker, which knows \(known)"
+        }
+        guard job.envelope.version <= entry.version else {
+            let what = "version \(job.envelope.version) of \(job.envelope.type)"
+            let message = "\(what) is too new for this worker, which knows \(entry.version)"
             return .refuse(job, .versionTooNew, .init(type: "VersionTooNew", message: message, at: now))
         }
-        guard let dueAt = job.envelope.dueAt, dueAt > now else { return .run(job, handler, .now) }
+        guard let dueAt = job.envelope.dueAt, dueAt > now else { return .run(job, entry, .now) }
         guard dueAt - now <= furthestDue else {
             let message = "kokanee-due-at \(dueAt) is more than 366 days ahead"
             return .bury(job, .undecodable, .init(type: "EnvelopeError", message: message, at: now))
         }
-        if case .hold = ladder.step(remaining: dueAt - now) { return .run(job, handler, .hold(until: dueAt)) }
-        return .run(job, handler, .wait(until: dueAt))
+        if case .hold = ladder.step(remaining: dueAt - now) { return .run(job, entry, .hold(until: dueAt)) }
+        return .run(job, entry, .wait(until: dueAt))
     }
 
-    private static func laneKey(_ record: Record, _ order: WorkerConfiguration.Order) -> UInt64? {
+    private static func laneKey(_ content: JobContent, _ order: WorkerConfiguration.Order) -> UInt64? {
         switch order.kind {
         case .unordered: return nil
         case .partition: return 0
         case .key:
-            guard let key = record.key else { return nil }
+            guard let key = content.message.key else { return nil }
+            // Seeded anew in each process: nobody can choose keys that meet.
             var hasher = Hasher()
-            key.withUnsafeBytes { hasher.combine(bytes: $0) }
+            hasher.combine(bytes: key)
             return UInt64(bitPattern: Int64(hasher.finalize()))
         }
     }

@@ -4,7 +4,7 @@ internal import RdKafka
 final class PartitionIntake {
     /// A rung's record that is not due yet.
     struct Waiting {
-        let record: Record
+        let content: JobContent
         let dueAt: Int64
     }
 
@@ -24,8 +24,13 @@ final class PartitionIntake {
     private var usualBytes = 64 << 10
     /// The next offset that the log should bring; nil before the first record where nothing was committed.
     var expected: Int64?
+    /// Records read, and their bytes, since librdkafka was last told that there is room in the queue.
+    private var readSinceNudge = (records: 0, bytes: 0)
     /// Where the log ended at the last look; nil if it has brought records since, or if the engine knows.
     var end: Int64?
+
+    /// Until when a rung is not fetched; see ``Dispatcher/restRungs()``.
+    var restsUntil: ContinuousClock.Instant?
 
     init(id: Engine.PartitionID, queue: PartitionQueue, delay: Int64?, expected: Int64?) {
         self.id = id
@@ -36,6 +41,16 @@ final class PartitionIntake {
 
     var topicPartition: TopicPartition { queue.topicPartition }
 
+    /// So much has been read; returns whether librdkafka may have come to think that the queue is full, and has to be told
+    /// that it is not.
+    func noteRead(records: Int, bytes: Int, of prefetch: Prefetch) -> Bool {
+        readSinceNudge.records += records
+        readSinceNudge.bytes += bytes
+        return readSinceNudge.records * 2 >= prefetch.records || readSinceNudge.bytes * 2 >= prefetch.bytes
+    }
+
+    func noteNudge() { readSinceNudge = (0, 0) }
+
     /// How many records a rung may be read for.
     var room: Int {
         // They are read many at a time, and must not pass the bound by so many of them.
@@ -43,18 +58,18 @@ final class PartitionIntake {
         return min(Self.waitingLimit - waiting.count, fitting)
     }
 
-    func hold(_ record: Record, until dueAt: Int64) {
-        waiting.append(Waiting(record: record, dueAt: dueAt))
-        waitingBytes += record.size
-        usualBytes = max(record.size, usualBytes - usualBytes / 16, 1 << 10)
+    func hold(_ content: JobContent, until dueAt: Int64) {
+        waiting.append(Waiting(content: content, dueAt: dueAt))
+        waitingBytes += content.size
+        usualBytes = max(content.size, usualBytes - usualBytes / 16, 1 << 10)
     }
 
     /// The next record that waits, if it is due at `now`.
-    func release(at now: Int64) -> Record? {
+    func release(at now: Int64) -> JobContent? {
         guard let first = waiting.first, first.dueAt <= now else { return nil }
         _ = waiting.popFirst()
-        waitingBytes -= first.record.size
-        return first.record
+        waitingBytes -= first.content.size
+        return first.content
     }
 
     /// How far the clocks of brokers, producers and workers may be apart.
@@ -63,7 +78,7 @@ final class PartitionIntake {
     /// Whether a record's time is a producer's, and so far ahead that nobody can say since when the record has waited.
     ///
     /// The rung's other jobs must not wait for it: it goes to the rung's end, where it gets a time from this worker.
-    static func hasForgedTime(_ record: Record, now: Int64) -> Bool {
+    static func hasForgedTime(_ record: ConsumedMessage, now: Int64) -> Bool {
         record.timestampType == .createTime && record.timestamp > now && record.timestamp - now > clockSkew
     }
 
@@ -71,7 +86,7 @@ final class PartitionIntake {
     ///
     /// A broker that keeps no timestamps, or a producer's clock that is ahead, leaves the time of its first sight.
     /// The broker's own time is never doubted: that it lies ahead of `now` says that `now` is behind.
-    static func dueAt(_ record: Record, delay: Int64, now: Int64) -> Int64 {
+    static func dueAt(_ record: ConsumedMessage, delay: Int64, now: Int64) -> Int64 {
         if hasForgedTime(record, now: now) { return now }
         return dueAt(record.timestamp, isBrokers: record.timestampType == .logAppendTime, delay: delay, now: now)
     }

@@ -35,6 +35,13 @@ struct QueueGate {
         return circuit?.probeEnded(outcome, now: now)
     }
 
+    var hasProbes: Bool { !probes.isEmpty }
+
+    /// So many jobs have completed, none of which is a probe.
+    mutating func completed(_ count: Int, now: ContinuousClock.Instant) -> Circuit.Transition? {
+        circuit?.noteSuccesses(count, now: now)
+    }
+
     mutating func tick(now: ContinuousClock.Instant) -> Circuit.Transition? {
         circuit?.tick(now: now)
     }
@@ -55,20 +62,22 @@ extension EngineState {
         noteLeases()
     }
 
-    /// The next job to start, of a queue whose gate lets it.
-    mutating func take(now: Instant) -> Assignment? {
-        checkLeases(now: now)
-        guard let next = scheduler.take() else { return nil }
-        gates[Int(next.content.runtime.index)]?.started(next.ticket)
-        return Assignment(ticket: next.ticket, content: next.content)
-    }
-
     /// What became of an attempt, for its queue's circuit.
     mutating func noteEnd(of ticket: Engine.Ticket, _ outcome: Circuit.Outcome, queue: Int32, now: Instant) {
         let transition = gates[Int(queue)]?.ended(ticket, outcome, now: now)
         if let transition { note(transition, of: queue) }
         // A probe that was taken away is replaced by another.
         if outcome == .undecided { applyGate(of: queue) }
+    }
+
+    /// So many jobs of a queue have completed.
+    mutating func noteCompleted(_ tickets: some Collection<Engine.Ticket>, queue: Int32, now: Instant) {
+        statistics[queue].completed += tickets.count
+        guard gates[Int(queue)]?.hasProbes != true else {
+            for ticket in tickets { noteEnd(of: ticket, .succeeded, queue: queue, now: now) }
+            return
+        }
+        if let transition = gates[Int(queue)]?.completed(tickets.count, now: now) { note(transition, of: queue) }
     }
 
     mutating func tickCircuits(now: Instant) {
@@ -108,7 +117,7 @@ extension EngineState {
         return gates[Int(queue)]?.lease.hasLapsed != true
     }
 
-    private mutating func checkLeases(now: Instant) {
+    mutating func checkLeases(now: Instant) {
         guard let nextLeaseEnd, now >= nextLeaseEnd else { return }
         for index in gates.indices {
             gates[index]?.lease.check(now: now)
@@ -119,6 +128,8 @@ extension EngineState {
 
     private mutating func noteLeases() {
         nextLeaseEnd = gates.compactMap { gate in gate.flatMap { $0.lease.hasLapsed ? nil : $0.lease.endsAt } }.min()
+        // After the gates: what waits in batches has been taken back by then, where one has closed.
+        startLimit.set(nextLeaseEnd)
     }
 
     private mutating func note(_ transition: Circuit.Transition, of queue: Int32) {
@@ -129,6 +140,9 @@ extension EngineState {
     }
 
     private mutating func applyGate(of queue: Int32) {
-        scheduler.setGate(of: queue, gates[Int(queue)]?.gate)
+        let gate = gates[Int(queue)]?.gate
+        scheduler.setGate(of: queue, gate)
+        // What was given to runners before, and has not begun, is to ask the gate again.
+        if gate != nil { for index in runners.indices { takeBack(index) } }
     }
 }

@@ -5,6 +5,7 @@ final class QueueRuntime: Sendable {
     let index: Int32
     let queue: Queue
     let jobs: JobRegistry
+    let handlers: HandlerTable
     let order: WorkerConfiguration.Order
     let retryPolicy: any RetryPolicy
     let maximumAttempts: Int
@@ -19,6 +20,7 @@ final class QueueRuntime: Sendable {
         self.index = index
         self.queue = queue
         self.jobs = jobs
+        handlers = HandlerTable(jobs)
         self.logger = logger
         order = configuration.order
         retryPolicy = configuration.retryPolicy
@@ -26,30 +28,4 @@ final class QueueRuntime: Sendable {
         attemptTimeout = configuration.attemptTimeout
         wakeup = try Wakeup()
     }
-}
-
-/// A record in flight, with all that an attempt and a hop need.
-struct JobContent: Sendable {
-    let runtime: QueueRuntime
-    let record: Record
-    /// Nil where the record could not be read as a job: it only hops.
-    let job: DecodedJob?
-    /// Nil where nothing runs the job's type: it only hops.
-    let handler: (any JobHandler)?
-    /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
-    /// stops a release that doesn't know the queue's jobs, can stop it.
-    var refusal: Refusal?
-
-    struct Refusal: Sendable {
-        let reason: DeadReason
-        let failure: Envelope.Failure
-    }
-
-    var place: Envelope.Origin {
-        Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset)
-    }
-
-    /// Names the job in log lines.
-    var id: String { job?.envelope.id ?? place.description }
-    var attempt: Int { job?.envelope.attempt ?? 1 }
 }

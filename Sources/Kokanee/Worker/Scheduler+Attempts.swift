@@ -11,12 +11,43 @@ extension Scheduler {
     /// The next job to run.
     mutating func take() -> (ticket: Ticket, content: Content)? {
         while let ticket = ready.popFirst() {
-            guard let job = jobs[ticket.place], job.stamp == ticket.stamp, job.phase == .ready else { continue }
-            guard passGate(ticket, of: job.partition) else { continue }
+            guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].phase == .ready else { continue }
+            guard passGate(ticket, of: jobs[ticket.place].slot), let content = contents[ticket.place] else { continue }
             setActive(ticket.place, .running)
-            return (ticket, job.content)
+            return (ticket, content)
         }
         return nil
+    }
+
+    /// The job that waits in its lane right behind one that was taken, for who runs them one after the other.
+    ///
+    /// It may begin only when the one before it has ended, whatever became of that.
+    mutating func takeFollower(of ticket: Ticket) -> (ticket: Ticket, content: Content)? {
+        // Where starts are counted each job passes the gate by itself.
+        guard gates.isEmpty, jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].lane != nil,
+            let place = lanes.follower(of: ticket.place), jobs[place].phase == .waiting,
+            let content = contents[place]
+        else { return nil }
+        setActive(place, .running)
+        return (Ticket(place: place, stamp: jobs[place].stamp), content)
+    }
+
+    /// Takes back a job that was taken and not begun: it is as if it had never been taken.
+    ///
+    /// Of several the last one comes back first, so that they stand in their order again.
+    mutating func giveBack(_ ticket: Ticket) {
+        guard let job = self[ticket], job.phase == .running else { return }
+        guard isCurrent(job) else {
+            passLane(of: ticket.place)
+            return remove(ticket.place)
+        }
+        partitions[slot: job.slot].active -= 1
+        if let lane = job.lane, lanes.holder(of: lane) != ticket.place {
+            jobs[ticket.place].phase = .waiting
+        } else {
+            jobs[ticket.place].phase = .ready
+            ready.prepend(ticket)
+        }
     }
 
     /// An attempt has ended, and its lane is free for the next job.
@@ -36,7 +67,7 @@ extension Scheduler {
             return .fenced
         }
         if hops {
-            jobs[ticket.place]?.phase = .hopping
+            jobs[ticket.place].phase = .hopping
         } else {
             finish(ticket.place, now)
         }
@@ -77,46 +108,44 @@ extension Scheduler {
     }
 
     subscript(ticket: Ticket) -> Job? {
-        guard let job = jobs[ticket.place], job.stamp == ticket.stamp else { return nil }
-        return job
+        guard jobs[ticket.place].stamp == ticket.stamp else { return nil }
+        return jobs[ticket.place]
+    }
+
+    func content(of ticket: Ticket) -> Content? {
+        jobs[ticket.place].stamp == ticket.stamp ? contents[ticket.place] : nil
     }
 
     mutating func setActive(_ place: Int, _ phase: Phase) {
-        guard let partition = jobs[place]?.partition else { return }
-        jobs[place]?.phase = phase
-        partitions[partition]?.active += 1
+        jobs[place].phase = phase
+        partitions[slot: jobs[place].slot].active += 1
     }
 
     mutating func passLane(of place: Int) {
-        guard let job = jobs[place], let lane = job.lane, let next = lanes.finish(place, in: lane) else { return }
-        guard let nextJob = jobs[next] else { return }
-        jobs[next]?.phase = .ready
-        ready.append(Ticket(place: next, stamp: nextJob.stamp))
+        guard let lane = jobs[place].lane, let next = lanes.finish(place, in: lane) else { return }
+        // It may have been taken together with the one before it.
+        guard jobs[next].phase == .waiting else { return }
+        jobs[next].phase = .ready
+        ready.append(Ticket(place: next, stamp: jobs[next].stamp))
     }
 
     mutating func finish(_ place: Int, _ now: Int64) {
-        guard let job = jobs[place] else { return }
-        let before = partitions[job.partition]?.tracker.watermark
-        partitions[job.partition]?.tracker.finish(job.number)
-        partitions[job.partition]?.isDirty = true
-        if partitions[job.partition]?.tracker.watermark != before { noteMove(job.partition, now) }
+        let slot = jobs[place].slot
+        if partitions[slot: slot].tracker.finish(jobs[place].number) { partitions[slot: slot].movedAt = now }
+        partitions[slot: slot].isDirty = true
         remove(place)
     }
 
-    mutating func noteMove(_ id: PartitionID, _ now: Int64) {
-        partitions[id]?.movedAt = now
-        partitions[id]?.isDirty = true
-    }
-
     mutating func remove(_ place: Int) {
-        guard let job = jobs[place] else { return }
+        let job = jobs[place]
         if isCurrent(job) {
-            partitions[job.partition]?.inFlight -= 1
-            if job.phase == .running || job.phase == .hopping { partitions[job.partition]?.active -= 1 }
+            partitions[slot: job.slot].inFlight -= 1
+            if job.phase == .running || job.phase == .hopping { partitions[slot: job.slot].active -= 1 }
         }
         inFlight -= 1
         inFlightBytes -= job.bytes
-        jobs[place] = nil
+        jobs[place].stamp = 0
+        contents[place] = nil
         freePlaces.append(place)
     }
 }

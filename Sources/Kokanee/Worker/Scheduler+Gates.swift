@@ -21,10 +21,10 @@ extension Scheduler {
     }
 
     /// Lets a ready job through, or puts it behind its queue's gate.
-    mutating func passGate(_ ticket: Ticket, of partition: PartitionID) -> Bool {
-        guard !gates.isEmpty, let queue = partitions[partition]?.queue, let left = gates[queue]?.starts else {
-            return true
-        }
+    mutating func passGate(_ ticket: Ticket, of slot: Int) -> Bool {
+        guard !gates.isEmpty else { return true }
+        let queue = partitions[slot: slot].queue
+        guard let left = gates[queue]?.starts else { return true }
         guard left > 0 else {
             gated[queue, default: Fifo()].append(ticket)
             return false
@@ -36,7 +36,7 @@ extension Scheduler {
     /// Forgets the tickets behind gates whose jobs have left: rebalances would pile them up.
     mutating func sweepGates() {
         for queue in gated.keys {
-            gated[queue]?.removeAll { ticket in jobs[ticket.place]?.stamp != ticket.stamp }
+            gated[queue]?.removeAll { ticket in jobs[ticket.place].stamp != ticket.stamp }
         }
     }
 }

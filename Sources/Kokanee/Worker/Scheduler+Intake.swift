@@ -1,58 +1,129 @@
 extension Scheduler {
+    /// How much a worker may still take in, for a round of reading in which others only finish jobs: what has been read
+    /// meanwhile counts as if it were admitted.
+    struct Room {
+        fileprivate let limits: Limits
+        fileprivate let share: Int
+        fileprivate var inFlight: Int
+        fileprivate var inFlightBytes: Int
+        fileprivate var ready: Int
+        fileprivate let readyLimit: Int
+        /// Of the partitions that were asked for, in their order.
+        fileprivate var partitions: [PartitionRoom]
+
+        /// How many records of a partition may be read now, by its index.
+        func records(_ index: Int) -> Int {
+            let partition = partitions[index]
+            guard partition.takesIn, partition.gapLeft > 0, inFlightBytes < limits.bytes || inFlight == 0 else {
+                return 0
+            }
+            // More than this can't begin soon, and would only be out of the processor's caches by then.
+            let startable = max(readyLimit - ready, 0)
+            let left = min(max(limits.jobs / 2 - inFlight, share - partition.inFlight), startable)
+            // Records are read many at a time, and must not pass the bound by so many of them.
+            let bytesLeft = max(1, (limits.bytes - inFlightBytes) / max(1, partition.usualBytes))
+            return max(0, min(left, Int(clamping: partition.gapLeft), bytesLeft))
+        }
+
+        /// So many records of it have been read.
+        mutating func note(_ count: Int, bytes: Int, of index: Int) {
+            inFlight += count
+            inFlightBytes += bytes
+            ready += count
+            partitions[index].inFlight += count
+            partitions[index].gapLeft -= Int64(count)
+        }
+    }
+
+    fileprivate struct PartitionRoom {
+        var takesIn: Bool
+        var gapLeft: Int64
+        var inFlight: Int
+        var usualBytes: Int
+    }
+
     /// How many records of the partition may be admitted now.
     func room(in id: PartitionID) -> Int {
-        guard let partition = partitions[id], partition.takesIn, inFlightBytes < limits.bytes || inFlight == 0 else {
-            return 0
+        room(in: CollectionOfOne(id)).records(0)
+    }
+
+    /// How many records of each partition may be admitted in the next round.
+    func room(in ids: some Sequence<PartitionID>) -> Room {
+        Room(
+            limits: limits,
+            share: max(1, limits.jobs / max(1, assignedCount)),
+            inFlight: inFlight,
+            inFlightBytes: inFlightBytes,
+            ready: ready.count,
+            readyLimit: limits.ready,
+            partitions: ids.map(partitionRoom)
+        )
+    }
+
+    private func partitionRoom(_ id: PartitionID) -> PartitionRoom {
+        guard let slot = partitions.slot(of: id) else {
+            return PartitionRoom(takesIn: false, gapLeft: 0, inFlight: 0, usualBytes: 0)
         }
-        guard !stopsIntake(of: partition.queue) else { return 0 }
-        let gapLeft = limits.gap - partition.tracker.gap
-        guard gapLeft > 0 else { return 0 }
-        let share = max(1, limits.jobs / max(1, assignedCount))
-        let left = max(limits.jobs / 2 - inFlight, share - partition.inFlight)
-        // Records are read many at a time, and must not pass the bound by so many of them.
-        let bytesLeft = max(1, (limits.bytes - inFlightBytes) / max(1, partition.usualBytes))
-        return max(0, min(left, Int(clamping: gapLeft), bytesLeft))
+        return PartitionRoom(
+            takesIn: partitions[slot: slot].takesIn && !stopsIntake(of: partitions[slot: slot].queue),
+            gapLeft: limits.gap - partitions[slot: slot].tracker.gap,
+            inFlight: partitions[slot: slot].inFlight,
+            usualBytes: partitions[slot: slot].usualBytes
+        )
     }
 
     /// Takes in the record at `offset` of the partition; records come in the log's order.
     mutating func admit(_ id: PartitionID, offset: Int64, _ facts: Facts, _ content: Content) -> Admission {
+        guard let slot = partitions.slot(of: id) else { return .refused }
+        return admit(slot: slot, id, offset: offset, facts, content)
+    }
+
+    /// As ``admit(_:offset:_:_:)``, of a partition whose slot is known.
+    mutating func admit(
+        slot: Int,
+        _ id: PartitionID,
+        offset: Int64,
+        _ facts: Facts,
+        _ content: Content
+    ) -> Admission {
         // In place throughout: a copy of the partition would copy its tracker, for each job.
-        guard let index = partitions.index(forKey: id), partitions.values[index].takesIn else { return .refused }
-        partitions.values[index].isAtEnd = false
-        let admission = partitions.values[index].tracker.admit(offset)
+        guard partitions[slot: slot].takesIn else { return .refused }
+        partitions[slot: slot].isAtEnd = false
+        let admission = partitions[slot: slot].tracker.admit(offset)
         guard case .run(let number) = admission else {
-            partitions.values[index].isDirty = true
+            partitions[slot: slot].isDirty = true
             return admission == .regressed ? .regressed : .finishedBefore
         }
-        if let suspended = partitions.values[index].suspended.removeValue(forKey: offset),
-            let outcome = resume(suspended, id, number)
+        if !partitions[slot: slot].suspended.isEmpty,
+            let suspended = partitions[slot: slot].suspended.removeValue(forKey: offset),
+            let outcome = resume(suspended, slot: slot, number)
         {
             return outcome
         }
-        partitions.values[index].inFlight += 1
-        let usual = partitions.values[index].usualBytes
-        partitions.values[index].usualBytes = max(facts.bytes, usual - usual / 16)
-        let (queue, partition) = (partitions.values[index].queue, partitions.values[index].number)
+        partitions[slot: slot].inFlight += 1
+        let usual = partitions[slot: slot].usualBytes
+        partitions[slot: slot].usualBytes = max(facts.bytes, usual - usual / 16)
+        let (queue, partition) = (partitions[slot: slot].queue, partitions[slot: slot].number)
         nextStamp += 1
         let job = Job(
             stamp: nextStamp,
             partition: id,
-            epoch: partitions.values[index].epoch,
+            slot: slot,
+            epoch: partitions[slot: slot].epoch,
             number: number,
             offset: offset,
             bytes: facts.bytes,
             lane: facts.key.map { Lanes.ID(queue: queue, partition: partition, key: $0) },
-            phase: .waiting,
-            content: content
+            phase: .waiting
         )
         inFlight += 1
         inFlightBytes += facts.bytes
-        let ticket = place(job)
+        let ticket = place(job, content)
         switch facts.start {
         case .now: enter(ticket.place)
         case .hop: setActive(ticket.place, .hopping)
         case .hold(let dueAt):
-            jobs[ticket.place]?.phase = .held
+            jobs[ticket.place].phase = .held
             held.insert(HeldJob(dueAt: dueAt, ticket: ticket))
         }
         return .accepted(ticket)
@@ -60,11 +131,13 @@ extension Scheduler {
 
     /// The partition has been read to `offset`, below which there is no further record.
     mutating func reachEnd(_ id: PartitionID, _ offset: Int64, now: Int64) {
-        guard let partition = partitions[id], partition.isAssigned else { return }
-        let before = partition.tracker.watermark
-        partitions[id]?.tracker.reachEnd(offset)
-        partitions[id]?.isAtEnd = true
-        if partitions[id]?.tracker.watermark != before { noteMove(id, now) }
+        guard let slot = partitions.slot(of: id), partitions[slot: slot].isAssigned else { return }
+        let before = partitions[slot: slot].tracker.watermark
+        partitions[slot: slot].tracker.reachEnd(offset)
+        partitions[slot: slot].isAtEnd = true
+        guard partitions[slot: slot].tracker.watermark != before else { return }
+        partitions[slot: slot].movedAt = now
+        partitions[slot: slot].isDirty = true
     }
 
     /// How many offsets of a range that was never read are not finished, as far as the last commit's map tells.
@@ -77,25 +150,26 @@ extension Scheduler {
         while let first = held.first {
             guard first.dueAt <= now else { return first.dueAt }
             held.removeFirst()
-            if jobs[first.ticket.place]?.stamp == first.ticket.stamp { enter(first.ticket.place) }
+            if jobs[first.ticket.place].stamp == first.ticket.stamp { enter(first.ticket.place) }
         }
         return nil
     }
 
-    mutating func place(_ job: Job) -> Ticket {
+    private mutating func place(_ job: Job, _ content: Content) -> Ticket {
         if let place = freePlaces.popLast() {
             jobs[place] = job
+            contents[place] = content
             return Ticket(place: place, stamp: job.stamp)
         }
         jobs.append(job)
+        contents.append(content)
         return Ticket(place: jobs.count - 1, stamp: job.stamp)
     }
 
-    mutating func enter(_ place: Int) {
-        guard let job = jobs[place] else { return }
-        jobs[place]?.phase = .waiting
-        if let lane = job.lane, !lanes.enter(place, lane) { return }
-        jobs[place]?.phase = .ready
-        ready.append(Ticket(place: place, stamp: job.stamp))
+    private mutating func enter(_ place: Int) {
+        jobs[place].phase = .waiting
+        if let lane = jobs[place].lane, !lanes.enter(place, lane) { return }
+        jobs[place].phase = .ready
+        ready.append(Ticket(place: place, stamp: jobs[place].stamp))
     }
 }

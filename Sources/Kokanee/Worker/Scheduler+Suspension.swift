@@ -12,9 +12,9 @@ extension Scheduler {
         stopIntake(ids)
         let affected = Set(ids)
         for (place, job) in jobs.enumerated() {
-            guard let job, affected.contains(job.partition), isCurrent(job) else { continue }
+            guard !job.isFree, affected.contains(job.partition), isCurrent(job) else { continue }
             guard job.phase == .running || job.phase == .hopping else { continue }
-            partitions[job.partition]?.suspended[job.offset] = .active(Ticket(place: place, stamp: job.stamp))
+            partitions[slot: job.slot].suspended[job.offset] = .active(Ticket(place: place, stamp: job.stamp))
         }
         for id in ids { endEpoch(of: id) }
     }
@@ -23,7 +23,7 @@ extension Scheduler {
     mutating func forgetSuspended(queue: Int32, except ids: some Sequence<PartitionID> = []) -> [Ticket] {
         let kept = Set(ids)
         var running: [Ticket] = []
-        for (id, partition) in partitions where partition.queue == queue && !kept.contains(id) {
+        for id in partitions.ids(where: { $0.queue == queue }) where !kept.contains(id) {
             running += takeSuspended(of: id, below: .max)
         }
         return running
@@ -38,8 +38,8 @@ extension Scheduler {
         guard let partition = partitions[id] else { return [] }
         var running: [Ticket] = []
         for (offset, suspended) in partition.suspended where offset < limit {
-            partitions[id]?.suspended[offset] = nil
-            guard case .active(let ticket) = suspended, jobs[ticket.place]?.stamp == ticket.stamp else { continue }
+            partitions.update(id) { $0.suspended[offset] = nil }
+            guard case .active(let ticket) = suspended, jobs[ticket.place].stamp == ticket.stamp else { continue }
             running.append(ticket)
         }
         return running
@@ -48,35 +48,37 @@ extension Scheduler {
     /// Ends an epoch: what is left of it is fenced.
     mutating func endEpoch(of id: PartitionID) {
         nextEpoch += 1
-        partitions[id]?.epoch = nextEpoch
-        partitions[id]?.isAssigned = false
-        partitions[id]?.isDirty = false
-        partitions[id]?.inFlight = 0
-        partitions[id]?.active = 0
+        partitions.update(id) { partition in
+            partition.epoch = nextEpoch
+            partition.isAssigned = false
+            partition.isDirty = false
+            partition.inFlight = 0
+            partition.active = 0
+        }
         assignedCount -= 1
     }
 
     /// Takes what was suspended at an offset into the epoch in which that is read again. Nil if nothing is left of it.
-    mutating func resume(_ suspended: Suspended, _ id: PartitionID, _ number: Int) -> Admission? {
+    mutating func resume(_ suspended: Suspended, slot: Int, _ number: Int) -> Admission? {
         switch suspended {
         case .finished:
-            partitions[id]?.tracker.finish(number)
-            partitions[id]?.isDirty = true
+            partitions[slot: slot].tracker.finish(number)
+            partitions[slot: slot].isDirty = true
             return .finishedBefore
         case .active(let ticket):
-            guard let epoch = partitions[id]?.epoch, jobs[ticket.place]?.stamp == ticket.stamp else { return nil }
-            jobs[ticket.place]?.epoch = epoch
-            jobs[ticket.place]?.number = number
-            partitions[id]?.inFlight += 1
-            partitions[id]?.active += 1
+            guard jobs[ticket.place].stamp == ticket.stamp else { return nil }
+            jobs[ticket.place].epoch = partitions[slot: slot].epoch
+            jobs[ticket.place].number = number
+            partitions[slot: slot].inFlight += 1
+            partitions[slot: slot].active += 1
             return .adopted
         }
     }
 
     /// Notes that a suspended job has been completed. False if it is not suspended, but fenced for good.
     mutating func finishSuspended(_ ticket: Ticket, _ job: Job) -> Bool {
-        guard case .active(ticket) = partitions[job.partition]?.suspended[job.offset] else { return false }
-        partitions[job.partition]?.suspended[job.offset] = .finished
+        guard case .active(ticket) = partitions[slot: job.slot].suspended[job.offset] else { return false }
+        partitions[slot: job.slot].suspended[job.offset] = .finished
         return true
     }
 }

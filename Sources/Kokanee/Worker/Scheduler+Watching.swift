@@ -2,8 +2,8 @@
 
 extension Scheduler {
     var assignedPartitions: [WatchObservation.Partition] {
-        partitions.compactMap { id, partition in
-            guard partition.isAssigned else { return nil }
+        partitions.ids(where: \.isAssigned).compactMap { id in
+            guard let partition = partitions[id] else { return nil }
             return WatchObservation.Partition(
                 id: id,
                 queue: partition.queue,
@@ -29,8 +29,8 @@ extension Scheduler {
         guard !ids.isEmpty else { return [:] }
         var tickets: [PartitionID: Ticket] = [:]
         for (place, job) in jobs.enumerated() {
-            guard let job, ids.contains(job.partition), isCurrent(job),
-                partitions[job.partition]?.tracker.watermark == job.offset
+            guard !job.isFree, ids.contains(job.partition), isCurrent(job),
+                partitions[slot: job.slot].tracker.watermark == job.offset
             else { continue }
             tickets[job.partition] = Ticket(place: place, stamp: job.stamp)
         }
@@ -40,6 +40,6 @@ extension Scheduler {
     /// The job that has the lane in which this one waits; nil where it waits in none.
     func holderOfLane(of job: Job) -> Ticket? {
         guard job.phase == .waiting, let lane = job.lane, let place = lanes.holder(of: lane) else { return nil }
-        return jobs[place].map { Ticket(place: place, stamp: $0.stamp) }
+        return Ticket(place: place, stamp: jobs[place].stamp)
     }
 }

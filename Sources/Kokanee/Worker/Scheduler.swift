@@ -23,6 +23,8 @@ struct Scheduler<Content> {
         /// Offsets from a partition's watermark to its next record: what may run again after a crash of the broker's
         /// metadata, and what the commit's map has to describe.
         var gap: Int64 = 10_000
+        /// Jobs that may start and do not yet, from which on no more are read.
+        var ready = 2000
     }
 
     /// What the scheduler must know of a job.
@@ -70,9 +72,13 @@ struct Scheduler<Content> {
         case held
     }
 
+    /// Its content stands apart, so that what is asked of a job counts no references.
     struct Job {
-        let stamp: UInt64
+        /// 0 is a free place.
+        var stamp: UInt64
         let partition: PartitionID
+        /// The partition's, in ``Scheduler/partitions``.
+        let slot: Int
         /// The epoch and the tracker's number are renewed where a job outlives a rebalance.
         var epoch: UInt64
         var number: Int
@@ -80,7 +86,8 @@ struct Scheduler<Content> {
         let bytes: Int
         let lane: Lanes.ID?
         var phase: Phase
-        let content: Content
+
+        var isFree: Bool { stamp == 0 }
     }
 
     struct Partition {
@@ -115,12 +122,14 @@ struct Scheduler<Content> {
 
     // Changed by the extensions in the files beside this one, and by nobody else.
     let limits: Limits
-    var partitions: [PartitionID: Partition] = [:]
+    var partitions = PartitionTable<Partition>()
     var inFlight = 0
     var inFlightBytes = 0
     var fencedJobs = 0
     var assignedCount = 0
-    var jobs: [Job?] = []
+    var jobs: [Job] = []
+    /// Of the jobs, by place.
+    var contents: [Content?] = []
     var freePlaces: [Int] = []
     var lanes = Lanes()
     var ready = Fifo<Ticket>()
@@ -174,7 +183,7 @@ extension Scheduler {
         partition.isAtEnd = false
         partition.inFlight = 0
         partition.active = 0
-        partitions[id] = partition
+        partitions.add(id, partition)
         assignedCount += 1
     }
 
@@ -182,7 +191,7 @@ extension Scheduler {
     mutating func stopIntake(_ ids: some Sequence<PartitionID>) {
         var affected: Set<PartitionID> = []
         for id in ids where partitions[id]?.isAssigned == true {
-            partitions[id]?.takesIn = false
+            partitions.update(id) { $0.takesIn = false }
             affected.insert(id)
         }
         guard !affected.isEmpty else { return }
@@ -190,7 +199,7 @@ extension Scheduler {
         var lanesToSweep: Set<Lanes.ID> = []
         var dropped: [Int] = []
         for (place, job) in jobs.enumerated() {
-            guard let job, affected.contains(job.partition), isCurrent(job) else { continue }
+            guard !job.isFree, affected.contains(job.partition), isCurrent(job) else { continue }
             switch job.phase {
             case .running, .hopping: continue
             case .held: dropped.append(place)
@@ -203,7 +212,9 @@ extension Scheduler {
             }
         }
         for lane in lanesToSweep {
-            lanes.removeWaiting(in: lane) { place in jobs[place].map { affected.contains($0.partition) } ?? true }
+            lanes.removeWaiting(in: lane) { place in
+                jobs[place].phase == .waiting && affected.contains(jobs[place].partition)
+            }
         }
         // Behind a dropped holder may wait a job of a topic that stays.
         for place in holders { passLane(of: place) }
@@ -220,7 +231,7 @@ extension Scheduler {
     func running(in ids: some Sequence<PartitionID>) -> [Ticket] {
         let ids = Set(ids)
         return jobs.enumerated().compactMap { place, job in
-            guard let job, job.phase == .running, ids.contains(job.partition), isCurrent(job) else { return nil }
+            guard !job.isFree, job.phase == .running, ids.contains(job.partition), isCurrent(job) else { return nil }
             return Ticket(place: place, stamp: job.stamp)
         }
     }
@@ -240,7 +251,7 @@ extension Scheduler {
     }
 
     func isCurrent(_ job: Job) -> Bool {
-        partitions[job.partition]?.epoch == job.epoch
+        partitions[slot: job.slot].epoch == job.epoch
     }
 }
 
@@ -250,8 +261,8 @@ extension Scheduler {
     /// What has changed since it was last asked for, of the partitions that pass `isWanted`.
     mutating func takeCommits(where isWanted: (PartitionID) -> Bool = { _ in true }) -> [Commit] {
         var commits: [Commit] = []
-        for (id, partition) in partitions where partition.isAssigned && partition.isDirty && isWanted(id) {
-            guard let watermark = partition.tracker.watermark else { continue }
+        for id in partitions.ids(where: { $0.isAssigned && $0.isDirty }) where isWanted(id) {
+            guard let partition = partitions[id], let watermark = partition.tracker.watermark else { continue }
             commits.append(
                 Commit(
                     partition: id,
@@ -260,18 +271,18 @@ extension Scheduler {
                     movedAt: partition.movedAt
                 )
             )
-            partitions[id]?.isDirty = false
+            partitions.update(id) { $0.isDirty = false }
         }
         return commits
     }
 
     /// What is assigned is to be committed again, though nothing has changed.
     mutating func commitAgain(where isWanted: (PartitionID) -> Bool) {
-        for (id, partition) in partitions where partition.isAssigned && isWanted(id) { partitions[id]?.isDirty = true }
+        for id in partitions.ids(where: \.isAssigned) where isWanted(id) { partitions.update(id) { $0.isDirty = true } }
     }
 
     /// A commit was refused: its partitions have to be committed again, if they are still assigned.
     mutating func commitFailed(_ ids: some Sequence<PartitionID>) {
-        for id in ids where partitions[id]?.isAssigned == true { partitions[id]?.isDirty = true }
+        for id in ids where partitions[id]?.isAssigned == true { partitions.update(id) { $0.isDirty = true } }
     }
 }

@@ -275,18 +275,15 @@ public final class Worker: Sendable {
 
     private func consumerConfiguration(_ layout: Layout) -> ClientConfiguration {
         var client = client
-        // Per partition: the main topic's share the budget, the rungs' are mostly short.
-        let records = max(500, configuration.prefetchedRecords / max(1, layout.partitions))
-        let kilobytes = max(256, configuration.prefetchedBytes / 1024 / max(1, layout.partitions))
+        let prefetch = Prefetch(configuration, partitions: layout.partitions)
         let defaults = [
-            "queued.min.messages": "\(min(records, 10_000_000))",
-            "queued.max.messages.kbytes": "\(min(kilobytes, 2_097_151))",
             "session.timeout.ms": "15000",
             "fetch.error.backoff.ms": "100",
             // What `kokanee status`, and Kafka's own tools, call the member.
             "client.id": control.name,
         ]
         client.properties.merge(defaults) { set, _ in set }
+        client.properties.merge(prefetch.properties) { set, _ in set }
         // The earliest, never the latest: what was enqueued before the group's first worker is work, too.
         client.properties["auto.offset.reset"] = "earliest"
         // One worker owns partition i of all the queue's topics, and hands all back before it gets others.

@@ -49,11 +49,12 @@ public struct WorkerConfiguration: Sendable {
     /// Offsets between a partition's oldest unfinished job and its newest. Default 10,000: a job that hangs stops its
     /// partition after that many.
     public var maximumGap: Int64 = 10_000
-    /// Records that are fetched and not read yet, over all partitions of the main topic. Default 100,000, which for
-    /// small jobs is about 50 MB; fewer, and a fast worker may wait for the broker in between.
-    public var prefetchedRecords = 100_000
-    /// Bytes of their payloads and keys. Default 64 MiB.
-    public var prefetchedBytes = 64 << 20
+    /// Records that are fetched and not read yet, over all partitions of the main topic. Default 25,000, which for
+    /// small jobs is about 20 MB; fewer, and a fast worker may wait for a distant broker. A partition gets its share, of
+    /// 64 at least.
+    public var prefetchedRecords = 25_000
+    /// Bytes of their payloads and keys. Default 32 MiB; a partition gets its share, of 64 KiB at least.
+    public var prefetchedBytes = 32 << 20
     /// For how long a partition's watermark may stand still while there is work, before the worker raises an alert.
     /// Default 60 s. Jobs that take longer hold their partitions' watermarks, which this tells of, and do no harm.
     public var stallLimit: Duration {

@@ -19,16 +19,20 @@ public final class Consumer {
     private let group: String
     private let groupQueue: OpaquePointer
     private let commitQueue: OpaquePointer
+    private let nudge: FetchNudge
 
     /// - Parameter wakeup: ends ``wait(upTo:)`` from other threads.
     /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
     public init(_ configuration: ClientConfiguration, group: String, wakeup: Wakeup) throws(KafkaError) {
         self.group = group
         self.wakeup = wakeup
+        nudge = try FetchNudge()
+        var defaults = ["partition.assignment.strategy": "range", "auto.offset.reset": "earliest"]
+        if !FetchNudge.isNeeded { defaults["fetch.queue.backoff.ms"] = "10" }
         handle = try ClientHandle(
             .consumer,
             configuration.with(
-                defaults: ["partition.assignment.strategy": "range", "auto.offset.reset": "earliest"],
+                defaults: defaults,
                 required: [
                     "group.id": group,
                     "enable.auto.commit": "false",
@@ -49,6 +53,7 @@ public final class Consumer {
     }
 
     deinit {
+        nudge.end()
         for queue in [groupQueue, commitQueue] {
             rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
             rd_kafka_queue_destroy(queue)
@@ -98,6 +103,15 @@ public final class Consumer {
         return nil
     }
 
+    /// There is room again in these partitions' queues, of which librdkafka has filled all that it may: see to it that it
+    /// goes on fetching. Returns at once.
+    ///
+    /// Without this a consumer that empties its queues (`queued.min.messages`, `queued.max.messages.kbytes`) in less than a
+    /// second waits for the rest of it. A few partitions of each leader are enough.
+    public func resumeFetching(_ partitions: [TopicPartition]) {
+        if FetchNudge.isNeeded { nudge.nudge(partitions, handle) }
+    }
+
     /// Where to begin in a partition.
     public enum Start: Sendable, Hashable {
         case offset(Int64)
@@ -127,6 +141,20 @@ public final class Consumer {
     /// Lets go of all partitions; the answer to a revocation, without which the group waits for this member.
     public func unassign() throws(KafkaError) {
         try KafkaError.check(rd_kafka_assign(handle.pointer, nil), "letting go of partitions of group \(group)")
+    }
+
+    /// Stops or resumes fetching assigned partitions; waits for librdkafka's own threads, and for no broker.
+    ///
+    /// What a partition's queue holds when it stops is dropped, and fetched again later. It stays stopped through later
+    /// assignments, until it is resumed. Once it is, its end is reported again.
+    public func setFetching(_ fetches: Bool, _ partitions: [TopicPartition]) throws(KafkaError) {
+        guard !partitions.isEmpty else { return }
+        let list = TopicPartitionList(partitions)
+        let code =
+            fetches
+            ? rd_kafka_resume_partitions(handle.pointer, list.pointer)
+            : rd_kafka_pause_partitions(handle.pointer, list.pointer)
+        try KafkaError.check(code, "\(fetches ? "resuming" : "pausing") partitions of group \(group)")
     }
 
     /// Goes on reading a partition at `offset`. What its queue still held from elsewhere is dropped.
@@ -283,8 +311,8 @@ extension Consumer {
             topic: String(cString: rd_kafka_topic_name(message.pointee.rkt)),
             partition: message.pointee.partition
         )
-        let storage = RecordStorage(message: message, event: event, owner: handle)
-        return .record(Record(topicPartition: partition, storage: storage))
+        let source = RecordSource(partition, client: handle)
+        return .record(Record(RecordStorage(ConsumedMessage(message, source: source), in: event)))
     }
 
     private func commitResult(_ event: OpaquePointer) -> Result<[TopicPartition], KafkaError> {

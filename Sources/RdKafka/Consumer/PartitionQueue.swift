@@ -41,26 +41,47 @@ public final class PartitionQueue {
     ///
     /// - Returns: how many items were read; fewer than `maximum` means that the queue is empty.
     public func read(maximum: Int, _ body: (Item) -> Void) -> Int {
-        if messages.count < maximum { messages = Array(repeating: nil, count: maximum) }
-        let count = messages.withUnsafeMutableBufferPointer { buffer in
-            rd_kafka_consume_batch_queue(queue, 0, buffer.baseAddress, maximum)
-        }
-        guard count > 0 else { return 0 }
-        for index in 0..<count {
-            guard let message = messages[index] else { continue }
-            switch message.pointee.err {
-            case RD_KAFKA_RESP_ERR_NO_ERROR:
-                let storage = RecordStorage(message: message, owner: handle)
-                body(.record(Record(topicPartition: topicPartition, storage: storage)))
-            case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-                body(.end(offset: message.pointee.offset))
-                rd_kafka_message_destroy(message)
-            default:
-                let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
-                body(.failed(KafkaError(message.pointee.err, operation: "reading \(topicPartition)", message: reason)))
-                rd_kafka_message_destroy(message)
+        fetch(maximum: maximum, context: nil) { item in
+            switch item {
+            case .message(let message): body(.record(Record(RecordStorage(message))))
+            case .end(let offset): body(.end(offset: offset))
+            case .failed(let error): body(.failed(error))
             }
         }
-        return count
+    }
+
+    package enum ConsumedItem {
+        /// It is the receiver's from here on, to be destroyed once.
+        case message(ConsumedMessage)
+        case end(offset: Int64)
+        case failed(KafkaError)
+    }
+
+    /// As ``read(maximum:_:)``, for who makes storage of his own for each record.
+    ///
+    /// - Parameter context: is kept alive for as long as the records are.
+    package func fetch(maximum: Int, context: (any AnyObject & Sendable)?, _ body: (ConsumedItem) -> Void) -> Int {
+        if messages.count < maximum { messages = Array(repeating: nil, count: maximum) }
+        return messages.withUnsafeMutableBufferPointer { buffer in
+            let count = rd_kafka_consume_batch_queue(queue, 0, buffer.baseAddress, maximum)
+            guard count > 0 else { return 0 }
+            let source = RecordSource(topicPartition, client: handle, context: context)
+            for index in 0..<count {
+                guard let message = buffer[index] else { continue }
+                switch message.pointee.err {
+                case RD_KAFKA_RESP_ERR_NO_ERROR:
+                    body(.message(ConsumedMessage(message, source: source)))
+                case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+                    body(.end(offset: message.pointee.offset))
+                    rd_kafka_message_destroy(message)
+                default:
+                    let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
+                    let operation = "reading \(topicPartition)"
+                    body(.failed(KafkaError(message.pointee.err, operation: operation, message: reason)))
+                    rd_kafka_message_destroy(message)
+                }
+            }
+            return count
+        }
     }
 }

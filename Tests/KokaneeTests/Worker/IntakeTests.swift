@@ -136,7 +136,7 @@ struct IntakeTests {
         await producer.close()
         let records = try await fixture.records(of: "q")
         // From the far future: looked at now, so that nothing waits behind it, and put at the rung's end.
-        let dueTimes = records.map { PartitionIntake.dueAt($0, delay: 1000, now: Self.now) }
+        let dueTimes = records.map { PartitionIntake.dueAt($0.storage.message, delay: 1000, now: Self.now) }
         #expect(dueTimes == [Self.now + 600, Self.now + 1000, Self.now, Self.now])
         let runtime = try runtime(fixture)
         let moves = records.map { Intake.decide($0, runtime, rungDelay: 1000, now: Self.now).move }
@@ -162,18 +162,19 @@ struct IntakeTests {
             _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: value))
         }
         await producer.close()
-        let records = try await fixture.records(of: "q")
+        let runtime = try runtime(fixture)
+        let jobs = try await fixture.records(of: "q").map { JobContent($0, runtime: runtime) }
         let consumer = try Consumer(fixture.client, group: "g", wakeup: Wakeup())
         let place = TopicPartition(topic: "q", partition: 0)
         let queue = try #require(try consumer.assign([place: .beginning]).first)
         let intake = PartitionIntake(id: 0, queue: queue, delay: 1000, expected: nil)
-        intake.hold(records[0], until: 0)
+        intake.hold(jobs[0], until: 0)
         #expect(intake.room == 0)
         #expect(intake.release(at: -1) == nil)
         #expect(intake.release(at: 0)?.offset == 0)
         #expect(intake.room == 1, "however large they are, one is held")
         for _ in 0..<63 {
-            intake.hold(records[1], until: 0)
+            intake.hold(jobs[1], until: 0)
             #expect(intake.room <= PartitionIntake.waitingLimit - intake.waiting.count)
         }
         #expect(intake.room == 1, "it has forgotten the large one")

@@ -1,0 +1,88 @@
+internal import RdKafka
+internal import Synchronization
+
+/// Jobs that a runner has been given together, to run one after the other.
+///
+/// A visit to the engine's lock costs more than a small job does, so that small ones are handed over and accounted for
+/// many at a time. That must not tie a job to a slow one before it: whoever holds the engine's lock may ``close()`` the
+/// batch, after which no further job of it begins, take those that have not begun back, and account for those that
+/// have ended.
+final class Batch: Sendable {
+    struct Item: Sendable {
+        let ticket: Engine.Ticket
+        let content: JobContent
+    }
+
+    /// The job that has begun and not ended.
+    struct Hand {
+        let index: Int
+        let item: Item
+        /// When it began, on the scale of ``MonotonicTime``.
+        let startedAt: Int64
+
+        func age(at now: ContinuousClock.Instant) -> Duration {
+            max(.zero, .nanoseconds(MonotonicTime.nanoseconds(of: now) - startedAt))
+        }
+    }
+
+    let items: [Item]
+    /// How many have been begun; by ``closing`` more once no other may be.
+    private let taken = Atomic(0)
+    private static let closing = 1 << 32
+    /// How many have ended, with what became of them in their contents.
+    private let finished = Atomic(0)
+    /// When the last one that was begun was, or a little later; written before it is taken, so that nobody ever thinks
+    /// that a job has run for longer than it has.
+    private let startedAt = Atomic<Int64>(0)
+    /// How many of those that have ended are accounted for.
+    ///
+    /// The engine's lock guards it.
+    nonisolated(unsafe) var concluded = 0
+    /// Whether those that had not begun when it was closed have been taken back; as ``concluded``.
+    nonisolated(unsafe) var isTakenBack = false
+
+    init(_ items: [Item]) {
+        self.items = items
+    }
+
+    // MARK: - The runner's side
+
+    /// Takes the next job to run; nil where there is none, or none may begin any more.
+    func begin(at now: Int64) -> Item? {
+        startedAt.store(now, ordering: .relaxed)
+        let index = taken.add(1, ordering: .acquiringAndReleasing).oldValue
+        return index < items.count ? items[index] : nil
+    }
+
+    /// The job in hand has ended, as its content says.
+    func end() {
+        finished.add(1, ordering: .releasing)
+    }
+
+    // MARK: - Under the engine's lock
+
+    /// How many have ended.
+    var ended: Int { finished.load(ordering: .acquiring) }
+
+    var begun: Int { min(taken.load(ordering: .acquiring) & (Self.closing - 1), items.count) }
+
+    /// Whether jobs wait in it that have not begun.
+    var hasWaiting: Bool { taken.load(ordering: .relaxed) < items.count }
+
+    /// Lets no further job begin; returns how many have. Calling it again changes nothing.
+    @discardableResult
+    func close() -> Int {
+        let taken = taken.bitwiseOr(Self.closing, ordering: .acquiringAndReleasing).oldValue
+        return min(taken & (Self.closing - 1), items.count)
+    }
+
+    /// Whether ``close()`` was called before its jobs had all begun.
+    var isClosed: Bool { taken.load(ordering: .acquiring) >= Self.closing }
+
+    /// The job that runs now; nil where the runner is between two.
+    var inHand: Hand? {
+        let begun = begun
+        guard begun > 0, ended < begun else { return nil }
+        return Hand(index: begun - 1, item: items[begun - 1], startedAt: startedAt.load(ordering: .acquiring))
+    }
+}

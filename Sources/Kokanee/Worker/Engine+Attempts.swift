@@ -1,0 +1,208 @@
+internal import RdKafka
+internal import Synchronization
+
+extension Engine {
+    /// Starts the runners. Each lives until the engine stops or one of its attempts is cancelled.
+    func startRunners() {
+        for index in 0..<configuration.concurrency { startRunner(index) }
+    }
+
+    func startRunner(_ index: Int) {
+        let generation = state.withLock { $0.runners[index].begin() }
+        let task = Task { await self.run(index, generation) }
+        if state.withLock({ $0.runners[index].attach(task, generation) }) { task.cancel() }
+    }
+
+    private nonisolated(nonsending) func run(_ index: Int, _ generation: Int) async {
+        while let batch = await next(index, generation) {
+            var meter = CostMeter()
+            var now = MonotonicTime.nanoseconds
+            while startLimit.allows(now), let item = batch.begin(at: now) {
+                if let end = await execute(item.content) { item.content.end = JobContent.End(end) }
+                batch.end()
+                let then = MonotonicTime.nanoseconds
+                meter.note(item.content.entry, Int(then - now))
+                now = then
+            }
+            meter.flush()
+        }
+    }
+
+    /// Runs an attempt; nil is that it has completed.
+    private nonisolated(nonsending) func execute(_ content: JobContent) async -> AttemptEnd? {
+        guard let entry = content.entry else {
+            return content.refusal.map { .refused($0.reason, $0.failure) }
+        }
+        if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
+            return .expired(at: expiresAt)
+        }
+        do {
+            try FailPoint.attemptStarting.check()
+            try await entry.handler.perform(content.payload, JobContext(content))
+        } catch {
+            return .failed(error)
+        }
+        return FailPoint.attemptEnded.failure().map { .failed($0) }
+    }
+
+    /// Accounts for what the runner has run and gives it what it is to run next, waiting for that if need be; nil ends
+    /// it.
+    private nonisolated(nonsending) func next(_ index: Int, _ generation: Int) async -> Batch? {
+        var decided: [DecidedAttempt] = []
+        while true {
+            let turn = visit(index, generation, decided)
+            finish(turn, decided)
+            guard turn.ended.isEmpty else {
+                decided = turn.ended.map(decide)
+                continue
+            }
+            switch turn.step {
+            case .run(let batch): return batch
+            case .end(let replace):
+                if replace { startRunner(index) }
+                return nil
+            case .wait: break
+            }
+            return await withUnsafeContinuation { continuation in
+                let now = clock.monotonic()
+                let handovers = state.withLock { state in
+                    guard state.park(index, generation, continuation) else {
+                        return [Handover(continuation: continuation, batch: nil)]
+                    }
+                    return state.handOver(now: now)
+                }
+                perform(handovers)
+            }
+        }
+    }
+
+    private func visit(_ index: Int, _ generation: Int, _ decided: [DecidedAttempt]) -> EngineState.Turn {
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        return state.withLock { state in
+            var turn = EngineState.Turn()
+            turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
+            if state.runners[index].generation == generation {
+                state.takeBack(index)
+                state.settle(index, now: now, wall: wall, &turn)
+            }
+            // What has ended is decided about first: the task may have to end because of it.
+            if turn.ended.isEmpty { turn.step = state.nextStep(of: index, generation, now: now) }
+            turn.handovers = state.handOver(now: now)
+            turn.wakes = state.takeWakes()
+            turn.circuitChanges = state.takeCircuitChanges()
+            return turn
+        }
+    }
+
+    // MARK: - Ends
+
+    /// Carries out, without a runner's turn, what the ends of attempts mean for their jobs.
+    func conclude(_ ended: [EndedAttempt]) {
+        if !ended.isEmpty { conclude(ended.map(decide)) }
+    }
+
+    func conclude(_ decided: [DecidedAttempt]) {
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        let turn = state.withLock { state in
+            var turn = EngineState.Turn()
+            turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
+            turn.handovers = state.handOver(now: now)
+            turn.wakes = state.takeWakes()
+            turn.circuitChanges = state.takeCircuitChanges()
+            return turn
+        }
+        finish(turn, decided)
+    }
+
+    private func decide(_ ended: EndedAttempt) -> DecidedAttempt {
+        guard case .failed(let error) = ended.end, !(error is JobError), !(error is PayloadError) else {
+            return decide(ended.item, ended.end)
+        }
+        switch ended.cancellation {
+        case .timeout(let limit): return decide(ended.item, .timedOut(limit, ignoredCancellation: false))
+        // Shut down, or taken away in the middle: it is as if it had not run, and it runs again.
+        case .shutdown: return DecidedAttempt(item: ended.item, disposition: nil)
+        case nil: return decide(ended.item, ended.end)
+        }
+    }
+
+    /// Decides about an attempt that ignored its cancellation until it was given up.
+    func decideStuck(_ attempt: EndedAttempt) -> DecidedAttempt {
+        guard case .timeout(let limit) = attempt.cancellation else {
+            return DecidedAttempt(item: attempt.item, disposition: nil)
+        }
+        return decide(attempt.item, .timedOut(limit, ignoredCancellation: true))
+    }
+
+    private func decide(_ item: Batch.Item, _ end: AttemptEnd) -> DecidedAttempt {
+        let content = item.content
+        let disposition = Disposition.after(
+            end,
+            of: content.envelope ?? Envelope(id: content.id, type: content.runtime.queue.defaultType),
+            policy: content.runtime.retryPolicy,
+            ladder: content.runtime.queue.ladder,
+            now: clock.wall(),
+            randomness: .random(in: 0...UInt64.max)
+        )
+        return DecidedAttempt(item: item, disposition: disposition)
+    }
+
+    /// The effects of a turn, outside the lock.
+    func finish(_ turn: EngineState.Turn, _ decided: [DecidedAttempt] = []) {
+        perform(turn.handovers)
+        for wakeup in turn.wakes { wakeup.wake() }
+        for change in turn.circuitChanges { log(change) }
+        for content in turn.fenced { logFenced(content) }
+        for _ in 0..<turn.completed { FailPoint.jobFinished.pass() }
+        guard !decided.isEmpty else { return }
+        let now = clock.wall()
+        for (attempt, conclusion) in zip(decided, turn.conclusions) {
+            switch conclusion {
+            case .accepted: carryOut(attempt, now)
+            case .fenced: logFenced(attempt.item.content)
+            case .unknown: continue
+            }
+        }
+    }
+
+    private func carryOut(_ attempt: DecidedAttempt, _ now: Int64) {
+        let (ticket, content) = (attempt.item.ticket, attempt.item.content)
+        switch attempt.disposition {
+        case nil: return
+        case .complete: FailPoint.jobFinished.pass()
+        case .discard(let reason):
+            FailPoint.jobFinished.pass()
+            logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
+        case .retry(let attempt, let wait, let failure):
+            logRetry(content, wait, failure)
+            let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: now)
+            hop(ticket, record, content)
+        case .bury(let reason, let failure):
+            bury(content, reason, failure, ticket, now)
+        }
+    }
+}
+
+/// Measures what attempts cost, and tells their types' estimates once for many.
+private struct CostMeter {
+    private var entry: JobRegistry.Entry?
+    private var total = 0
+    private var count = 0
+    private var longest = 0
+
+    mutating func note(_ entry: JobRegistry.Entry?, _ nanoseconds: Int) {
+        if self.entry !== entry {
+            flush()
+            self.entry = entry
+        }
+        total += nanoseconds
+        count += 1
+        longest = max(longest, nanoseconds)
+    }
+
+    mutating func flush() {
+        guard count > 0 else { return }
+        entry?.cost.note(total: total, count: count, longest: longest)
+        (total, count, longest) = (0, 0, 0)
+    }
+}

@@ -1,0 +1,176 @@
+// How jobs get into batches, and out of them again.
+
+extension EngineState {
+    /// About how long a batch may take, in nanoseconds: by so much a job may begin later, or be accounted for later, than
+    /// if it had been given out by itself.
+    private static let budget = 50_000
+    /// The most jobs in one.
+    private static let longestBatch = 128
+    /// How long a job may run until those behind it in its batch are given to others.
+    private static let patience = Duration.milliseconds(2)
+
+    /// The next jobs to run, of queues whose gates let them: one, or as many small ones as are worth a visit.
+    mutating func takeBatch(now: Instant) -> Batch? {
+        checkLeases(now: now)
+        guard let first = takeNext() else { return nil }
+        var cost = first.content.cost
+        guard cost * 2 <= Self.budget, scheduler.gates.isEmpty else { return Batch([first]) }
+        let most = min(Self.longestBatch, longestBatch)
+        var items = [first]
+        items.reserveCapacity(most)
+        while items.count < most, cost < Self.budget {
+            // Of its own lane first: nobody else may run those before this one has ended.
+            guard let next = takeFollower(of: items[items.count - 1]) ?? takeNext() else { break }
+            cost += next.content.cost
+            items.append(next)
+        }
+        return Batch(items)
+    }
+
+    /// How many may begin at once without a look at what becomes of the others: so few that, if all of them die, the
+    /// circuit opens about as soon as it would have otherwise.
+    private var longestBatch: Int {
+        var headroom = Int.max
+        for gate in gates { headroom = min(headroom, gate?.circuit?.headroom ?? .max) }
+        return max(1, headroom / max(1, runners.count - idleCount))
+    }
+
+    private mutating func takeNext() -> Batch.Item? {
+        guard let next = scheduler.take() else { return nil }
+        if !scheduler.gates.isEmpty { gates[Int(next.content.runtime.index)]?.started(next.ticket) }
+        return Batch.Item(ticket: next.ticket, content: next.content)
+    }
+
+    private mutating func takeFollower(of item: Batch.Item) -> Batch.Item? {
+        scheduler.takeFollower(of: item.ticket).map { Batch.Item(ticket: $0.ticket, content: $0.content) }
+    }
+
+    /// Accounts for what has ended of a runner's batch: what has completed is concluded, the rest is to be decided about
+    /// outside the lock.
+    ///
+    /// - Parameter wall: milliseconds since the epoch.
+    mutating func settle(_ index: Int, now: Instant, wall: Int64, _ turn: inout Turn) {
+        guard let batch = runners[index].batch else { return }
+        let ended = batch.ended
+        guard batch.concluded < ended else { return }
+        var completed: [Engine.Ticket] = []
+        completed.reserveCapacity(ended - batch.concluded)
+        var queue: Int32 = -1
+        for position in batch.concluded..<ended {
+            let item = batch.items[position]
+            if let end = item.content.end {
+                let cause = runners[index].cancellation(runners[index].generation, of: position)
+                turn.ended.append(EndedAttempt(item: item, end: end.end, cancellation: cause))
+                continue
+            }
+            if item.content.queueIndex != queue {
+                if !completed.isEmpty { noteCompleted(completed, queue: queue, now: now) }
+                completed.removeAll(keepingCapacity: true)
+                queue = item.content.queueIndex
+            }
+            let conclusion = scheduler.conclude(item.ticket, hops: false, now: wall)
+            if conclusion == .accepted {
+                completed.append(item.ticket)
+                turn.completed += 1
+            } else {
+                noteEnd(of: item.ticket, .undecided, queue: queue, now: now)
+                if conclusion == .fenced { turn.fenced.append(item.content) }
+            }
+        }
+        if !completed.isEmpty { noteCompleted(completed, queue: queue, now: now) }
+        batch.concluded = ended
+    }
+
+    /// Takes back what a runner has been given and has not begun.
+    mutating func takeBack(_ index: Int) {
+        guard let batch = runners[index].batch, !batch.isTakenBack, batch.items.count > 1 || batch.begun == 0 else {
+            return
+        }
+        let begun = batch.close()
+        batch.isTakenBack = true
+        for item in batch.items[begun...].reversed() {
+            scheduler.giveBack(item.ticket)
+            // It may have been one of the circuit's probes.
+            guard gates[Int(item.content.queueIndex)]?.hasProbes == true else { continue }
+            noteEnd(of: item.ticket, .undecided, queue: item.content.queueIndex, now: .now)
+        }
+    }
+
+    /// Takes back what no runner has begun, and accounts for what has ended: before partitions are taken away.
+    mutating func settleAll(now: Instant, wall: Int64, _ turn: inout Turn) {
+        for index in runners.indices where runners[index].batch != nil {
+            takeBack(index)
+            settle(index, now: now, wall: wall, &turn)
+        }
+    }
+
+    /// Looks after every runner: attempts that overran are cancelled, and given up when the grace is over; what waits
+    /// behind a slow job is given to others.
+    mutating func scan(now: Instant, wall: Int64, _ due: inout Due) {
+        for index in runners.indices {
+            guard let batch = runners[index].batch else { continue }
+            if let cancellation = runners[index].cancellation {
+                guard let givenUpAt = runners[index].givenUpAt, givenUpAt <= now, let hand = batch.inHand else {
+                    continue
+                }
+                giveUp(index, hand, cancellation.cause, now: now, &due)
+                continue
+            }
+            guard let hand = batch.inHand else { continue }
+            let age = hand.age(at: now)
+            if let limit = hand.item.content.runtime.attemptTimeout, age >= limit {
+                settle(index, now: now, wall: wall, &due.turn)
+                guard let task = cancel(index, hand, .timeout(limit), now: now) else { continue }
+                due.cancellations.append((task, hand.item.content))
+            } else if batch.items.count > 1, age > Self.patience {
+                takeBack(index)
+                settle(index, now: now, wall: wall, &due.turn)
+            } else if batch.hasWaiting {
+                due.hasWaiting = true
+            }
+        }
+    }
+
+    private mutating func giveUp(
+        _ index: Int,
+        _ hand: Batch.Hand,
+        _ cause: Runner.Cancellation,
+        now: Instant,
+        _ due: inout Due
+    ) {
+        // From here on the stuck task has no word in this slot.
+        let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
+        let content = hand.item.content
+        abandoned[stuck] = AbandonedAttempt(content: content, startedAt: now - hand.age(at: now))
+        _ = runners[index].begin()
+        statistics[content.queueIndex].stuck += 1
+        let end = AttemptEnd.failed(CancellationError())
+        due.stuck.append((index, EndedAttempt(item: hand.item, end: end, cancellation: cause)))
+    }
+
+    /// Cancels the attempt that a runner has in hand, unless it has ended meanwhile; returns the task to cancel.
+    private mutating func cancel(
+        _ index: Int,
+        _ hand: Batch.Hand,
+        _ cause: Runner.Cancellation,
+        now: Instant
+    ) -> Task<Void, Never>? {
+        // No other job begins in the task from here on: the cancellation would hit that one.
+        takeBack(index)
+        guard let batch = runners[index].batch, batch.close() == hand.index + 1, batch.inHand != nil else { return nil }
+        runners[index].cancel(cause, at: hand.index, until: now + grace)
+        return runners[index].task
+    }
+
+    /// The tasks of these attempts, to be cancelled outside the lock.
+    mutating func cancel(_ tickets: [Engine.Ticket], now: Instant) -> [Task<Void, Never>] {
+        guard !tickets.isEmpty else { return [] }
+        let tickets = Set(tickets)
+        return runners.indices.compactMap { index in
+            guard runners[index].cancellation == nil, let hand = runners[index].batch?.inHand,
+                tickets.contains(hand.item.ticket)
+            else { return nil }
+            return cancel(index, hand, .shutdown, now: now)
+        }
+    }
+}

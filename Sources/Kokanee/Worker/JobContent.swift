@@ -1,0 +1,162 @@
+internal import RdKafka
+
+/// A record in flight, with all that an attempt and a hop need: the one object that a job costs.
+///
+/// `@unchecked Sendable`: what ``read(as:)`` and its siblings set is set by the dispatcher before it admits the job, under
+/// whose lock others then see it, and never changed. ``end`` is set by the runner that has the job in hand, and read
+/// by nobody before ``Batch/ended`` says that it is set.
+final class JobContent: @unchecked Sendable {
+    /// What the record was read as.
+    enum Reading {
+        /// It could not be read as a job: it only hops.
+        case none
+        /// A first attempt with no state of ours; a nil id is the record's place.
+        case plain(id: ShortID?, version: Int)
+        case whole(WholeReading)
+    }
+
+    final class WholeReading: Sendable {
+        let job: DecodedJob
+
+        init(_ job: DecodedJob) {
+            self.job = job
+        }
+    }
+
+    final class Refusal: Sendable {
+        let reason: DeadReason
+        let failure: Envelope.Failure
+
+        init(reason: DeadReason, failure: Envelope.Failure) {
+            self.reason = reason
+            self.failure = failure
+        }
+    }
+
+    final class End: Sendable {
+        let end: AttemptEnd
+
+        init(_ end: AttemptEnd) {
+            self.end = end
+        }
+    }
+
+    let message: ConsumedMessage
+    /// Of a record that came as such, and owns its message.
+    private let owner: Record?
+    /// Kept alive by the message's source; where the record came as such, by this.
+    unowned(unsafe) let runtime: QueueRuntime
+    private var reading = Reading.none
+    /// Nil where nothing runs the job's type: it only hops. The runtime's registry keeps it alive.
+    private(set) unowned(unsafe) var entry: JobRegistry.Entry?
+    /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
+    /// stops a release that doesn't know the queue's jobs, can stop it.
+    private(set) var refusal: Refusal?
+    /// How the attempt ended; nil is that it has completed.
+    nonisolated(unsafe) var end: End?
+
+    /// Takes a message over.
+    ///
+    /// - Parameter message: read with its queue's runtime for a context.
+    init(_ message: ConsumedMessage, runtime: QueueRuntime) {
+        self.message = message
+        self.runtime = runtime
+        owner = nil
+    }
+
+    init(_ record: Record, runtime: QueueRuntime) {
+        message = record.storage.message
+        self.runtime = runtime
+        owner = record
+        _ = Unmanaged.passRetained(runtime)
+    }
+
+    deinit {
+        guard owner == nil else { return Unmanaged.passUnretained(runtime).release() }
+        message.destroy()
+    }
+
+    func read(as reading: Reading, for entry: JobRegistry.Entry?, refusal: Refusal? = nil) {
+        self.reading = reading
+        self.entry = entry
+        self.refusal = refusal
+    }
+
+    var record: Record { owner ?? Record(RecordStorage(message, ownedBy: self)) }
+    var offset: Int64 { message.offset }
+    var key: Bytes? { message.key.map { Bytes($0, of: self) } }
+    var value: Bytes? { message.value.map { Bytes($0, of: self) } }
+    /// Bytes of key and value together.
+    var size: Int { message.size }
+    var queueIndex: Int32 { runtime.index }
+    /// About what an attempt takes, in nanoseconds.
+    var cost: Int { entry?.cost.value ?? 1000 }
+    var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }
+    var isJob: Bool {
+        if case .none = reading { false } else { true }
+    }
+
+    /// Names the job in log lines.
+    var id: String {
+        switch reading {
+        case .plain(let id?, _): id.text
+        case .whole(let whole): whole.job.envelope.id
+        case .plain(nil, _), .none: place.description
+        }
+    }
+
+    var attempt: Int {
+        if case .whole(let whole) = reading { whole.job.envelope.attempt } else { 1 }
+    }
+
+    var version: Int {
+        switch reading {
+        case .plain(_, let version): version
+        case .whole(let whole): whole.job.envelope.version
+        case .none: 1
+        }
+    }
+
+    /// Nil where the record is no job.
+    var type: String? {
+        switch reading {
+        case .plain: plainType
+        case .whole(let whole): whole.job.envelope.type
+        case .none: nil
+        }
+    }
+
+    /// Milliseconds since the epoch.
+    var expiresAt: Int64? {
+        if case .whole(let whole) = reading { whole.job.envelope.expiresAt } else { nil }
+    }
+
+    /// Made when it is asked for: most handlers need little of it.
+    var envelope: Envelope? {
+        switch reading {
+        case .plain(_, let version): Envelope(id: id, type: plainType, version: version)
+        case .whole(let whole): whole.job.envelope
+        case .none: nil
+        }
+    }
+
+    var payload: Bytes {
+        if case .whole(let whole) = reading { return whole.job.payload }
+        return value ?? Self.empty
+    }
+
+    private static let empty = Bytes([])
+
+    /// A plain job is of the type that its handler is registered for, or of one that only the record names.
+    private var plainType: String {
+        if let entry, let name = entry.name { return name }
+        guard case .text(let type) = HeaderScan(message).type else { return runtime.queue.defaultType }
+        return type
+    }
+}
+
+extension Envelope.Origin {
+    init(_ partition: TopicPartition, _ offset: Int64) {
+        self.init(topic: partition.topic, partition: partition.partition, offset: offset)
+    }
+}
