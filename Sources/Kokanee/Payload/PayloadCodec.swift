@@ -1,4 +1,3 @@
-internal import Foundation
 public import RdKafka
 
 /// Turns payloads into bytes and back. A payload's version is the job's matter, not the codec's.
@@ -19,33 +18,17 @@ extension PayloadCodec where Self == JSONCodec {
 
 /// See ``PayloadCodec/json``.
 public struct JSONCodec: PayloadCodec {
-    // Both are Sendable and keep nothing between calls but their settings, which nobody changes after this.
-    private static let encoder = {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }()
-    private static let decoder = JSONDecoder()
-
     public var contentType: String { "application/json" }
 
     public func encode(_ value: some Encodable) throws -> Bytes {
-        Bytes(Array(try Self.encoder.encode(value)))
+        Bytes(try JSONPayload.encode(value))
     }
 
     /// An empty payload is read as `{}`, so that a job without properties can be enqueued without data.
     public func decode<Value: Decodable>(_ type: Value.Type, from payload: Bytes) throws -> Value {
         try payload.withUnsafeBytes { bytes in
-            guard let start = bytes.baseAddress, !bytes.isEmpty else {
-                return try Self.decoder.decode(type, from: Data("{}".utf8))
-            }
-            // Not copied: the decoder keeps nothing of the data, and values that are Data come from Base64.
-            let data = Data(
-                bytesNoCopy: UnsafeMutableRawPointer(mutating: start),
-                count: bytes.count,
-                deallocator: .none
-            )
-            return try Self.decoder.decode(type, from: data)
+            guard !bytes.isEmpty else { return try JSONPayload.decode(type, from: JSONPayload.empty) }
+            return try JSONPayload.decode(type, from: bytes)
         }
     }
 }
