@@ -75,7 +75,8 @@ struct JSONKeyedDecodingContainer<Key: CodingKey>: KeyedDecodingContainerProtoco
     }
 
     func decodeIfPresent<Value: Decodable>(_ type: Value.Type, forKey key: Key) throws -> Value? {
-        try indexIfPresent(key).map { try tape.value(type, at: $0) }
+        guard let index = indexIfPresent(key) else { return nil }
+        return try tape.value(type, at: index)
     }
 
     // MARK: Containers

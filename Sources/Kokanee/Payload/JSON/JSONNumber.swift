@@ -87,7 +87,8 @@ enum JSONNumber {
             var power: UInt64 = 0
             let first = index
             readDigits(text, &index, &power)
-            guard index > first else { return nil }
+            // Of a zero with an exponent Foundation takes some and refuses others.
+            guard index > first, parts.digits != 0 else { return nil }
             // More than four digits are a number beyond all types, or 0.
             let bounded = index &- first > 4 ? 10_000 : Int(power)
             parts.exponent &+= isSmall ? 0 &- bounded : bounded

@@ -7,6 +7,7 @@ extension JSONTape {
         if type == Double.self { return unsafeBitCast(try real(Double.self, at: index), to: type) }
         if type == Bool.self { return unsafeBitCast(try bool(at: index), to: type) }
         if JSONFoundation.isSpecial(type) { return try JSONFoundation.special(type, at: index, of: self) }
+        if entry(index).kind == .array, Self.isArray(type) { return try array(type, at: index) }
         return try Value(from: JSONValueDecoder(tape: self, index: index))
     }
 
@@ -57,7 +58,11 @@ extension JSONTape {
     @inline(__always) func string(at index: UInt32) throws -> String {
         let entry = entry(index)
         guard entry.kind == .ascii else { return try otherString(at: index) }
-        return String(decoding: bytes(of: entry), as: UTF8.self)
+        let bytes = bytes(of: entry)
+        return String(unsafeUninitializedCapacity: bytes.count) { buffer in
+            _ = buffer.update(fromContentsOf: bytes)
+            return bytes.count
+        }
     }
 
     @inline(never) private func otherString(at index: UInt32) throws -> String {
