@@ -148,13 +148,7 @@ extension JSONDraft {
             if node(parent).pointee.kind == .object {
                 steps.append(JSONStep(stringValue: String(decoding: name(index), as: UTF8.self)))
             } else {
-                var place = 0
-                var element = node(parent).pointee.first
-                while element != index {
-                    element = node(element).pointee.next
-                    place += 1
-                }
-                steps.append(JSONStep(intValue: place))
+                steps.append(JSONStep(intValue: Int(node(index).pointee.name)))
             }
             index = parent
         }

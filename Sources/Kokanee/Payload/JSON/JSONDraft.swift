@@ -26,6 +26,7 @@ final class JSONDraft {
         /// Where a scalar's text is, or how many values a container has.
         var start: UInt32 = 0
         var count: UInt32 = 0
+        /// Where a member's name is, or which element it is.
         var name: UInt32 = 0
         var nameCount: UInt32 = 0
         var parent: UInt32
@@ -82,6 +83,7 @@ final class JSONDraft {
             node(parent.pointee.last).pointee.next = index
         }
         parent.pointee.last = index
+        node(index).pointee.name = parent.pointee.count
         parent.pointee.count &+= 1
         return index
     }

@@ -21,13 +21,22 @@ extension JSONTape {
         var index = value
         while entry(index).link != Self.none {
             if entry(entry(index).link).kind.isObject {
-                steps.append(JSONStep(stringValue: text(at: index &- 1) ?? ""))
+                steps.append(JSONStep(stringValue: name(ofMember: index)))
             } else {
                 steps.append(JSONStep(intValue: Int(entry(index).mark)))
             }
             index = entry(index).link
         }
         return basePath + steps.reversed()
+    }
+
+    /// One string for all paths that have it: a long name above many values would else be copied for each.
+    private func name(ofMember value: UInt32) -> String {
+        let index = value &- 1
+        if let name = pathNames[index] { return name }
+        let name = text(at: index) ?? ""
+        pathNames[index] = name
+        return name
     }
 
     func keyNotFound(_ key: some CodingKey, in object: UInt32) -> DecodingError {

@@ -64,6 +64,8 @@ final class JSONTape {
     let basePath: [any CodingKey]
     /// The names of large objects, by the object's entry, with the entries of their values.
     var indexes: [UInt32: [String: UInt32]] = [:]
+    /// The names that paths have needed, by their entries.
+    var pathNames: [UInt32: String] = [:]
     private var isTextKept = false
     private let count: Int
 
