@@ -22,6 +22,28 @@ enum JSONFoundation {
         return try decoder.decode(type, from: data)
     }
 
+    /// A text in UTF-16 or UTF-32, by its byte order mark or by where its first characters have zeros; nil where it is in
+    /// neither.
+    static func transcode(_ text: UnsafeRawBufferPointer) -> String? {
+        func byte(_ index: Int) -> UInt8? { index < text.count ? text[index] : nil }
+        let encoding: String.Encoding
+        var mark = 0
+        switch (byte(0), byte(1), byte(2), byte(3)) {
+        case (0, 0, 0xFE, 0xFF): (encoding, mark) = (.utf32BigEndian, 4)
+        // Foundation takes this for a mark of UTF-32, which it is not; so nothing is made of it here.
+        case (0xFE, 0xFF, 0, 0): return nil
+        case (0xFE, 0xFF, _, _): (encoding, mark) = (.utf16BigEndian, 2)
+        case (0xFF, 0xFE, _, _): (encoding, mark) = (.utf16LittleEndian, 2)
+        case (0, 0, 0, .some(1...)): encoding = .utf32BigEndian
+        case (0, .some(1...), 0, .some(1...)), (0, .some(1...), nil, nil): encoding = .utf16BigEndian
+        case (.some(1...), 0, 0, 0): encoding = .utf32LittleEndian
+        case (.some(1...), 0, .some(1...), 0), (.some(1...), 0, nil, nil): encoding = .utf16LittleEndian
+        default: return nil
+        }
+        let string = String(bytes: text.dropFirst(mark), encoding: encoding)
+        return string?.unicodeScalars.first == "\u{FEFF}" ? nil : string
+    }
+
     /// Types that Foundation's decoder makes of a JSON value itself, and not by their `init(from:)`.
     @inline(__always) static func isSpecial(_ type: any Any.Type) -> Bool {
         type == Data.self || type == URL.self || type == Decimal.self

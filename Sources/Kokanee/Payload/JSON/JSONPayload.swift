@@ -11,11 +11,22 @@ enum JSONPayload {
 
     /// - Throws: `DecodingError`, or what the type throws.
     static func decode<Value: Decodable>(_ type: Value.Type, from text: UnsafeRawBufferPointer) throws -> Value {
-        guard var tape = try JSONTape(text) else {
-            // No JSON, or in another encoding, or very large: what the tape would say of its depth.
-            guard depth(of: text) <= JSONTape.maximumDepth else { throw JSONTape.tooDeep }
-            return try JSONFoundation.decode(type, from: text)
+        if var tape = try JSONTape(text) { return try decode(type, &tape, text) }
+        guard var transcoded = JSONFoundation.transcode(text) else {
+            return try decodeWithoutTape(type, from: text, utf8: text)
         }
+        return try transcoded.withUTF8 { utf8 in
+            let utf8 = UnsafeRawBufferPointer(utf8)
+            guard var tape = try JSONTape(utf8) else { return try decodeWithoutTape(type, from: text, utf8: utf8) }
+            return try decode(type, &tape, text)
+        }
+    }
+
+    private static func decode<Value: Decodable>(
+        _ type: Value.Type,
+        _ tape: inout JSONTape,
+        _ text: UnsafeRawBufferPointer
+    ) throws -> Value {
         // Types may keep a decoder or a container; the text is gone after this.
         defer { if !isKnownUniquelyReferenced(&tape) { tape.keepText() } }
         do {
@@ -25,12 +36,21 @@ enum JSONPayload {
         }
     }
 
-    /// Roughly, for a text in any encoding: how deep the brackets are outside of strings.
+    /// What is no JSON, or very large: nothing has looked at its depth.
+    private static func decodeWithoutTape<Value: Decodable>(
+        _ type: Value.Type,
+        from text: UnsafeRawBufferPointer,
+        utf8: UnsafeRawBufferPointer
+    ) throws -> Value {
+        guard depth(of: utf8) <= JSONTape.maximumDepth else { throw JSONTape.tooDeep }
+        return try JSONFoundation.decode(type, from: text)
+    }
+
+    /// How deep the brackets are outside of strings.
     private static func depth(of text: UnsafeRawBufferPointer) -> Int {
         var (depth, deepest) = (0, 0)
         var (isInString, isEscaped) = (false, false)
-        // The zeros of ASCII in wider encodings.
-        for byte in text where byte != 0 {
+        for byte in text {
             if isEscaped {
                 isEscaped = false
             } else if isInString, byte == UInt8(ascii: "\\") {
