@@ -21,7 +21,7 @@ extension PayloadCodec where Self == JSONCodec {
 ///
 /// So a `Date` is a number of seconds since 2001, `Data` is a string in Base64, a `URL` is a string, and a `Decimal` is a
 /// number, as exact as it is written. Of members of one name the first counts. A comma behind the last element and a
-/// byte order mark are allowed; UTF-16 and UTF-32 are, too, but take Foundation's time. What stands in a string or a
+/// byte order mark are allowed; UTF-16 and UTF-32 are, too, but take longer. What stands in a string or a
 /// number is checked when it is read: what no property asks for does no harm.
 ///
 /// Two things are not as Foundation has them:
