@@ -16,7 +16,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile chaos
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile chaos
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +68,11 @@ fuzz: setup-build ## throws what it can think of at the decoders; SECONDS=60 for
 		--product kokanee-fuzz
 	Tests/Fuzz/fuzz.sh "$(SECONDS)" $(TARGET)
 
-bench: bench-memory bench-hostile ## all measurements
+bench: bench-json bench-memory bench-hostile ## all measurements
+
+bench-json: setup-build ## JSON payloads decoded and encoded, by Foundation and by Kokanee
+	swift build -c release --product kokanee-json-bench
+	.build/release/kokanee-json-bench
 
 bench-memory: setup-build ## a worker's memory on a backlog of small jobs; JOBS=1000000
 	swift build -c release --product kokanee

@@ -82,6 +82,12 @@ let package = Package(
             path: "Tests/Benchmarks/NoopWorker",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "kokanee-json-bench",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/JSON",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "KokaneeTests",

@@ -33,11 +33,10 @@ public struct Bytes: Sendable {
     /// The bytes, valid inside `body` only.
     public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
         switch storage {
-        case .array(let bytes):
-            // Array.withUnsafeBytes is not typed-throws everywhere; the Result carries the type across it.
-            try bytes.withUnsafeBytes { buffer in Result { () throws(E) -> R in try body(buffer) } }.get()
+        case .array(let bytes): return try bytes.span.bytes.withUnsafeBytes(body)
         case .record(let record, let buffer):
-            try withExtendedLifetime(record) { Result { () throws(E) -> R in try body(buffer) } }.get()
+            defer { withExtendedLifetime(record) {} }
+            return try body(buffer)
         }
     }
 

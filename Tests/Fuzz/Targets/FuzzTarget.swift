@@ -18,7 +18,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         envelope, structured, completionMap, commitMetadata, verdict, handler, jobLines, properties, duration, ladder,
-        time, json, partitionRanges,
+        time, json, partitionRanges, payload,
     ]
 }
 
