@@ -150,6 +150,9 @@ struct EngineState {
     private(set) var isClosed = false
     private var idle: [Int] = []
     private let grace: Duration
+    /// Runners that have an attempt, and how many may at once.
+    private var busy = 0
+    private let demand: HandlerDemand?
     /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
     private static let scanInterval = Duration.milliseconds(20)
     private var nextScanAt = ContinuousClock.now
@@ -167,6 +170,7 @@ struct EngineState {
         )
         runners = Array(repeating: Runner(), count: configuration.concurrency)
         grace = configuration.cancellationGrace
+        demand = configuration.demand
     }
 
     // MARK: - Runners
@@ -177,15 +181,20 @@ struct EngineState {
             abandoned[RunnerGeneration(index: index, generation: generation)] = nil
             return .end(replace: false)
         }
+        if runners[index].running != nil { busy -= 1 }
         runners[index].running = nil
         runners[index].deadline = nil
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
-        guard let assignment = take(now: now) else { return .wait }
+        guard isWanted, let assignment = take(now: now) else { return .wait }
         runners[index].take(assignment, now: now)
+        busy += 1
         return .run(assignment)
     }
+
+    /// Whether the handler can use one more attempt.
+    private var isWanted: Bool { demand.map { busy < $0.current } ?? true }
 
     /// Puts an idle runner aside. False if it has to end instead.
     mutating func park(
@@ -202,8 +211,11 @@ struct EngineState {
     /// Gives ready jobs to idle runners.
     mutating func handOver(now: ContinuousClock.Instant) -> [Handover] {
         var handovers: [Handover] = []
-        while let index = idle.last, let continuation = runners[index].continuation, let assignment = take(now: now) {
+        while isWanted, let index = idle.last, let continuation = runners[index].continuation,
+            let assignment = take(now: now)
+        {
             idle.removeLast()
+            busy += 1
             runners[index].continuation = nil
             runners[index].take(assignment, now: now)
             handovers.append(Handover(continuation: continuation, assignment: assignment))
@@ -314,6 +326,7 @@ struct EngineState {
             let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
             abandoned[stuck] = AbandonedAttempt(content: running.content, startedAt: runners[index].startedAt ?? now)
             _ = runners[index].begin()
+            busy -= 1
             statistics[running.content.runtime.index].stuck += 1
             due.stuck.append((index, running, cancellation))
         }

@@ -87,7 +87,7 @@ extension FuzzTarget {
         var lines: [[UInt8]] = []
         for start in stride(from: 0, to: input.count, by: max(1, size)) {
             let isTaken = input[start..<min(start + size, input.count)].withUnsafeBytes { bytes in
-                splitter.append(bytes) { lines.append($0) }
+                splitter.append(bytes) { lines.append(Array($0)) }
             }
             if !isTaken { return lines }
         }
