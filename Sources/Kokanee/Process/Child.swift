@@ -32,6 +32,8 @@ final class Child {
     var isInOutQueue = false
 
     var outputLines: LineSplitter
+    /// Of its standard output, read and not yet asked for.
+    let lines = LineBatch()
     var errorLines = LineSplitter(limit: 8 << 10, overlong: .cut)
     var errorTail = ErrorTail()
 

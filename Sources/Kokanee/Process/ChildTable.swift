@@ -2,7 +2,7 @@ internal import Glibc
 
 /// What happened to a child.
 enum ChildEvent {
-    /// Lines of its standard output, without their line breaks.
+    /// Lines of its standard output, without their line breaks, to be drained.
     case output(ChildID, LineBatch)
     /// A line beyond the limit, where such lines are refused.
     case overlongOutput(ChildID)
@@ -219,9 +219,10 @@ final class ChildTable {
         }
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         if stream == .output {
-            var lines = LineBatch()
-            let isWithinLimit = child.outputLines.append(bytes) { lines.append($0) }
-            if !lines.isEmpty { events.append(.output(child.id, lines)) }
+            // What is there already is in an event already, which the new lines join.
+            let isFirst = child.lines.isEmpty
+            let isWithinLimit = child.outputLines.append(bytes) { child.lines.append($0) }
+            if isFirst, !child.lines.isEmpty { events.append(.output(child.id, child.lines)) }
             if !isWithinLimit { events.append(.overlongOutput(child.id)) }
         } else {
             child.errorTail.append(bytes, round: round)
@@ -257,9 +258,8 @@ final class ChildTable {
             while total < Self.lastWords, case let count = read(stream, of: child), count > 0 { total += count }
         }
         if child.outputLines.overlong == .cut, let line = child.outputLines.finish() {
-            var lines = LineBatch()
-            lines.append(line)
-            events.append(.output(child.id, lines))
+            if child.lines.isEmpty { events.append(.output(child.id, child.lines)) }
+            child.lines.append(line)
         }
         if let line = child.errorLines.finish() { diagnose(child, line) }
         let end = ChildEnd(

@@ -109,7 +109,7 @@ final class CommandLoop {
     private func handle(_ event: ChildEvent) {
         switch event {
         case .output(let child, let lines):
-            lines.forEach { log("command stdout", child, table.pid(of: child), String(decoding: $0, as: UTF8.self)) }
+            lines.drain { log("command stdout", child, table.pid(of: child), String(decoding: $0, as: UTF8.self)) }
         case .diagnostic(let child, let pid, let line): log("command stderr", child, pid, line)
         case .exited(let child, let end):
             guard let ticket = running.removeValue(forKey: child) else { return }

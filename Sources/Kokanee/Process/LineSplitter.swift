@@ -80,20 +80,20 @@ struct LineSplitter {
     }
 }
 
-/// Lines that were read at once, in one piece of memory.
-struct LineBatch {
+/// Lines that were read at once, in one piece of memory that is used again and again.
+final class LineBatch {
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
 
     var isEmpty: Bool { ends.isEmpty }
 
-    mutating func append(_ line: some Collection<UInt8>) {
+    func append(_ line: some Collection<UInt8>) {
         bytes.append(contentsOf: line)
         ends.append(bytes.count)
     }
 
-    /// Calls `body` with each line, valid inside it only.
-    func forEach(_ body: (UnsafeRawBufferPointer) -> Void) {
+    /// Calls `body` with each line, valid inside it only, and forgets them.
+    func drain(_ body: (UnsafeRawBufferPointer) -> Void) {
         bytes.withUnsafeBytes { bytes in
             var start = 0
             for end in ends {
@@ -101,6 +101,8 @@ struct LineBatch {
                 start = end
             }
         }
+        ends.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: bytes.capacity <= 256 << 10)
     }
 }
 

@@ -23,8 +23,11 @@ final class LoopJob<Content: Sendable>: @unchecked Sendable {
 
     /// Tells the task. It is told once: what comes after the first word is dropped.
     func end(_ result: Result<Void, any Error>) {
-        continuation.take()?.resume(with: result)
+        takeContinuation()?.resume(with: result)
     }
+
+    /// For one that tells the task itself; nil where it is told already.
+    func takeContinuation() -> UnsafeContinuation<Void, any Error>? { continuation.take() }
 }
 
 /// The jobs of one thread, by tickets that are given again when a job has left.

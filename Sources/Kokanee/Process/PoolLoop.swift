@@ -15,9 +15,15 @@ final class PoolLoop {
         case close(within: Duration, CheckedContinuation<Void, Never>?)
     }
 
+    private struct Ended: Sendable {
+        let task: UnsafeContinuation<Void, any Error>
+        let result: Result<Void, any Error>
+    }
+
     /// How long the loop may look away at most, and at least for it to be worth its while.
     private static let longestRest = Duration.microseconds(250)
     private static let shortestRest = Duration.microseconds(40)
+    private static let fewEnds = 4
 
     private let command: String
     private let configuration: ProcessPool.Configuration
@@ -31,7 +37,7 @@ final class PoolLoop {
     /// Where in its process's input a job's line begins, by tickets.
     private var starts: [Int] = []
     /// What is to be told when the processes have got their next jobs.
-    private var ended: [(job: LoopJob<Job>, result: Result<Void, any Error>)] = []
+    private var ended: [Ended] = []
     private let demand: HandlerDemand
 
     private var settlesAt: ContinuousClock.Instant?
@@ -129,8 +135,19 @@ final class PoolLoop {
 
     /// Tells the jobs' tasks, all at once: what they bring next is then taken together, too.
     private func tell() {
-        for (job, result) in ended { job.end(result) }
+        guard !ended.isEmpty else { return }
+        let told = ended
+        if told.count < Self.fewEnds {
+            for end in told { end.task.resume(with: end.result) }
+        } else {
+            // From here each would wake a thread of Swift's pool, with a system call; from there one does.
+            Task.detached { for end in told { end.task.resume(with: end.result) } }
+        }
         ended.removeAll(keepingCapacity: true)
+    }
+
+    private func end(_ job: LoopJob<Job>, _ result: Result<Void, any Error>) {
+        if let task = job.takeContinuation() { ended.append(Ended(task: task, result: result)) }
     }
 
     private func start(_ slot: Int) {
@@ -155,7 +172,7 @@ final class PoolLoop {
             let (wasHere, child) = state.cancel(ticket, .now)
             guard wasHere else { return }
             if let child { stopCancelled(child, job) }
-            ended.append((job, .failure(CancellationError())))
+            end(job, .failure(CancellationError()))
         case .awaitStart(let continuation):
             startWaiters.append(continuation)
             if settlesAt == nil || state.isClosing { settle() }
@@ -191,15 +208,16 @@ final class PoolLoop {
 
     private func answers(_ child: ChildID, _ lines: LineBatch) {
         var count = 0
-        lines.forEach { if answer(child, $0) { count += 1 } }
+        let slot = state.slot(of: child)
+        lines.drain { if answer(child, slot, $0) { count += 1 } }
         guard count > 0 else { return }
         state.paced(child, answers: count, .now)
         table.dropEarlierErrors(of: child)
     }
 
     /// - Returns: whether the line ended a job.
-    private func answer(_ child: ChildID, _ line: UnsafeRawBufferPointer) -> Bool {
-        guard let job = state.ticket(of: child).flatMap({ jobs[$0] }) else {
+    private func answer(_ child: ChildID, _ slot: Int?, _ line: UnsafeRawBufferPointer) -> Bool {
+        guard let slot, let job = state.ticket(inSlot: slot).flatMap({ jobs[$0] }) else {
             if state.isKnown(child) {
                 state.spokeUnasked(child)
                 logger.log(
@@ -218,7 +236,7 @@ final class PoolLoop {
             case .retry(let delay, let error): result = .failure(JobError.retry(after: delay, error))
             case .deadLetter(let error): result = .failure(JobError.deadLetter(error))
             }
-            if let ticket = state.answered(child) { finish(ticket, result) }
+            if let ticket = state.answered(inSlot: slot) { finish(ticket, result) }
             return true
         } catch {
             discard(child, "\(error)")
@@ -288,7 +306,7 @@ final class PoolLoop {
     }
 
     private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
-        if let job = jobs.remove(ticket) { ended.append((job, result)) }
+        if let job = jobs.remove(ticket) { end(job, result) }
     }
 
     private func pid(_ child: ChildID) -> String { table.pid(of: child).map { "\($0)" } ?? "" }

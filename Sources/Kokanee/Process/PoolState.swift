@@ -106,6 +106,12 @@ struct PoolState {
 
     func isKnown(_ child: ChildID) -> Bool { slotOfChild[child] != nil }
 
+    /// Where a process is, until it is lost.
+    func slot(of child: ChildID) -> Int? { slotOfChild[child] }
+
+    /// The job in hand of the process that is in a slot, if there is one.
+    func ticket(inSlot slot: Int) -> Ticket? { slots[slot].given.first }
+
     /// Children in a slot.
     var children: [ChildID] { slots.compactMap(\.child) }
 
@@ -126,7 +132,9 @@ struct PoolState {
             starts -= 1
             return .start(slot: slot)
         }
-        guard let ticket = waiting.first, let slot = slotFor(ticket, now), let child = slots[slot].child else { return nil }
+        guard let ticket = waiting.first, let slot = slotFor(ticket, now), let child = slots[slot].child else {
+            return nil
+        }
         _ = waiting.popFirst()
         if slots[slot].given.isEmpty { slots[slot].inHandSince = now }
         slots[slot].given.append(ticket)
@@ -156,7 +164,11 @@ struct PoolState {
 
     /// - Returns: the job that the answer is for; nobody has it any more.
     mutating func answered(_ child: ChildID) -> Ticket? {
-        guard let slot = slotOfChild[child], let ticket = slots[slot].given.first else { return nil }
+        slotOfChild[child].flatMap { answered(inSlot: $0) }
+    }
+
+    mutating func answered(inSlot slot: Int) -> Ticket? {
+        guard let ticket = slots[slot].given.first else { return nil }
         slots[slot].given.removeFirst()
         slots[slot].bytes -= places[Int(ticket)].bytes
         slots[slot].hasAnswered = true

@@ -67,7 +67,8 @@ public final class ProcessPool: JobHandler, Sendable {
         let count = max(1, count)
         let demand = HandlerDemand(count)
         self.demand = demand
-        mostAttempts = configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
+        mostAttempts =
+            configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
         thread = try LoopThread { inbox in
             PoolLoop(
                 command: command,

@@ -63,6 +63,12 @@ extension FuzzTarget {
     }
 
     private static func checkMessage(_ line: [UInt8]) throws {
+        if line.withUnsafeBytes({ HandlerMessage.isPlainSuccess($0, of: "j") }) {
+            try require(
+                (try? HandlerMessage(line: line, id: "j")) == .completed,
+                "the short way says what the long one does"
+            )
+        }
         let message: HandlerMessage
         do throws(HandlerMessage.Failure) {
             message = try HandlerMessage(line: line, id: "j")
