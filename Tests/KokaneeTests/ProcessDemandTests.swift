@@ -1,4 +1,4 @@
-import RdKafka
+import TestSupport
 import Testing
 
 @testable import Kokanee

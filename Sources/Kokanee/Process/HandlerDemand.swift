@@ -11,7 +11,7 @@ package final class HandlerDemand: Sendable {
         self.value = Atomic(value)
     }
 
-    /// Never more than the most that the handler has asked for from the first.
+    /// Where it falls, attempts that run already go on.
     package internal(set) var current: Int {
         get { value.load(ordering: .relaxed) }
         set { value.store(newValue, ordering: .relaxed) }
