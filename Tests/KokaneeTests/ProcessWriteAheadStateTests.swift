@@ -237,17 +237,18 @@ struct ProcessWriteAheadStateTests {
     @Test("the depth is what a process answers in 2 ms, doubles at most, and a slow answer ends it")
     func pace() {
         var pace = Pace()
-        pace.note(answers: 1, within: .seconds(3), limit: 64)
+        let wait = Duration.milliseconds(2)
+        pace.note(answers: 1, within: .seconds(3), limit: 64, wait: wait)
         #expect(pace.depth == 1)
         var depths: [Int] = []
         for _ in 0..<7 {
-            pace.note(answers: pace.depth, within: .microseconds(100 * pace.depth), limit: 64)
+            pace.note(answers: pace.depth, within: .microseconds(100 * pace.depth), limit: 64, wait: wait)
             depths.append(pace.depth)
         }
         #expect(depths == [2, 4, 8, 16, 21, 21, 21])
-        pace.note(answers: 1, within: .milliseconds(3), limit: 64)
+        pace.note(answers: 1, within: .milliseconds(3), limit: 64, wait: wait)
         #expect(pace.depth == 1)
-        for _ in 0..<200 { pace.note(answers: pace.depth, within: .microseconds(pace.depth), limit: 64) }
+        for _ in 0..<200 { pace.note(answers: pace.depth, within: .microseconds(pace.depth), limit: 64, wait: wait) }
         #expect(pace.depth == 64)
         #expect(pace.rest(outstanding: 64) > .microseconds(25))
         #expect(pace.rest(outstanding: 1) < .microseconds(1))

@@ -14,14 +14,16 @@ struct ProcessWriteAheadTests {
     }
 
     /// Reads its input without a buffer that hides lines, notes each job that it begins, and calls `special(job)` for
-    /// that with the id `special`, with the lines that it has been given already in `ahead`.
+    /// that with the id `special`, with the lines that it has been given already in `ahead`: at least `ahead` of them.
     private func pool(
         _ special: String,
         count: Int = 1,
+        ahead: Int = 0,
         _ configure: (inout ProcessPool.Configuration) -> Void = { _ in }
     ) throws -> ProcessPool {
         var configuration = ProcessPool.Configuration()
         configuration.grace = .milliseconds(100)
+        if ahead > 0 { configuration.longestWait = .seconds(60) }
         configure(&configuration)
         let source =
             ProcessTest.prelude + """
@@ -32,16 +34,18 @@ struct ProcessWriteAheadTests {
                     os.write(file, text.encode()); os.close(file)
                 def special(job):
                     \(special.replacing("\n", with: "\n    "))
+                def read():
+                    global rest
+                    data = os.read(0, 65536)
+                    if not data: sys.exit()
+                    *lines, rest = (rest + data).split(b"\\n")
+                    ahead.extend(json.loads(line) for line in lines)
                 while True:
-                    if not ahead:
-                        data = os.read(0, 65536)
-                        if not data: break
-                        *lines, rest = (rest + data).split(b"\\n")
-                        ahead = [json.loads(line) for line in lines]
-                        continue
+                    while not ahead: read()
                     job = ahead.pop(0)
                     note("begun", job["id"] + "\\n")
                     if job["id"] == "special":
+                        while len(ahead) < \(ahead): read()
                         note("ahead", "".join(each["id"] + "\\n" for each in ahead))
                         note("known", "yes\\n")
                         special(job)
@@ -84,12 +88,15 @@ struct ProcessWriteAheadTests {
             ),
             ("print('hello', flush=True); time.sleep(60)", "brokeProtocol", "which is not JSON"),
             ("say(id=ahead[0]['id'], ok=True); time.sleep(60)", "brokeProtocol", "answered for job"),
-            ("time.sleep(60)", "timedOut", "ran over 1s"),
+            ("time.sleep(60)", "timedOut", "ran over 4s"),
             ("os.close(1); time.sleep(60)", "brokeProtocol", "closed its standard input or output"),
         ]
     )
     func failure(statement: String, code: String, message: String) async throws {
-        let pool = try pool(statement) { $0.timeout = .seconds(1) }
+        let pool = try pool(statement, ahead: 2) {
+            // Long enough for a process to start on a busy machine.
+            if code == "timedOut" { $0.timeout = .seconds(4) }
+        }
         let results = try await run(pool)
         await pool.close(within: .seconds(5))
         let failed = results.filter { $0.value != nil }
@@ -97,14 +104,14 @@ struct ProcessWriteAheadTests {
         let error = failed["special"] as? HandlerError
         #expect(error?.code.description == code)
         #expect(error?.message.contains(message) == true, "\(String(describing: error))")
-        #expect(!lines("ahead").isEmpty)
+        #expect(lines("ahead").count >= 2)
         #expect(lines("begun").sorted() == results.keys.sorted())
         if code == "timedOut" { #expect(log.contains("handler process is replaced")) }
     }
 
     @Test("cancelling a job that was written ahead ends it at once, and its process finishes the job in hand")
     func cancelAhead() async throws {
-        let pool = try pool("while not os.path.exists(\"\(scripts.path("go"))\"): time.sleep(0.01)")
+        let pool = try pool("while not os.path.exists(\"\(scripts.path("go"))\"): time.sleep(0.01)", ahead: 2)
         try await pool.start()
         var tasks: [String: Task<Void, any Error>] = [:]
         for index in 0..<600 {

@@ -2,12 +2,10 @@
 ///
 /// A process that has its next jobs in its pipe need not wait for us between two of them. But what is written can't be
 /// taken back, and waits behind a job that turns out to be slow, though other processes may be idle. So a process begins
-/// with one job at a time, and gets as many as its pace so far lets it answer within ``longestWait``.
+/// with one job at a time, and gets as many as its pace so far lets it answer within a short wait.
 struct Pace: Equatable {
     typealias Instant = ContinuousClock.Instant
 
-    /// How long a job that is written ahead may be expected to wait in the pipe.
-    static let longestWait = Duration.milliseconds(2)
     /// The mean is over about so many answers: a slow job among as many fast ones is forgotten after them.
     private static let memory = 64.0
 
@@ -19,7 +17,11 @@ struct Pace: Equatable {
     private var hasBegun = false
 
     /// Takes note of answers that came in a time in which the process was never without a job.
-    mutating func note(answers count: Int, within time: Duration, limit: Int) {
+    ///
+    /// - Parameters:
+    ///   - limit: the most jobs that it may have.
+    ///   - wait: how long a job that is written ahead may be expected to wait.
+    mutating func note(answers count: Int, within time: Duration, limit: Int, wait: Duration) {
         // The first took the process's start, too.
         guard hasBegun else {
             hasBegun = true
@@ -28,7 +30,7 @@ struct Pace: Equatable {
         let each = max(1, Self.nanoseconds(time) / Double(count))
         answers = min(answers + Double(count), Self.memory)
         mean += (each - mean) * min(1, Double(count) / answers)
-        let fit = 1 + Self.nanoseconds(Self.longestWait) / max(mean, each)
+        let fit = 1 + Self.nanoseconds(wait) / max(mean, each)
         // One slow answer makes it begin anew; from there it doubles.
         depth = min(Int(fit), depth * 2, max(1, limit))
     }

@@ -73,6 +73,7 @@ final class PoolLoop {
             count: count,
             now: now,
             writeAhead: configuration.writeAhead,
+            longestWait: configuration.longestWait,
             timeout: configuration.timeout
         )
         settlesAt = now + configuration.settlingTime

@@ -49,6 +49,7 @@ struct PoolState {
     static let mostBytesAhead = 48 << 10
 
     private let writeAhead: Int
+    private let longestWait: Duration
     private let timeout: Duration?
     private var slots: [Slot]
     private var places: [Place] = []
@@ -68,9 +69,17 @@ struct PoolState {
 
     /// - Parameters:
     ///   - writeAhead: the most jobs that a process has at once; 1 writes none ahead.
+    ///   - longestWait: how long a job that is written ahead may be expected to wait.
     ///   - timeout: how long a job may be in hand.
-    init(count: Int, now: Instant, writeAhead: Int = 64, timeout: Duration? = nil) {
+    init(
+        count: Int,
+        now: Instant,
+        writeAhead: Int = 64,
+        longestWait: Duration = .milliseconds(2),
+        timeout: Duration? = nil
+    ) {
         self.writeAhead = writeAhead
+        self.longestWait = longestWait
         self.timeout = timeout
         slots = Array(repeating: Slot(startAt: now, inHandSince: now), count: count)
         idle = Turns(count: count)
@@ -159,7 +168,7 @@ struct PoolState {
 
     private func hasRoom(_ slot: Slot, for bytes: Int, _ now: Instant) -> Bool {
         slot.child != nil && !takesOneAtATime && slot.cancelled == 0 && slot.given.count < slot.pace.depth
-            && slot.bytes + bytes <= Self.mostBytesAhead && slot.inHandSince + Pace.longestWait > now
+            && slot.bytes + bytes <= Self.mostBytesAhead && slot.inHandSince + longestWait > now
     }
 
     /// - Returns: the job that the answer is for; nobody has it any more.
@@ -190,7 +199,8 @@ struct PoolState {
         slots[slot].pace.note(
             answers: answers,
             within: now - slots[slot].inHandSince,
-            limit: takesOneAtATime ? 1 : writeAhead
+            limit: takesOneAtATime ? 1 : writeAhead,
+            wait: longestWait
         )
         slots[slot].inHandSince = now
     }

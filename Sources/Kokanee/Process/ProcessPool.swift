@@ -42,6 +42,8 @@ public final class ProcessPool: JobHandler, Sendable {
         /// How many it is given goes by its pace: as many as may be expected to wait no longer than 2 ms. What is written
         /// ahead to a process waits for it, also if the job in hand turns out to be slow, and others are idle.
         public var writeAhead = 64
+        /// That wait. Tests make it long, so that no busy machine makes a process look slow.
+        var longestWait = Duration.milliseconds(2)
         /// How long a job may be in a process's hands. Default nil, for ever.
         ///
         /// It runs from the answer to the job before it. The worker's `attemptTimeout` runs from when the pool was given the

@@ -68,6 +68,7 @@ extension Command {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
         var configuration = try values.workerConfiguration()
+        let writeAhead = try values.writeAhead()
         #if KOKANEE_FAIL_POINTS
             try armFailPoints(context)
         #endif
@@ -78,7 +79,7 @@ extension Command {
             return (queues, cluster.configuration)
         }
         let logger = context.console.logger()
-        let handlers = try await Handlers(values, &configuration, logger: logger)
+        let handlers = try await Handlers(values, &configuration, writeAhead: writeAhead, logger: logger)
         var jobs = JobRegistry()
         jobs.registerCatchAll(handlers.handler)
         let worker = Worker(queues: queues, jobs: jobs, configuration: configuration, client: client, logger: logger)
@@ -186,11 +187,16 @@ private struct Handlers {
 
     /// - Parameter configuration: of the worker. A pool of processes wants more attempts than there are processes, and
     ///   minds their timeout itself: one that waits in a pipe has not begun.
-    init(_ values: OptionValues, _ configuration: inout WorkerConfiguration, logger: Logger) async throws {
+    init(
+        _ values: OptionValues,
+        _ configuration: inout WorkerConfiguration,
+        writeAhead: Int,
+        logger: Logger
+    ) async throws {
         let count = configuration.concurrency
         if let command = values.string("handler") {
             var settings = ProcessPool.Configuration()
-            settings.writeAhead = try values.writeAhead()
+            settings.writeAhead = writeAhead
             settings.timeout = configuration.attemptTimeout
             let pool = try ProcessPool(command: command, count: count, configuration: settings, logger: logger)
             do {
