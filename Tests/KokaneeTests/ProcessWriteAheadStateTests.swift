@@ -138,6 +138,35 @@ struct ProcessWriteAheadStateTests {
         #expect(drain(&state, time) == [3, 4, 5, 6, 7])
     }
 
+    @Test("a process that broke the protocol may answer what was written ahead to it, and gets nothing more")
+    func condemned() {
+        var (state, time) = loaded()
+        #expect(state.condemn(child(1), time) == PoolState.Loss(ticket: 1, delay: .zero, failedStarts: 0))
+        #expect(state.condemn(child(1), time) == nil)
+        #expect(handOut(&state, time).isEmpty)
+        for ticket: Ticket in 2...5 {
+            #expect(state.giveUpCondemned(time).isEmpty)
+            #expect(state.answered(child(1)) == ticket)
+        }
+        #expect(handOut(&state, time).isEmpty)
+        #expect(state.giveUpCondemned(time) == [child(1)])
+        #expect(drain(&state, time) == [6, 7])
+    }
+
+    @Test("one that does not answer it is given up, and no job has failed by that")
+    func condemnedAndStuck() {
+        var (state, time) = loaded()
+        #expect(state.condemn(child(1), time)?.ticket == 1)
+        #expect(state.answered(child(1)) == 2)
+        #expect(state.deadline == time + PoolState.patience)
+        #expect(state.giveUpCondemned(time + PoolState.patience) == [child(1)])
+        #expect(drain(&state, time + PoolState.patience) == [3, 4, 5, 6, 7])
+        var (other, now) = loaded()
+        #expect(other.condemn(child(1), now)?.ticket == 1)
+        #expect(other.lost(child(1), hasReadNothing: false, now) == nil)
+        #expect(drain(&other, now) == [2, 3, 4, 5, 6, 7])
+    }
+
     @Test("a lost process that had not read the job in its hands has failed none")
     func unread() {
         var (state, time) = loaded()

@@ -87,6 +87,7 @@ struct ProcessWriteAheadTests {
                 "exit status 3; its stderr: last words"
             ),
             ("print('hello', flush=True); time.sleep(60)", "brokeProtocol", "which is not JSON"),
+            ("print('a\\nb\\nc', flush=True)", "brokeProtocol", "which is not JSON"),
             ("say(id=ahead[0]['id'], ok=True); time.sleep(60)", "brokeProtocol", "answered for job"),
             ("time.sleep(60)", "timedOut", "ran over 4s"),
             ("os.close(1); time.sleep(60)", "brokeProtocol", "closed its standard input or output"),

@@ -100,6 +100,7 @@ final class PoolLoop {
         let now = ContinuousClock.now
         for child in state.overrun(now) { overran(child, now) }
         for child in state.giveUpCancelled(now) { stopCancelled(child, nil) }
+        for child in state.giveUpCondemned(now) { table.stop(child, grace: configuration.grace) }
         for ticket in state.takeUnbegun() { finish(ticket, .failure(HandlerError.closed)) }
         for ticket in state.takeReleased() { jobs.remove(ticket) }
         while let step = state.next(now) {
@@ -240,7 +241,8 @@ final class PoolLoop {
             if let ticket = state.answered(inSlot: slot) { finish(ticket, result) }
             return true
         } catch {
-            discard(child, "\(error)")
+            // Of one that is given up only answers count: a traceback has many lines, and the job in hand wrote none of them.
+            if !state.isCondemned(child) { discard(child, "\(error)", mayFinish: true) }
             return false
         }
     }
@@ -260,12 +262,20 @@ final class PoolLoop {
     }
 
     /// Stops a process that broke the protocol, or took too long, fails its job, and has it replaced.
-    private func discard(_ child: ChildID, _ reason: String, code: HandlerError.Code = .brokeProtocol) {
+    ///
+    /// - Parameter mayFinish: the process may answer first what was written ahead to it.
+    private func discard(
+        _ child: ChildID,
+        _ reason: String,
+        code: HandlerError.Code = .brokeProtocol,
+        mayFinish: Bool = false
+    ) {
         let now = ContinuousClock.now
         let pid = pid(child)
         let tail = table.errorTail(of: child)
-        guard let loss = state.lost(child, hasReadNothing: false, now) else { return }
-        table.stop(child, grace: configuration.grace)
+        let loss = mayFinish ? state.condemn(child, now) : state.lost(child, hasReadNothing: false, now)
+        if !state.isKnown(child) { table.stop(child, grace: configuration.grace) }
+        guard let loss else { return }
         let message = "handler process \(pid) \(reason)" + Self.quoted(tail)
         logger.log(.warning, "a handler process is replaced", ["pid": pid, "reason": reason, "stderr": tail])
         if let ticket = loss.ticket {

@@ -31,6 +31,8 @@ struct PoolState {
         /// Of those written ahead, cancelled ones.
         var cancelled = 0
         var pace = Pace()
+        /// It broke the protocol, and may answer what it has been given.
+        var isCondemned = false
         var hasAnswered = false
         /// In a row, without an answer.
         var failures = 0
@@ -45,6 +47,8 @@ struct PoolState {
 
     static let shortestDelay = Duration.milliseconds(100)
     static let longestDelay = Duration.seconds(30)
+    /// How long a condemned process may take for each of the jobs that were written ahead to it.
+    static let patience = Duration.seconds(1)
     /// What a process is given at once, in bytes, unless a single job is more: it fits into a pipe.
     static let mostBytesAhead = 48 << 10
 
@@ -60,6 +64,7 @@ struct PoolState {
     private var open: Turns
     private var starts: Int
     private var cancelled = 0
+    private var condemned = 0
     private var released: [Ticket] = []
     private var unbegun: [Ticket] = []
     private var failedStarts = 0
@@ -90,9 +95,11 @@ struct PoolState {
     /// The next time at which there is something to do without anything happening.
     var deadline: Instant? {
         let start = isClosing || starts == 0 ? nil : slots.lazy.compactMap(\.startAt).min()
-        guard let timeout else { return start }
+        let drained =
+            condemned == 0 ? nil : slots.lazy.filter(\.isCondemned).map(\.inHandSince).min().map { $0 + Self.patience }
+        guard let timeout else { return [start, drained].compactMap(\.self).min() }
         let overrun = slots.lazy.filter { !$0.given.isEmpty }.map(\.inHandSince).min().map { $0 + timeout }
-        return [start, overrun].compactMap(\.self).min()
+        return [start, drained, overrun].compactMap(\.self).min()
     }
 
     /// How many jobs the pool can use: one for each process, and for those that answer fast what is written ahead, and as
@@ -157,7 +164,7 @@ struct PoolState {
     /// An idle process, else one that will come to the job soon, in turn.
     private mutating func slotFor(_ ticket: Ticket, _ now: Instant) -> Int? {
         while let slot = idle.popFirst() {
-            if slots[slot].child != nil, slots[slot].given.isEmpty { return slot }
+            if slots[slot].child != nil, slots[slot].given.isEmpty, !slots[slot].isCondemned { return slot }
         }
         while let slot = open.popFirst() {
             // One that has no room now is asked again after its next answer.
@@ -167,7 +174,8 @@ struct PoolState {
     }
 
     private func hasRoom(_ slot: Slot, for bytes: Int, _ now: Instant) -> Bool {
-        slot.child != nil && !takesOneAtATime && slot.cancelled == 0 && slot.given.count < slot.pace.depth
+        slot.child != nil && !takesOneAtATime && !slot.isCondemned && slot.cancelled == 0
+            && slot.given.count < slot.pace.depth
             && slot.bytes + bytes <= Self.mostBytesAhead && slot.inHandSince + longestWait > now
     }
 
@@ -256,6 +264,11 @@ struct PoolState {
     /// - Returns: nil where the process was given up before.
     mutating func lost(_ child: ChildID, hasReadNothing: Bool, _ now: Instant) -> Loss? {
         guard let slot = slotOfChild[child] else { return nil }
+        guard !slots[slot].isCondemned else {
+            abandon(slot)
+            vacate(child, startAt: now)
+            return nil
+        }
         let hadAnswered = slots[slot].hasAnswered
         var inHand = slots[slot].given.first
         if let ticket = inHand {
@@ -285,6 +298,42 @@ struct PoolState {
             places[Int(ticket)] = Place()
         }
         return loss
+    }
+
+    /// A process wrote what is no answer, and has failed the job in its hands.
+    ///
+    /// It takes that for answered, and may have begun the next: jobs that were written ahead to it may still be answered by
+    /// it, so that none of them runs twice. With none it is lost at once.
+    ///
+    /// - Returns: nil where the process was given up, or condemned, before.
+    mutating func condemn(_ child: ChildID, _ now: Instant) -> Loss? {
+        guard let slot = slotOfChild[child], !slots[slot].isCondemned else { return nil }
+        guard slots[slot].given.count > 1, let ticket = slots[slot].given.first else {
+            return lost(child, hasReadNothing: false, now)
+        }
+        slots[slot].given.removeFirst()
+        places[Int(ticket)] = Place()
+        slots[slot].isCondemned = true
+        slots[slot].inHandSince = now
+        condemned += 1
+        return Loss(ticket: ticket, delay: .zero, failedStarts: 0)
+    }
+
+    func isCondemned(_ child: ChildID) -> Bool { slotOfChild[child].map { slots[$0].isCondemned } ?? false }
+
+    /// Gives up the condemned processes that have answered all, or take too long for it. They are to be stopped.
+    mutating func giveUpCondemned(_ now: Instant) -> [ChildID] {
+        guard condemned > 0 else { return [] }
+        var children: [ChildID] = []
+        for slot in slots.indices where slots[slot].isCondemned {
+            guard let child = slots[slot].child,
+                slots[slot].given.isEmpty || slots[slot].inHandSince + Self.patience <= now
+            else { continue }
+            abandon(slot)
+            vacate(child, startAt: now)
+            children.append(child)
+        }
+        return children
     }
 
     /// Processes whose job in hand takes longer than it may.
@@ -356,6 +405,8 @@ struct PoolState {
 
     private mutating func vacate(_ child: ChildID, startAt: Instant) {
         guard let slot = slotOfChild.removeValue(forKey: child) else { return }
+        if slots[slot].isCondemned { condemned -= 1 }
+        slots[slot].isCondemned = false
         slots[slot].child = nil
         slots[slot].bytes = 0
         slots[slot].pace = Pace()
