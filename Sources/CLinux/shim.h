@@ -5,3 +5,5 @@
 int pipe2(int descriptors[2], int flags);
 // `actions` is a posix_spawn_file_actions_t *.
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
+// glibc 2.36 and later; `poll` says that such a descriptor is readable once the process has ended.
+int pidfd_open(int pid, unsigned int flags);

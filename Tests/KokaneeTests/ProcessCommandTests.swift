@@ -122,6 +122,33 @@ struct ProcessCommandTests {
         await handler.close(within: .zero)
     }
 
+    @Test(
+        "a command in which a shell has nothing to do is run without one, and no other",
+        arguments: [
+            ("/bin/true", ["/bin/true"]), ("./thumb.sh  -q 80 a,b:c@d%+_", ["./thumb.sh", "-q", "80", "a,b:c@d%+_"]),
+            ("true", nil), ("exit 0", nil), ("a/b $KOKANEE_JOB_ID", nil), ("a/b 'c d'", nil), ("a/b; c", nil),
+            ("a/b >c", nil), ("X=1 a/b", nil), ("~/b", nil), ("a/*", nil), ("a/b\nc", nil), ("a/b # c", nil), ("", nil),
+            ("a/b\\", nil), ("a/b !", nil), ("é/b", nil),
+        ] as [(String, [String]?)]
+    )
+    func shell(command: String, words: [String]?) {
+        #expect(Program.words(of: command) == words)
+    }
+
+    @Test("a script without a #! line, and one that is not there, are what a shell makes of them")
+    func noShebang() async throws {
+        try "echo $KOKANEE_JOB_ID >&2; exit 65\n".write(
+            toFile: scripts.path("script"),
+            atomically: true,
+            encoding: .utf8
+        )
+        let absent = try handler(scripts.path("script"))
+        #expect(await outcome(absent, ProcessTest.context("a")).contains("ermission denied"))
+        #expect(chmod(scripts.path("script"), 0o755) == 0)
+        #expect(await outcome(absent, ProcessTest.context("a")) == "deadLetter: a")
+        await absent.close(within: .seconds(5))
+    }
+
     @Test("an end is noticed though a grandchild holds the pipes")
     func grandchild() async throws {
         let handler = try handler("sleep 600 & exit 0")

@@ -1,6 +1,5 @@
 internal import CLinux
 internal import Glibc
-internal import RdKafka
 
 /// Names a child process for as long as the program runs, which a process id does not.
 struct ChildID: Hashable, Sendable, CustomStringConvertible {
@@ -18,17 +17,25 @@ final class Child {
     var input: Descriptor?
     var output: Descriptor?
     var errors: Descriptor?
+    /// Readable once the process has ended; nil where the kernel has no such thing (before Linux 5.3).
+    let exitDescriptor: Int32?
+    private let exit: Descriptor?
 
     /// What is to be written to its standard input, from `unsent` on.
     var outbox: [UInt8] = []
     var unsent = 0
-    /// Bytes written since ``ChildTable/send(_:to:)``; nil where some were on their way before that.
-    var sent: Int? = 0
+    /// Bytes of its standard input that are in its pipe or have been.
+    var written = 0
+    /// How many of them it has read, where that is certain to be the last word.
+    private var readAtEnd: Int?
     var closesInputWhenSent = false
+    var isInOutQueue = false
 
     var outputLines: LineSplitter
+    /// Of its standard output, read and not yet asked for.
+    let lines = LineBatch()
     var errorLines = LineSplitter(limit: 8 << 10, overlong: .cut)
-    var errorTail = Tail()
+    var errorTail = ErrorTail()
 
     /// When the group gets a SIGKILL.
     var killAt: ContinuousClock.Instant?
@@ -36,13 +43,10 @@ final class Child {
     var closedAt: ContinuousClock.Instant?
     var isReportedUnreachable = false
 
-    /// Starts `/bin/sh -c command`, with no open file but the three pipes, and its signals as at login.
-    ///
-    /// - Parameter environment: `NAME=VALUE` strings without their NUL.
     init(
         id: ChildID,
-        command: String,
-        environment: [[UInt8]],
+        _ program: Program,
+        adding variables: [[UInt8]],
         outputLines: LineSplitter
     ) throws(SystemError) {
         let input = try Pipe()
@@ -51,57 +55,15 @@ final class Child {
         try input.writer.makeNonBlocking()
         try output.reader.makeNonBlocking()
         try errors.reader.makeNonBlocking()
-        pid = try Self.spawn(
-            command: command,
-            environment: environment,
-            streams: [input.reader.raw, output.writer.raw, errors.writer.raw]
-        )
+        pid = try program.start(streams: [input.reader.raw, output.writer.raw, errors.writer.raw], adding: variables)
+        let exit = pidfd_open(pid, 0)
+        exitDescriptor = exit >= 0 ? exit : nil
+        self.exit = exit >= 0 ? Descriptor(owning: exit) : nil
         self.id = id
         self.outputLines = outputLines
         self.input = input.takeWriter()
         self.output = output.takeReader()
         self.errors = errors.takeReader()
-    }
-
-    private static func spawn(
-        command: String,
-        environment: [[UInt8]],
-        streams: [Int32]
-    ) throws(SystemError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for (target, descriptor) in streams.enumerated() {
-            posix_spawn_file_actions_adddup2(&actions, descriptor, Int32(target))
-        }
-        // Ours are closed on exec anyway; those of the host's other libraries need not be.
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF
-        posix_spawnattr_setflags(&attributes, Int16(flags))
-        posix_spawnattr_setpgroup(&attributes, 0)
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        posix_spawnattr_setsigmask(&attributes, &signals)
-        sigfillset(&signals)
-        posix_spawnattr_setsigdefault(&attributes, &signals)
-
-        var arguments = ["/bin/sh", "-c", command].map { cString(Array($0.utf8)) } + [nil]
-        var variables = environment.map(cString) + [nil]
-        defer { for string in arguments + variables { free(string) } }
-        var pid = pid_t()
-        let code = DescriptorInheritance.withoutChildren {
-            posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, &variables)
-        }
-        guard code == 0 else { throw SystemError("starting /bin/sh", code: code) }
-        return pid
-    }
-
-    private static func cString(_ bytes: [UInt8]) -> UnsafeMutablePointer<CChar>? {
-        strdup(bytes.map { CChar(bitPattern: $0) } + [0])
     }
 
     /// Signals the whole group.
@@ -125,10 +87,77 @@ final class Child {
         return waitpid(pid, &status, 0) == pid ? ExitStatus(waitStatus: status) : .unknown
     }
 
-    /// Whether what was sent last still stands in the pipe, whole: the process can't have seen any of it.
-    var hasReadNothing: Bool {
-        guard let sent, let descriptor = input?.raw else { return false }
+    /// Nobody reads its standard input any more.
+    func loseInput() {
+        readAtEnd = bytesRead
+        input = nil
+    }
+
+    /// How many bytes of its standard input it has read; nil where that can't be told.
+    var bytesRead: Int? {
+        guard let descriptor = input?.raw else { return readAtEnd }
         var unread: Int32 = 0
-        return ioctl(descriptor, UInt(FIONREAD), &unread) == 0 && Int(unread) >= sent
+        return ioctl(descriptor, UInt(FIONREAD), &unread) == 0 ? written - Int(unread) : nil
+    }
+
+    /// Writes what is to be written, as far as the pipe takes it.
+    ///
+    /// - Returns: false where nobody reads it any more.
+    func write() -> Bool {
+        guard let raw = input?.raw else { return true }
+        while unsent < outbox.count {
+            let count = outbox.withUnsafeBytes { bytes in
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[unsent...])
+                return Glibc.write(raw, rest.baseAddress, rest.count)
+            }
+            guard count >= 0 else {
+                if errno == EINTR { continue }
+                if errno == EAGAIN { return true }
+                // EPIPE. What it means is for its exit to say, or for its not coming.
+                loseInput()
+                dropOutbox()
+                return false
+            }
+            unsent += count
+            written += count
+        }
+        dropOutbox()
+        if closesInputWhenSent { input = nil }
+        return true
+    }
+
+    func dropOutbox() {
+        // The room is used again, but for that of an unusual line.
+        outbox.removeAll(keepingCapacity: outbox.capacity <= 256 << 10)
+        unsent = 0
+    }
+}
+
+/// The end of a process's standard error, as far as it can be of the job in its hands.
+struct ErrorTail {
+    private var all = Tail()
+    private var recent = Tail()
+    private var recentRound: UInt64 = 0
+
+    var text: String { all.text }
+
+    /// - Parameter round: of reading; in each the standard error is read before the output.
+    mutating func append(_ bytes: UnsafeRawBufferPointer, round: UInt64) {
+        if round != recentRound { recent.clear() }
+        recentRound = round
+        all.append(bytes)
+        recent.append(bytes)
+    }
+
+    /// In this round an answer was read. What was read in earlier ones was written before that answer, and so is not of
+    /// the job that is in hand now.
+    mutating func dropEarlier(than round: UInt64) {
+        guard !all.isEmpty else { return }
+        if recentRound == round { all = recent } else { all.clear() }
+    }
+
+    mutating func clear() {
+        all.clear()
+        recent.clear()
     }
 }

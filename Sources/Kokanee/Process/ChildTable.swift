@@ -2,8 +2,8 @@ internal import Glibc
 
 /// What happened to a child.
 enum ChildEvent {
-    /// A line of its standard output, without its line break.
-    case output(ChildID, [UInt8])
+    /// Lines of its standard output, without their line breaks, to be drained.
+    case output(ChildID, LineBatch)
     /// A line beyond the limit, where such lines are refused.
     case overlongOutput(ChildID)
     /// A line of its standard error.
@@ -17,16 +17,16 @@ enum ChildEvent {
 struct ChildEnd {
     let pid: pid_t
     let status: ExitStatus
-    /// The end of its standard error, since ``ChildTable/send(_:to:)`` if there was one.
+    /// The end of its standard error, as far as it can be of the job in its hands.
     let errorTail: String
-    /// Nothing of what was sent last was read.
-    let hasReadNothing: Bool
+    /// The bytes of its standard input that it had read; nil where that can't be told.
+    let bytesRead: Int?
 }
 
 /// The children of one thread: starts them, moves their bytes, stops and reaps them.
 ///
-/// A child's exit is asked for by its number, and not only read off its pipes, which a grandchild may hold open:
-/// soon after it closed one, else ten times a second.
+/// A child's exit is told by a descriptor for its number (pidfd), and not only by its pipes, which a grandchild may hold
+/// open. Where the kernel has none it is asked for: soon after it closed a pipe, else ten times a second.
 final class ChildTable {
     private static let exitCheckInterval = Duration.milliseconds(100)
     /// After a stream's end the exit follows in microseconds, or else the child goes on without that stream.
@@ -37,21 +37,24 @@ final class ChildTable {
     /// The most that a pipe can hold, as `fs.pipe-max-size` is by default: what is read of a child that has ended.
     private static let lastWords = 1 << 20
 
-    private let command: String
-    private let environment: [[UInt8]]
+    private let program: Program
     private let outputLines: LineSplitter
     /// Children must keep all their streams open.
     private let needsStreams: Bool
     private var children: [ChildID: Child] = [:]
     private var lastID: UInt64 = 0
     private var events: [ChildEvent] = []
+    private var outQueue: [Child] = []
+    private var polled: [pollfd] = []
+    private var owners: [(child: Child, stream: Stream)] = []
+    /// Of reading.
+    private var round: UInt64 = 0
     private var nextExitCheck = ContinuousClock.now
     private let buffer: UnsafeMutableRawBufferPointer
 
     /// - Parameter environment: `NAME=VALUE` strings that every child gets.
     init(command: String, environment: [[UInt8]], outputLines: LineSplitter, needsStreams: Bool) {
-        self.command = command
-        self.environment = environment
+        program = Program(command: command, environment: environment)
         self.outputLines = outputLines
         self.needsStreams = needsStreams
         buffer = .allocate(byteCount: 64 << 10, alignment: 16)
@@ -66,12 +69,7 @@ final class ChildTable {
     func start(adding variables: [[UInt8]] = []) throws(SystemError) -> ChildID {
         lastID += 1
         let id = ChildID(raw: lastID)
-        children[id] = try Child(
-            id: id,
-            command: command,
-            environment: environment + variables,
-            outputLines: outputLines
-        )
+        children[id] = try Child(id: id, program, adding: variables, outputLines: outputLines)
         return id
     }
 
@@ -79,31 +77,59 @@ final class ChildTable {
 
     func errorTail(of id: ChildID) -> String { children[id]?.errorTail.text ?? "" }
 
-    /// Writes to a child's standard input, as far as its pipe takes it now, and the rest in ``wait(until:waking:)``.
-    func send(_ bytes: [UInt8], to id: ChildID) {
-        guard let child = children[id] else { return }
-        child.errorTail.clear()
-        if child.outbox.isEmpty {
-            child.outbox = bytes
-            child.sent = 0
-        } else {
-            child.outbox.append(contentsOf: bytes)
-            child.sent = nil
+    /// What a child has written to its standard error so far is of no job that it gets from now on.
+    func clearErrorTail(of id: ChildID) {
+        children[id]?.errorTail.clear()
+    }
+
+    /// A child has answered: what was read of its standard error before its answer was is not of the job in hand.
+    func dropEarlierErrors(of id: ChildID) {
+        children[id]?.errorTail.dropEarlier(than: round)
+    }
+
+    /// Has bytes written to a child's standard input by the next ``flush()``, as far as its pipe takes them then.
+    ///
+    /// - Returns: where they begin in all that it is sent.
+    @discardableResult
+    func send(_ bytes: [UInt8], to id: ChildID) -> Int {
+        guard let child = children[id], child.input?.raw != nil else { return .max }
+        let start = child.written + child.outbox.count - child.unsent
+        // What is written is moved out of the way where a pipe is so slow that it never runs empty.
+        if child.unsent > 64 << 10, child.unsent * 2 > child.outbox.count {
+            child.outbox.removeFirst(child.unsent)
+            child.unsent = 0
         }
-        write(to: child)
+        child.outbox.append(contentsOf: bytes)
+        enqueue(child)
+        return start
     }
 
     /// Closes a child's standard input once all that was sent is written.
     func closeInput(of id: ChildID) {
         guard let child = children[id] else { return }
         child.closesInputWhenSent = true
-        write(to: child)
+        enqueue(child)
+    }
+
+    private func enqueue(_ child: Child) {
+        guard !child.isInOutQueue else { return }
+        child.isInOutQueue = true
+        outQueue.append(child)
+    }
+
+    /// Writes what was sent to whom: one call for each child, however many lines there are.
+    func flush() {
+        for child in outQueue {
+            child.isInOutQueue = false
+            write(to: child)
+        }
+        outQueue.removeAll(keepingCapacity: true)
     }
 
     /// Ends a child's group: a SIGTERM now, a SIGKILL after `grace`. Its exit is an event as ever.
     func stop(_ id: ChildID, grace: Duration) {
         guard let child = children[id] else { return }
-        child.outbox = []
+        child.dropOutbox()
         child.input = nil
         let deadline = ContinuousClock.now + grace
         if child.killAt == nil { child.signalGroup(SIGTERM) }
@@ -114,80 +140,68 @@ final class ChildTable {
         for id in children.keys { stop(id, grace: grace) }
     }
 
-    /// Sleeps until something happens to a child, `descriptor` becomes readable, or the time has come.
-    func wait(until deadline: ContinuousClock.Instant?, waking descriptor: Int32) -> [ChildEvent] {
+    /// Sleeps until something happens to a child, `inbox` has commands, or the time has come.
+    func wait(until deadline: ContinuousClock.Instant?, waking inbox: Inbox<some Sendable>) -> [ChildEvent] {
         events = []
-        var polled = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
-        var owners: [(child: Child, stream: Stream)] = []
+        round += 1
+        polled.removeAll(keepingCapacity: true)
+        owners.removeAll(keepingCapacity: true)
+        polled.append(pollfd(fd: inbox.wakeDescriptor, events: Int16(POLLIN), revents: 0))
         for child in children.values {
-            for (stream, raw) in [(Stream.output, child.output?.raw), (.errors, child.errors?.raw)] {
-                guard let raw else { continue }
-                polled.append(pollfd(fd: raw, events: Int16(POLLIN), revents: 0))
-                owners.append((child, stream))
-            }
-            if let raw = child.input?.raw, child.unsent < child.outbox.count {
-                polled.append(pollfd(fd: raw, events: Int16(POLLOUT), revents: 0))
-                owners.append((child, .input))
-            }
+            // The errors before the output, as ErrorTail wants it, and the exit behind both.
+            if let raw = child.errors?.raw { watch(raw, POLLIN, child, .errors) }
+            if let raw = child.output?.raw { watch(raw, POLLIN, child, .output) }
+            if let raw = child.input?.raw, child.unsent < child.outbox.count { watch(raw, POLLOUT, child, .input) }
+            if let raw = child.exitDescriptor { watch(raw, POLLIN, child, .exit) }
         }
-        _ = poll(&polled, nfds_t(polled.count), timeout(until: deadline))
+        _ = poll(&polled, nfds_t(polled.count), inbox.fallAsleep() ? timeout(until: deadline) : 0)
+        if polled[0].revents != 0 { inbox.drainWakeups() }
 
+        let now = ContinuousClock.now
         for (entry, owner) in zip(polled.dropFirst(), owners) where entry.revents != 0 {
             switch owner.stream {
             case .input: write(to: owner.child)
             case .output, .errors: read(owner.stream, of: owner.child)
+            case .exit: reap(owner.child)
             }
         }
-        let now = ContinuousClock.now
         let isRoutine = nextExitCheck <= now
         if isRoutine { nextExitCheck = now + Self.exitCheckInterval }
         for child in Array(children.values) where isRoutine || child.closedAt != nil || child.killAt != nil {
-            check(child, now)
+            check(child, now, asksForExit: isRoutine || child.exitDescriptor == nil)
         }
+        owners.removeAll(keepingCapacity: true)
         return events
     }
 
     private enum Stream {
-        case input, output, errors
+        case input, output, errors, exit
+    }
+
+    private func watch(_ descriptor: Int32, _ what: Int32, _ child: Child, _ stream: Stream) {
+        polled.append(pollfd(fd: descriptor, events: Int16(what), revents: 0))
+        owners.append((child, stream))
     }
 
     private func timeout(until deadline: ContinuousClock.Instant?) -> Int32 {
         let now = ContinuousClock.now
-        var end = deadline
+        var end = deadline ?? now + .seconds(3600)
         for child in children.values {
-            let isHurried = child.closedAt.map { now < $0 + Self.hurryTime } ?? false
-            var check = now + (isHurried ? Self.hurriedCheckInterval : Self.exitCheckInterval)
-            if let killAt = child.killAt { check = min(check, killAt) }
-            end = min(end ?? check, check)
+            if child.exitDescriptor == nil {
+                let isHurried = child.closedAt.map { now < $0 + Self.hurryTime } ?? false
+                end = min(end, now + (isHurried ? Self.hurriedCheckInterval : Self.exitCheckInterval))
+            } else if needsStreams, let closedAt = child.closedAt, !child.isReportedUnreachable {
+                end = min(end, closedAt + Self.unreachableTime)
+            }
+            if let killAt = child.killAt { end = min(end, killAt) }
         }
-        guard let end else { return -1 }
         let (seconds, attoseconds) = max(.zero, end - now).components
         // Rounded up, so that the time has come when poll returns; an hour at most, so that it fits.
         return Int32(min(seconds, 3600) * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 
     private func write(to child: Child) {
-        guard let raw = child.input?.raw else { return }
-        while child.unsent < child.outbox.count {
-            let unsent = child.unsent
-            let count = child.outbox.withUnsafeBytes { bytes in
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[unsent...])
-                return Glibc.write(raw, rest.baseAddress, rest.count)
-            }
-            if count < 0 {
-                if errno == EINTR { continue }
-                if errno == EAGAIN { return }
-                // EPIPE. What it means is for its exit to say, or for its not coming.
-                child.input = nil
-                child.closedAt = child.closedAt ?? .now
-                break
-            }
-            child.unsent += count
-            child.sent = child.sent.map { $0 + count }
-        }
-        child.outbox = []
-        child.unsent = 0
-        if child.closesInputWhenSent { child.input = nil }
+        if !child.write() { child.closedAt = child.closedAt ?? .now }
     }
 
     /// Reads once what is there.
@@ -205,48 +219,57 @@ final class ChildTable {
         }
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         if stream == .output {
-            let isWithinLimit = child.outputLines.append(bytes) { events.append(.output(child.id, $0)) }
+            // What is there already is in an event already, which the new lines join.
+            let isFirst = child.lines.isEmpty
+            let isWithinLimit = child.outputLines.append(bytes) { child.lines.append($0) }
+            if isFirst, !child.lines.isEmpty { events.append(.output(child.id, child.lines)) }
             if !isWithinLimit { events.append(.overlongOutput(child.id)) }
         } else {
-            child.errorTail.append(bytes)
+            child.errorTail.append(bytes, round: round)
             _ = child.errorLines.append(bytes) { diagnose(child, $0) }
         }
         return count
     }
 
-    private func diagnose(_ child: Child, _ line: [UInt8]) {
+    private func diagnose(_ child: Child, _ line: some Collection<UInt8>) {
         events.append(.diagnostic(child.id, pid: child.pid, line: String(decoding: line, as: UTF8.self)))
     }
 
-    private func check(_ child: Child, _ now: ContinuousClock.Instant) {
+    private func check(_ child: Child, _ now: ContinuousClock.Instant, asksForExit: Bool) {
         if let killAt = child.killAt, killAt <= now {
             child.signalGroup(SIGKILL)
             child.killAt = now + Self.exitCheckInterval
         }
-        guard let status = child.reapIfExited() else {
-            if needsStreams, let closedAt = child.closedAt, closedAt + Self.unreachableTime <= now,
-                !child.isReportedUnreachable
-            {
-                child.isReportedUnreachable = true
-                events.append(.unreachable(child.id))
-            }
-            return
+        if asksForExit, reap(child) { return }
+        if needsStreams, let closedAt = child.closedAt, closedAt + Self.unreachableTime <= now,
+            !child.isReportedUnreachable
+        {
+            child.isReportedUnreachable = true
+            events.append(.unreachable(child.id))
         }
-        for stream in [Stream.output, .errors] {
+    }
+
+    /// Takes a child that has ended away, with its last words.
+    @discardableResult
+    private func reap(_ child: Child) -> Bool {
+        guard children[child.id] != nil, let status = child.reapIfExited() else { return false }
+        for stream in [Stream.errors, .output] {
             var total = 0
             while total < Self.lastWords, case let count = read(stream, of: child), count > 0 { total += count }
         }
         if child.outputLines.overlong == .cut, let line = child.outputLines.finish() {
-            events.append(.output(child.id, line))
+            if child.lines.isEmpty { events.append(.output(child.id, child.lines)) }
+            child.lines.append(line)
         }
         if let line = child.errorLines.finish() { diagnose(child, line) }
         let end = ChildEnd(
             pid: child.pid,
             status: status,
             errorTail: child.errorTail.text,
-            hasReadNothing: child.hasReadNothing
+            bytesRead: child.bytesRead
         )
         children[child.id] = nil
         events.append(.exited(child.id, end))
+        return true
     }
 }

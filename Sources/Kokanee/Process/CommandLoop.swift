@@ -7,12 +7,11 @@ final class CommandLoop {
         let input: [UInt8]
         /// `NAME=VALUE`.
         let variables: [[UInt8]]
-        let continuation: CheckedContinuation<Void, any Error>
     }
 
     enum Command: LoopCommand {
-        case run(Ticket, Job)
-        case cancel(Ticket)
+        case run(LoopJob<Job>)
+        case cancel(LoopJob<Job>)
         case close(within: Duration, CheckedContinuation<Void, Never>?)
     }
 
@@ -22,7 +21,8 @@ final class CommandLoop {
     private let inbox: Inbox<Command>
 
     private let table: ChildTable
-    private var jobs: [Ticket: Job] = [:]
+    private var jobs = JobTable<Job>()
+    private var commands: [Command] = []
     private var waiting = TicketQueue()
     private var running: [ChildID: Ticket] = [:]
     private var childOfTicket: [Ticket: ChildID] = [:]
@@ -47,7 +47,8 @@ final class CommandLoop {
 
     func run() {
         while true {
-            inbox.take().forEach(obey)
+            inbox.take(into: &commands)
+            commands.forEach(obey)
             startWaiting()
             if isClosing, table.isEmpty { break }
             if let terminatesAt, terminatesAt <= .now {
@@ -55,7 +56,7 @@ final class CommandLoop {
                 isTerminating = true
                 table.stopAll(grace: grace)
             }
-            table.wait(until: terminatesAt, waking: inbox.wakeDescriptor).forEach(handle)
+            table.wait(until: terminatesAt, waking: inbox).forEach(handle)
         }
         inbox.end().forEach(obey)
         for continuation in closeWaiters { continuation.resume() }
@@ -63,12 +64,11 @@ final class CommandLoop {
 
     private func obey(_ command: Command) {
         switch command {
-        case .run(let ticket, let job):
-            guard !isClosing else { return job.continuation.resume(throwing: HandlerError.closed) }
-            jobs[ticket] = job
-            waiting.append(ticket)
-        case .cancel(let ticket):
-            guard jobs[ticket] != nil else { return }
+        case .run(let job):
+            guard !isClosing else { return job.end(.failure(HandlerError.closed)) }
+            waiting.append(jobs.insert(job))
+        case .cancel(let job):
+            guard let ticket = job.ticket else { return }
             if !waiting.remove(ticket), let child = childOfTicket.removeValue(forKey: ticket) {
                 running[child] = nil
                 table.stop(child, grace: grace)
@@ -87,11 +87,12 @@ final class CommandLoop {
         while running.count < count, let ticket = waiting.popFirst() {
             guard let job = jobs[ticket] else { continue }
             do throws(SystemError) {
-                let child = try table.start(adding: job.variables)
+                let child = try table.start(adding: job.content.variables)
                 running[child] = ticket
                 childOfTicket[ticket] = child
-                table.send(job.input, to: child)
+                table.send(job.content.input, to: child)
                 table.closeInput(of: child)
+                table.flush()
             } catch {
                 finish(ticket, .failure(Self.error(error)))
             }
@@ -107,8 +108,8 @@ final class CommandLoop {
 
     private func handle(_ event: ChildEvent) {
         switch event {
-        case .output(let child, let line):
-            log("command stdout", child, table.pid(of: child), String(decoding: line, as: UTF8.self))
+        case .output(let child, let lines):
+            lines.drain { log("command stdout", child, table.pid(of: child), String(decoding: $0, as: UTF8.self)) }
         case .diagnostic(let child, let pid, let line): log("command stderr", child, pid, line)
         case .exited(let child, let end):
             guard let ticket = running.removeValue(forKey: child) else { return }
@@ -124,7 +125,7 @@ final class CommandLoop {
     }
 
     private func log(_ message: String, _ child: ChildID, _ pid: pid_t?, _ line: String) {
-        let job = running[child].flatMap { jobs[$0]?.id }
+        let job = running[child].flatMap { jobs[$0]?.content.id }
         logger.log(.info, message, ["job": job ?? "", "pid": pid.map { "\($0)" } ?? "", "line": line])
     }
 
@@ -139,6 +140,6 @@ final class CommandLoop {
     }
 
     private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
-        jobs.removeValue(forKey: ticket)?.continuation.resume(with: result)
+        jobs.remove(ticket)?.end(result)
     }
 }

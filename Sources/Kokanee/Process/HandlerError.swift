@@ -5,7 +5,7 @@ public struct HandlerError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What went wrong, in kind. More may be added.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
         private enum Base: String {
-            case died, brokeProtocol, failed, notStarted, closed
+            case died, brokeProtocol, timedOut, failed, notStarted, closed
         }
 
         private let base: Base
@@ -14,6 +14,8 @@ public struct HandlerError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let died = Code(base: .died)
         /// The process wrote something that is no answer to the job in its hands, or closed its streams.
         public static let brokeProtocol = Code(base: .brokeProtocol)
+        /// The process took longer for the job than ``ProcessPool/Configuration/timeout`` lets it.
+        public static let timedOut = Code(base: .timedOut)
         /// The command ended with an exit status that is not 0, or by a signal.
         public static let failed = Code(base: .failed)
         /// The command could not be started.

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A line that a handler process wrote about the job in its hands.
 enum HandlerMessage: Equatable {
     case completed
@@ -13,6 +15,54 @@ enum HandlerMessage: Equatable {
     }
 
     /// - Parameter id: the job's in hand; a message of another one is an error.
+    init(line: UnsafeRawBufferPointer, id: String) throws(Failure) {
+        if Self.isPlainSuccess(line, of: id) {
+            self = .completed
+        } else {
+            self = try HandlerMessage(line: Array(line), id: id)
+        }
+    }
+
+    /// Whether a line is what nearly all are, to the letter: `{"id":"…","ok":true}`, with or without a space behind each
+    /// colon and comma, and the id as it is.
+    ///
+    /// False says nothing. True says what the whole grammar would: the id has no character that JSON writes otherwise, so
+    /// that its bytes between quotes are its spelling.
+    static func isPlainSuccess(_ line: UnsafeRawBufferPointer, of id: String) -> Bool {
+        var position = 0
+        func skip(_ text: StaticString) -> Bool {
+            let count = text.utf8CodeUnitCount
+            guard position + count <= line.count, let base = line.baseAddress,
+                memcmp(base + position, text.utf8Start, count) == 0
+            else { return false }
+            position += count
+            return true
+        }
+        func skipSpace() {
+            if position < line.count, line[position] == UInt8(ascii: " ") { position += 1 }
+        }
+        guard skip("{\"id\":") else { return false }
+        skipSpace()
+        guard skip("\"") else { return false }
+        let isID = id.utf8.withContiguousStorageIfAvailable { id in
+            guard position + id.count <= line.count else { return false }
+            for (index, byte) in id.enumerated() {
+                guard byte == line[position + index], 0x20..<0x7F ~= byte, byte != UInt8(ascii: "\""),
+                    byte != UInt8(ascii: "\\")
+                else { return false }
+            }
+            return true
+        }
+        guard isID == true else { return false }
+        position += id.utf8.count
+        guard skip("\",") else { return false }
+        skipSpace()
+        guard skip("\"ok\":") else { return false }
+        skipSpace()
+        return skip("true}") && position == line.count
+    }
+
+    /// As ``init(line:id:)-(UnsafeRawBufferPointer,_)``, by the whole grammar.
     init(line: [UInt8], id: String) throws(Failure) {
         let members: [(name: String, value: Range<Int>)]
         do throws(JSONText.Failure) {

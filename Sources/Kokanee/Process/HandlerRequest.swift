@@ -9,35 +9,83 @@ enum HandlerRequest {
     /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`. `source` is
     /// `topic/partition/offset` of the record that the attempt was read from.
     static func line(_ payload: Bytes, _ context: JobContext) -> [UInt8] {
-        var writer = JSONObjectWriter(reservingCapacity: payload.count + 256)
-        writer.add("id", context.id)
-        writer.add("type", context.type)
-        writer.add("version", context.version)
-        writer.add("attempt", context.attempt)
-        if let key = context.key {
-            if let text = String(validating: key.array, as: UTF8.self) {
-                writer.add("key", text)
+        // Every job takes this path: names are written as they stand, numbers and text without a string in between.
+        var line: [UInt8] = []
+        line.reserveCapacity(payload.count + context.id.utf8.count + context.type.utf8.count + 192)
+        line.append("{\"id\":")
+        JSONText.appendEscaped(context.id, to: &line)
+        line.append(",\"type\":")
+        JSONText.appendEscaped(context.type, to: &line)
+        line.append(",\"version\":")
+        line.append(decimal: Int64(context.version))
+        line.append(",\"attempt\":")
+        line.append(decimal: Int64(context.attempt))
+        append(key: context.key, to: &line)
+        line.append(",\"source\":")
+        append(context.source, to: &line)
+        payload.withUnsafeBytes { bytes in
+            if bytes.isEmpty {
+                line.append(",\"data\":null")
+            } else if JSONText.isValid(bytes.bytes) {
+                line.append(",\"data\":")
+                JSONText.appendSingleLine(bytes.bytes, to: &line)
             } else {
-                writer.add("keyBase64", Data(key.array).base64EncodedString())
-            }
-        } else {
-            writer.addNull("key")
-        }
-        writer.add("source", context.source.description)
-        if payload.count == 0 {
-            writer.addNull("data")
-        } else {
-            payload.withUnsafeBytes { bytes in
-                if JSONText.isValid(bytes.bytes) {
-                    writer.add("data", json: bytes.bytes)
-                } else {
-                    writer.add("dataBase64", Data(bytes).base64EncodedString())
-                }
+                line.append(",\"dataBase64\":\"")
+                line.append(contentsOf: Data(bytes).base64EncodedString().utf8)
+                line.append("\"")
             }
         }
-        if let firstFailedAt = context.envelope.firstFailedAt { writer.add("firstFailedAt", firstFailedAt) }
-        var line = writer.finish()
-        line.append(UInt8(ascii: "\n"))
+        if let firstFailedAt = context.envelope.firstFailedAt {
+            line.append(",\"firstFailedAt\":")
+            line.append(decimal: firstFailedAt)
+        }
+        line.append("}\n")
         return line
+    }
+
+    private static func append(key: Bytes?, to line: inout [UInt8]) {
+        guard let key else { return line.append(",\"key\":null") }
+        key.withUnsafeBytes { bytes in
+            if bytes.allSatisfy({ 0x20..<0x7F ~= $0 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+                line.append(",\"key\":\"")
+                line.append(contentsOf: bytes)
+                line.append("\"")
+            } else if let text = String(validating: bytes, as: UTF8.self) {
+                line.append(",\"key\":")
+                JSONText.appendEscaped(text, to: &line)
+            } else {
+                line.append(",\"keyBase64\":\"")
+                line.append(contentsOf: Data(bytes).base64EncodedString().utf8)
+                line.append("\"")
+            }
+        }
+    }
+
+    private static func append(_ source: Envelope.Origin, to line: inout [UInt8]) {
+        // The topic in its quotes; the last of them moves behind the numbers.
+        JSONText.appendEscaped(source.topic, to: &line)
+        line.removeLast()
+        line.append("/")
+        line.append(decimal: Int64(source.partition))
+        line.append("/")
+        line.append(decimal: source.offset)
+        line.append("\"")
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ text: StaticString) {
+        append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    fileprivate mutating func append(decimal number: Int64) {
+        if number < 0 { append(UInt8(ascii: "-")) }
+        var magnitude = number.magnitude
+        let start = count
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(magnitude % 10))
+            magnitude /= 10
+        } while magnitude > 0
+        self[start...].reverse()
     }
 }

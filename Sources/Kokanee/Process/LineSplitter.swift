@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Cuts a stream of bytes into lines.
 struct LineSplitter {
     enum Overlong: Sendable {
@@ -19,26 +21,35 @@ struct LineSplitter {
 
     /// Takes the stream's next bytes and calls `body` with each line that they end, without its line break.
     ///
+    /// A line that stands whole in `bytes` is not copied: what `body` is given is valid inside it only.
+    ///
     /// - Returns: false once, where a line beyond the limit is refused; the bytes after it are dropped.
-    mutating func append(_ bytes: UnsafeRawBufferPointer, _ body: ([UInt8]) -> Void) -> Bool {
+    mutating func append(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
         guard !hasRefused else { return true }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let end = rest.firstIndex(of: UInt8(ascii: "\n"))
-            let piece = rest[..<(end ?? rest.endIndex)].prefix(limit - partial.count)
-            partial.append(contentsOf: piece)
-            rest = rest[piece.endIndex...]
-            if piece.endIndex == end {
-                rest = rest.dropFirst()
-                body(take())
-            } else if !rest.isEmpty {
-                if overlong == .refuse {
-                    hasRefused = true
-                    partial = []
-                    return false
+        var start = 0
+        while start < bytes.count {
+            let end = Self.lineBreak(in: bytes, from: start)
+            let pieceEnd = min(end ?? bytes.count, start + limit - partial.count)
+            let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<pieceEnd])
+            start = pieceEnd
+            if pieceEnd == end {
+                start += 1
+                if partial.isEmpty {
+                    body(Self.withoutReturn(piece))
+                } else {
+                    partial.append(contentsOf: piece)
+                    hand(to: body)
                 }
-                body(take())
+                continue
             }
+            partial.append(contentsOf: piece)
+            guard start < bytes.count else { break }
+            if overlong == .refuse {
+                hasRefused = true
+                partial = []
+                return false
+            }
+            hand(to: body)
         }
         return true
     }
@@ -53,6 +64,46 @@ struct LineSplitter {
         if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
         return partial
     }
+
+    private mutating func hand(to body: (UnsafeRawBufferPointer) -> Void) {
+        partial.withUnsafeBytes { body(Self.withoutReturn($0)) }
+        partial.removeAll(keepingCapacity: partial.count <= 64 << 10)
+    }
+
+    private static func lineBreak(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
+        guard let base = bytes.baseAddress else { return nil }
+        return memchr(base + start, Int32(UInt8(ascii: "\n")), bytes.count - start).map { UnsafeRawPointer($0) - base }
+    }
+
+    private static func withoutReturn(_ line: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        line.last == UInt8(ascii: "\r") ? UnsafeRawBufferPointer(rebasing: line.dropLast()) : line
+    }
+}
+
+/// Lines that were read at once, in one piece of memory that is used again and again.
+final class LineBatch {
+    private var bytes: [UInt8] = []
+    private var ends: [Int] = []
+
+    var isEmpty: Bool { ends.isEmpty }
+
+    func append(_ line: some Collection<UInt8>) {
+        bytes.append(contentsOf: line)
+        ends.append(bytes.count)
+    }
+
+    /// Calls `body` with each line, valid inside it only, and forgets them.
+    func drain(_ body: (UnsafeRawBufferPointer) -> Void) {
+        bytes.withUnsafeBytes { bytes in
+            var start = 0
+            for end in ends {
+                body(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                start = end
+            }
+        }
+        ends.removeAll(keepingCapacity: true)
+        bytes.removeAll(keepingCapacity: bytes.capacity <= 256 << 10)
+    }
 }
 
 /// The last bytes of a stream.
@@ -66,6 +117,8 @@ struct Tail {
         // Trimmed at twice the limit: each byte is moved once at most.
         if bytes.count > 2 * Self.limit { bytes.removeFirst(bytes.count - Self.limit) }
     }
+
+    var isEmpty: Bool { bytes.isEmpty }
 
     mutating func clear() {
         bytes.removeAll(keepingCapacity: true)

@@ -6,15 +6,24 @@ final class PoolLoop {
         let id: String
         /// With its line break.
         let line: [UInt8]
-        let continuation: CheckedContinuation<Void, any Error>
     }
 
     enum Command: LoopCommand {
-        case run(Ticket, Job)
-        case cancel(Ticket)
+        case run(LoopJob<Job>)
+        case cancel(LoopJob<Job>)
         case awaitStart(CheckedContinuation<Void, any Error>)
         case close(within: Duration, CheckedContinuation<Void, Never>?)
     }
+
+    private struct Ended: Sendable {
+        let task: UnsafeContinuation<Void, any Error>
+        let result: Result<Void, any Error>
+    }
+
+    /// How long the loop may look away at most, and at least for it to be worth its while.
+    private static let longestRest = Duration.microseconds(250)
+    private static let shortestRest = Duration.microseconds(40)
+    private static let fewEnds = 4
 
     private let command: String
     private let configuration: ProcessPool.Configuration
@@ -23,7 +32,13 @@ final class PoolLoop {
 
     private let table: ChildTable
     private var state: PoolState
-    private var jobs: [Ticket: Job] = [:]
+    private var jobs = JobTable<Job>()
+    private var commands: [Command] = []
+    /// Where in its process's input a job's line begins, by tickets.
+    private var starts: [Int] = []
+    /// What is to be told when the processes have got their next jobs.
+    private var ended: [Ended] = []
+    private let demand: HandlerDemand
 
     private var settlesAt: ContinuousClock.Instant?
     /// Why the command can't be run, where that showed while the pool settled.
@@ -38,11 +53,13 @@ final class PoolLoop {
         command: String,
         count: Int,
         configuration: ProcessPool.Configuration,
+        demand: HandlerDemand,
         logger: Logger,
         inbox: Inbox<Command>
     ) {
         self.command = command
         self.configuration = configuration
+        self.demand = demand
         self.logger = logger
         self.inbox = inbox
         table = ChildTable(
@@ -52,39 +69,87 @@ final class PoolLoop {
             needsStreams: true
         )
         let now = ContinuousClock.now
-        state = PoolState(count: count, now: now)
+        state = PoolState(
+            count: count,
+            now: now,
+            writeAhead: configuration.writeAhead,
+            longestWait: configuration.longestWait,
+            timeout: configuration.timeout
+        )
         settlesAt = now + configuration.settlingTime
     }
 
     func run() {
         while true {
             // All commands and events first, then the handing out: a line behind an answer is not the next job's.
-            inbox.take().forEach(obey)
+            inbox.take(into: &commands)
+            commands.forEach(obey)
             act()
             if state.isClosing, table.isEmpty { break }
+            rest()
             let deadline = [state.deadline, settlesAt, terminatesAt].compactMap(\.self).min()
-            table.wait(until: deadline, waking: inbox.wakeDescriptor).forEach(handle)
+            table.wait(until: deadline, waking: inbox).forEach(handle)
         }
         inbox.end().forEach(obey)
         settle()
+        tell()
         for continuation in closeWaiters { continuation.resume() }
     }
 
     private func act() {
         let now = ContinuousClock.now
+        for child in state.overrun(now) { overran(child, now) }
+        for child in state.giveUpCancelled(now) { stopCancelled(child, nil) }
+        for child in state.giveUpCondemned(now) { table.stop(child, grace: configuration.grace) }
+        for ticket in state.takeUnbegun() { finish(ticket, .failure(HandlerError.closed)) }
+        for ticket in state.takeReleased() { jobs.remove(ticket) }
         while let step = state.next(now) {
             switch step {
             case .start(let slot): start(slot)
-            case .hand(let ticket, let child):
-                if let job = jobs[ticket] { table.send(job.line, to: child) }
+            case .hand(let ticket, let child): hand(ticket, to: child)
             }
         }
+        table.flush()
+        demand.current = state.demand
+        tell()
         if let settlesAt, settlesAt <= now || startFailure != nil { settle() }
         if let terminatesAt, terminatesAt <= now {
             self.terminatesAt = nil
             isTerminating = true
             table.stopAll(grace: configuration.grace)
         }
+    }
+
+    private func hand(_ ticket: Ticket, to child: ChildID) {
+        guard let job = jobs[ticket] else { return }
+        if state.ticket(of: child) == ticket { table.clearErrorTail(of: child) }
+        while starts.count <= ticket { starts.append(0) }
+        starts[Int(ticket)] = table.send(job.content.line, to: child)
+    }
+
+    /// Looks away while all processes have enough to do, so that their answers are read together. A process whose every
+    /// answer wakes us up pays for that with a switch of context each time, and so do we.
+    private func rest() {
+        let rest = min(state.rest, Self.longestRest)
+        guard rest >= Self.shortestRest else { return }
+        _ = usleep(UInt32(rest.components.attoseconds / 1_000_000_000_000))
+    }
+
+    /// Tells the jobs' tasks, all at once: what they bring next is then taken together, too.
+    private func tell() {
+        guard !ended.isEmpty else { return }
+        let told = ended
+        if told.count < Self.fewEnds {
+            for end in told { end.task.resume(with: end.result) }
+        } else {
+            // From here each would wake a thread of Swift's pool, with a system call; from there one does.
+            Task.detached { for end in told { end.task.resume(with: end.result) } }
+        }
+        ended.removeAll(keepingCapacity: true)
+    }
+
+    private func end(_ job: LoopJob<Job>, _ result: Result<Void, any Error>) {
+        if let task = job.takeContinuation() { ended.append(Ended(task: task, result: result)) }
     }
 
     private func start(_ slot: Int) {
@@ -101,22 +166,15 @@ final class PoolLoop {
 
     private func obey(_ command: Command) {
         switch command {
-        case .run(let ticket, let job):
-            guard !state.isClosing else { return job.continuation.resume(throwing: HandlerError.closed) }
-            jobs[ticket] = job
-            state.submit(ticket)
-        case .cancel(let ticket):
+        case .run(let job):
+            guard !state.isClosing else { return job.end(.failure(HandlerError.closed)) }
+            state.submit(jobs.insert(job), bytes: job.content.line.count)
+        case .cancel(let job):
+            guard let ticket = job.ticket else { return }
             let (wasHere, child) = state.cancel(ticket, .now)
             guard wasHere else { return }
-            if let child {
-                logger.log(
-                    .warning,
-                    "a handler process is stopped: its job was cancelled",
-                    ["pid": pid(child), "job": jobs[ticket]?.id ?? "", "stderr": table.errorTail(of: child)]
-                )
-                table.stop(child, grace: configuration.grace)
-            }
-            finish(ticket, .failure(CancellationError()))
+            if let child { stopCancelled(child, job) }
+            end(job, .failure(CancellationError()))
         case .awaitStart(let continuation):
             startWaiters.append(continuation)
             if settlesAt == nil || state.isClosing { settle() }
@@ -140,7 +198,7 @@ final class PoolLoop {
 
     private func handle(_ event: ChildEvent) {
         switch event {
-        case .output(let child, let line): answer(child, line)
+        case .output(let child, let lines): answers(child, lines)
         case .overlongOutput(let child):
             discard(child, "wrote a line of more than \(configuration.maximumAnswerSize) bytes")
         case .diagnostic(_, let pid, let line):
@@ -150,48 +208,86 @@ final class PoolLoop {
         }
     }
 
-    private func answer(_ child: ChildID, _ line: [UInt8]) {
-        guard let job = state.ticket(of: child).flatMap({ jobs[$0] }) else {
+    private func answers(_ child: ChildID, _ lines: LineBatch) {
+        var count = 0
+        let slot = state.slot(of: child)
+        lines.drain { if answer(child, slot, $0) { count += 1 } }
+        guard count > 0 else { return }
+        state.paced(child, answers: count, .now)
+        table.dropEarlierErrors(of: child)
+    }
+
+    /// - Returns: whether the line ended a job.
+    private func answer(_ child: ChildID, _ slot: Int?, _ line: UnsafeRawBufferPointer) -> Bool {
+        guard let slot, let job = state.ticket(inSlot: slot).flatMap({ jobs[$0] }) else {
             if state.isKnown(child) {
+                state.spokeUnasked(child)
                 logger.log(
                     .warning,
                     "a handler process wrote something without a job in its hands",
                     ["pid": pid(child), "line": String(decoding: line.prefix(200), as: UTF8.self)]
                 )
             }
-            return
+            return false
         }
         do throws(HandlerMessage.Failure) {
             let result: Result<Void, any Error>
-            switch try HandlerMessage(line: line, id: job.id) {
-            case .progress, .checkpoint: return
+            switch try HandlerMessage(line: line, id: job.content.id) {
+            case .progress, .checkpoint: return false
             case .completed: result = .success(())
             case .retry(let delay, let error): result = .failure(JobError.retry(after: delay, error))
             case .deadLetter(let error): result = .failure(JobError.deadLetter(error))
             }
-            if let ticket = state.answered(child) { finish(ticket, result) }
+            if let ticket = state.answered(inSlot: slot) { finish(ticket, result) }
+            return true
         } catch {
-            discard(child, "\(error)")
+            // Of one that is given up only answers count: a traceback has many lines, and the job in hand wrote none of them.
+            if !state.isCondemned(child) { discard(child, "\(error)", mayFinish: true) }
+            return false
         }
     }
 
-    /// Stops a process that broke the protocol, fails its job, and has it replaced.
-    private func discard(_ child: ChildID, _ reason: String) {
+    private func overran(_ child: ChildID, _ now: ContinuousClock.Instant) {
+        guard let timeout = configuration.timeout else { return }
+        discard(child, "ran over \(timeout.text) with its job", code: .timedOut)
+    }
+
+    private func stopCancelled(_ child: ChildID, _ job: LoopJob<Job>?) {
+        logger.log(
+            .warning,
+            "a handler process is stopped: its job was cancelled",
+            ["pid": pid(child), "job": job?.content.id ?? "", "stderr": table.errorTail(of: child)]
+        )
+        table.stop(child, grace: configuration.grace)
+    }
+
+    /// Stops a process that broke the protocol, or took too long, fails its job, and has it replaced.
+    ///
+    /// - Parameter mayFinish: the process may answer first what was written ahead to it.
+    private func discard(
+        _ child: ChildID,
+        _ reason: String,
+        code: HandlerError.Code = .brokeProtocol,
+        mayFinish: Bool = false
+    ) {
         let now = ContinuousClock.now
         let pid = pid(child)
         let tail = table.errorTail(of: child)
-        guard let loss = state.lost(child, hasReadNothing: false, now) else { return }
-        table.stop(child, grace: configuration.grace)
+        let loss = mayFinish ? state.condemn(child, now) : state.lost(child, hasReadNothing: false, now)
+        if !state.isKnown(child) { table.stop(child, grace: configuration.grace) }
+        guard let loss else { return }
         let message = "handler process \(pid) \(reason)" + Self.quoted(tail)
         logger.log(.warning, "a handler process is replaced", ["pid": pid, "reason": reason, "stderr": tail])
         if let ticket = loss.ticket {
-            finish(ticket, .failure(HandlerError(code: .brokeProtocol, message: message)))
+            finish(ticket, .failure(HandlerError(code: code, message: message)))
         }
         alarm(loss, message)
     }
 
     private func exited(_ child: ChildID, _ end: ChildEnd) {
-        guard let loss = state.lost(child, hasReadNothing: end.hasReadNothing, .now) else { return }
+        let start = state.ticket(of: child).map { starts[Int($0)] }
+        let hasReadNothing = start.flatMap { start in end.bytesRead.map { $0 <= start } } ?? false
+        guard let loss = state.lost(child, hasReadNothing: hasReadNothing, .now) else { return }
         let message = "handler process \(end.pid) ended: \(end.status)" + Self.quoted(end.errorTail)
         if settlesAt != nil, end.status == .exited(127) || end.status == .exited(126) {
             let failure = "the handler \(command.debugDescription) can't be run: \(end.status)"
@@ -199,7 +295,7 @@ final class PoolLoop {
         }
         if let ticket = loss.ticket {
             // A job that nobody read is still here only where the pool closes; and what it kills has not died of itself.
-            let isClosed = end.hasReadNothing || isTerminating
+            let isClosed = hasReadNothing || isTerminating
             finish(ticket, .failure(isClosed ? .closed : HandlerError(code: .died, message: message)))
         }
         guard !state.isClosing else { return }
@@ -221,7 +317,7 @@ final class PoolLoop {
     }
 
     private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
-        jobs.removeValue(forKey: ticket)?.continuation.resume(with: result)
+        if let job = jobs.remove(ticket) { end(job, result) }
     }
 
     private func pid(_ child: ChildID) -> String { table.pid(of: child).map { "\($0)" } ?? "" }

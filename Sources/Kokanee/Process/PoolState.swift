@@ -1,4 +1,7 @@
-/// Who of a pool's processes has which job, and when a process is started: decisions only, no process and no clock.
+/// Who of a pool's processes has which jobs, and when a process is started: decisions only, no process and no clock.
+///
+/// A process executes a job at a time: the oldest of those that it was given and has not answered is in its hands. Those
+/// behind it are written ahead. They have not begun; when their process is lost they go to the front of the queue again.
 struct PoolState {
     typealias Instant = ContinuousClock.Instant
 
@@ -21,115 +24,351 @@ struct PoolState {
     private struct Slot {
         var startAt: Instant?
         var child: ChildID?
-        var ticket: Ticket?
+        var given = GivenJobs()
+        var bytes = 0
+        /// Since when the oldest of them is in hand.
+        var inHandSince: Instant
+        /// Of those written ahead, cancelled ones.
+        var cancelled = 0
+        var pace = Pace()
+        /// It broke the protocol, and may answer what it has been given.
+        var isCondemned = false
         var hasAnswered = false
         /// In a row, without an answer.
         var failures = 0
     }
 
-    static let shortestDelay = Duration.milliseconds(100)
-    static let longestDelay = Duration.seconds(30)
-
-    private var slots: [Slot]
-    private var slotOfChild: [ChildID: Int] = [:]
-    private var slotOfTicket: [Ticket: Int] = [:]
-    private var waiting = TicketQueue()
-    private var failedStarts = 0
-    private(set) var isClosing = false
-
-    init(count: Int, now: Instant) {
-        slots = Array(repeating: Slot(startAt: now), count: count)
+    /// What the state knows of a ticket: these tickets are few and small, an array serves.
+    private struct Place {
+        var slot: Int?
+        var bytes = 0
+        var isCancelled = false
     }
 
-    /// The next time at which ``next(_:)`` has something to do without anything happening.
-    var deadline: Instant? { isClosing ? nil : slots.lazy.compactMap(\.startAt).min() }
+    static let shortestDelay = Duration.milliseconds(100)
+    static let longestDelay = Duration.seconds(30)
+    /// How long a condemned process may take for each of the jobs that were written ahead to it.
+    static let patience = Duration.seconds(1)
+    /// What a process is given at once, in bytes, unless a single job is more: it fits into a pipe.
+    static let mostBytesAhead = 48 << 10
 
-    func ticket(of child: ChildID) -> Ticket? { slotOfChild[child].flatMap { slots[$0].ticket } }
+    private let writeAhead: Int
+    private let longestWait: Duration
+    private let timeout: Duration?
+    private var slots: [Slot]
+    private var places: [Place] = []
+    private var slotOfChild: [ChildID: Int] = [:]
+    private var waiting = TicketQueue()
+    /// Processes that may be without a job, and processes that may have room for one more.
+    private var idle: Turns
+    private var open: Turns
+    private var starts: Int
+    private var cancelled = 0
+    private var condemned = 0
+    private var released: [Ticket] = []
+    private var unbegun: [Ticket] = []
+    private var failedStarts = 0
+    private(set) var isClosing = false
+    /// A process wrote something between two jobs. Written-ahead jobs would be failed by such words.
+    private var takesOneAtATime = false
+
+    /// - Parameters:
+    ///   - writeAhead: the most jobs that a process has at once; 1 writes none ahead.
+    ///   - longestWait: how long a job that is written ahead may be expected to wait.
+    ///   - timeout: how long a job may be in hand.
+    init(
+        count: Int,
+        now: Instant,
+        writeAhead: Int = 64,
+        longestWait: Duration = .milliseconds(2),
+        timeout: Duration? = nil
+    ) {
+        self.writeAhead = writeAhead
+        self.longestWait = longestWait
+        self.timeout = timeout
+        slots = Array(repeating: Slot(startAt: now, inHandSince: now), count: count)
+        idle = Turns(count: count)
+        open = Turns(count: count)
+        starts = count
+    }
+
+    /// The next time at which there is something to do without anything happening.
+    var deadline: Instant? {
+        let start = isClosing || starts == 0 ? nil : slots.lazy.compactMap(\.startAt).min()
+        let drained =
+            condemned == 0 ? nil : slots.lazy.filter(\.isCondemned).map(\.inHandSince).min().map { $0 + Self.patience }
+        guard let timeout else { return [start, drained].compactMap(\.self).min() }
+        let overrun = slots.lazy.filter { !$0.given.isEmpty }.map(\.inHandSince).min().map { $0 + timeout }
+        return [start, drained, overrun].compactMap(\.self).min()
+    }
+
+    /// How many jobs the pool can use: one for each process, and for those that answer fast what is written ahead, and as
+    /// much again, so that it is there when they have answered.
+    var demand: Int { slots.reduce(0) { $0 + ($1.pace.depth == 1 ? 1 : $1.pace.depth * 2) } }
+
+    /// How long nothing need be looked at: every process has work for longer, and a job that comes meanwhile could only
+    /// wait behind others.
+    var rest: Duration {
+        var rest = Duration.seconds(1)
+        for slot in slots where slot.child != nil {
+            if slot.given.isEmpty { return .zero }
+            rest = min(rest, slot.pace.rest(outstanding: slot.given.count))
+        }
+        return slotOfChild.isEmpty ? .zero : rest
+    }
+
+    /// The job in a process's hands.
+    func ticket(of child: ChildID) -> Ticket? { slotOfChild[child].flatMap { slots[$0].given.first } }
 
     func isKnown(_ child: ChildID) -> Bool { slotOfChild[child] != nil }
+
+    /// Where a process is, until it is lost.
+    func slot(of child: ChildID) -> Int? { slotOfChild[child] }
+
+    /// The job in hand of the process that is in a slot, if there is one.
+    func ticket(inSlot slot: Int) -> Ticket? { slots[slot].given.first }
 
     /// Children in a slot.
     var children: [ChildID] { slots.compactMap(\.child) }
 
-    mutating func submit(_ ticket: Ticket) {
+    // MARK: - Jobs
+
+    /// - Parameter bytes: what it takes in a pipe.
+    mutating func submit(_ ticket: Ticket, bytes: Int = 0) {
+        while places.count <= ticket { places.append(Place()) }
+        places[Int(ticket)] = Place(bytes: bytes)
         waiting.append(ticket)
     }
 
     /// What is to be done now; called until there is nothing.
     mutating func next(_ now: Instant) -> Step? {
         guard !isClosing else { return nil }
-        if let slot = slots.firstIndex(where: { $0.startAt.map { $0 <= now } ?? false }) {
+        if starts > 0, let slot = slots.firstIndex(where: { $0.startAt.map { $0 <= now } ?? false }) {
             slots[slot].startAt = nil
+            starts -= 1
             return .start(slot: slot)
         }
-        guard !waiting.isEmpty, let slot = slots.firstIndex(where: { $0.child != nil && $0.ticket == nil }),
-            let child = slots[slot].child, let ticket = waiting.popFirst()
-        else { return nil }
-        slots[slot].ticket = ticket
-        slotOfTicket[ticket] = slot
+        guard let ticket = waiting.first, let slot = slotFor(ticket, now), let child = slots[slot].child else {
+            return nil
+        }
+        _ = waiting.popFirst()
+        if slots[slot].given.isEmpty { slots[slot].inHandSince = now }
+        slots[slot].given.append(ticket)
+        places[Int(ticket)].slot = slot
+        slots[slot].bytes += places[Int(ticket)].bytes
+        places[Int(ticket)].slot = slot
+        open.append(slot)
         return .hand(ticket, child)
     }
 
-    mutating func started(_ slot: Int, as child: ChildID) {
-        slots[slot].child = child
-        slots[slot].hasAnswered = false
-        slotOfChild[child] = slot
+    /// An idle process, else one that will come to the job soon, in turn.
+    private mutating func slotFor(_ ticket: Ticket, _ now: Instant) -> Int? {
+        while let slot = idle.popFirst() {
+            if slots[slot].child != nil, slots[slot].given.isEmpty, !slots[slot].isCondemned { return slot }
+        }
+        while let slot = open.popFirst() {
+            // One that has no room now is asked again after its next answer.
+            if hasRoom(slots[slot], for: places[Int(ticket)].bytes, now) { return slot }
+        }
+        return nil
     }
 
-    mutating func couldNotStart(_ slot: Int, _ now: Instant) -> Loss {
-        let delay = fail(slot)
-        slots[slot].startAt = now + delay
-        return Loss(ticket: nil, delay: delay, failedStarts: failedStarts)
+    private func hasRoom(_ slot: Slot, for bytes: Int, _ now: Instant) -> Bool {
+        slot.child != nil && !takesOneAtATime && !slot.isCondemned && slot.cancelled == 0
+            && slot.given.count < slot.pace.depth
+            && slot.bytes + bytes <= Self.mostBytesAhead && slot.inHandSince + longestWait > now
     }
 
-    /// - Returns: the job that the answer is for.
+    /// - Returns: the job that the answer is for; nobody has it any more.
     mutating func answered(_ child: ChildID) -> Ticket? {
-        guard let slot = slotOfChild[child], let ticket = slots[slot].ticket else { return nil }
-        slots[slot].ticket = nil
+        slotOfChild[child].flatMap { answered(inSlot: $0) }
+    }
+
+    mutating func answered(inSlot slot: Int) -> Ticket? {
+        guard let ticket = slots[slot].given.first else { return nil }
+        slots[slot].given.removeFirst()
+        slots[slot].bytes -= places[Int(ticket)].bytes
         slots[slot].hasAnswered = true
         slots[slot].failures = 0
-        slotOfTicket[ticket] = nil
+        if places[Int(ticket)].isCancelled {
+            slots[slot].cancelled -= 1
+            cancelled -= 1
+        }
+        places[Int(ticket)] = Place()
+        if slots[slot].given.isEmpty { idle.append(slot) }
+        open.append(slot)
         failedStarts = 0
         return ticket
     }
 
-    /// A process has ended, or is to be stopped for what it did.
-    ///
-    /// - Parameter hasReadNothing: its job is another process's then, and not failed.
-    /// - Returns: nil where the process was given up before.
-    mutating func lost(_ child: ChildID, hasReadNothing: Bool, _ now: Instant) -> Loss? {
-        guard let slot = vacate(child) else { return nil }
-        let (hadAnswered, ticket) = (slots[slot].hasAnswered, slots[slot].ticket)
-        slots[slot].ticket = nil
-        // One that worked and is worked to death is replaced at once; one that died of itself had best wait a little.
-        let delay: Duration
-        if hadAnswered {
-            slots[slot].failures = 0
-            delay = ticket == nil ? Self.shortestDelay : .zero
-        } else {
-            delay = fail(slot)
-        }
-        slots[slot].startAt = now + delay
-        var loss = Loss(ticket: ticket, delay: delay, failedStarts: hadAnswered ? 0 : failedStarts)
-        guard let ticket else { return loss }
-        slotOfTicket[ticket] = nil
-        if hasReadNothing, !isClosing {
-            waiting.giveBack(ticket)
-            loss.ticket = nil
-        }
-        return loss
+    /// So many answers of a process were read at once. The job that is in its hands now is so from now on.
+    mutating func paced(_ child: ChildID, answers: Int, _ now: Instant) {
+        guard let slot = slotOfChild[child], answers > 0 else { return }
+        slots[slot].pace.note(
+            answers: answers,
+            within: now - slots[slot].inHandSince,
+            limit: takesOneAtATime ? 1 : writeAhead,
+            wait: longestWait
+        )
+        slots[slot].inHandSince = now
+    }
+
+    /// A process wrote something without a job in its hands. If it does so between jobs, no job may be in its pipe then.
+    mutating func spokeUnasked(_ child: ChildID) {
+        guard let slot = slotOfChild[child], slots[slot].hasAnswered, !takesOneAtATime else { return }
+        takesOneAtATime = true
+        for slot in slots.indices { slots[slot].pace = Pace() }
     }
 
     /// - Returns: whether the job was here, and the process to stop where it was in the hands of one.
     mutating func cancel(_ ticket: Ticket, _ now: Instant) -> (wasHere: Bool, child: ChildID?) {
-        if waiting.remove(ticket) { return (true, nil) }
-        guard let slot = slotOfTicket.removeValue(forKey: ticket), let child = slots[slot].child else {
-            return (false, nil)
+        guard ticket < places.count, !places[Int(ticket)].isCancelled else { return (false, nil) }
+        if waiting.remove(ticket) {
+            release(ticket)
+            return (true, nil)
         }
-        slots[slot].ticket = nil
-        _ = vacate(child)
-        slots[slot].startAt = now
+        guard let slot = places[Int(ticket)].slot, let child = slots[slot].child else { return (false, nil) }
+        guard slots[slot].given.first == ticket else {
+            // Its line can't be taken back. When its turn comes its process is stopped.
+            places[Int(ticket)].isCancelled = true
+            slots[slot].cancelled += 1
+            cancelled += 1
+            return (true, nil)
+        }
+        release(ticket)
+        slots[slot].given.removeFirst()
+        abandon(slot)
+        vacate(child, startAt: now)
         return (true, child)
+    }
+
+    // MARK: - Processes
+
+    mutating func started(_ slot: Int, as child: ChildID) {
+        slots[slot].child = child
+        slots[slot].hasAnswered = false
+        slots[slot].pace = Pace()
+        slotOfChild[child] = slot
+        idle.append(slot)
+    }
+
+    mutating func couldNotStart(_ slot: Int, _ now: Instant) -> Loss {
+        let delay = fail(slot)
+        startLater(slot, now + delay)
+        return Loss(ticket: nil, delay: delay, failedStarts: failedStarts)
+    }
+
+    /// A process has ended, or is to be stopped for what it did.
+    ///
+    /// - Parameter hasReadNothing: of the job in its hands, which is another process's then, and not failed.
+    /// - Returns: nil where the process was given up before.
+    mutating func lost(_ child: ChildID, hasReadNothing: Bool, _ now: Instant) -> Loss? {
+        guard let slot = slotOfChild[child] else { return nil }
+        guard !slots[slot].isCondemned else {
+            abandon(slot)
+            vacate(child, startAt: now)
+            return nil
+        }
+        let hadAnswered = slots[slot].hasAnswered
+        var inHand = slots[slot].given.first
+        if let ticket = inHand {
+            slots[slot].given.removeFirst()
+            if places[Int(ticket)].isCancelled {
+                release(ticket)
+                inHand = nil
+            }
+        }
+        // One that worked and is worked to death is replaced at once; one that died of itself had best wait a little.
+        let delay: Duration
+        if hadAnswered {
+            slots[slot].failures = 0
+            delay = inHand == nil ? Self.shortestDelay : .zero
+        } else {
+            delay = fail(slot)
+        }
+        var loss = Loss(ticket: inHand, delay: delay, failedStarts: hadAnswered ? 0 : failedStarts)
+        abandon(slot)
+        vacate(child, startAt: now + delay)
+        guard let ticket = inHand else { return loss }
+        if hasReadNothing, !isClosing {
+            places[Int(ticket)].slot = nil
+            waiting.giveBack(ticket)
+            loss.ticket = nil
+        } else {
+            places[Int(ticket)] = Place()
+        }
+        return loss
+    }
+
+    /// A process wrote what is no answer, and has failed the job in its hands.
+    ///
+    /// It takes that for answered, and may have begun the next: jobs that were written ahead to it may still be answered by
+    /// it, so that none of them runs twice. With none it is lost at once.
+    ///
+    /// - Returns: nil where the process was given up, or condemned, before.
+    mutating func condemn(_ child: ChildID, _ now: Instant) -> Loss? {
+        guard let slot = slotOfChild[child], !slots[slot].isCondemned else { return nil }
+        guard slots[slot].given.count > 1, let ticket = slots[slot].given.first else {
+            return lost(child, hasReadNothing: false, now)
+        }
+        slots[slot].given.removeFirst()
+        places[Int(ticket)] = Place()
+        slots[slot].isCondemned = true
+        slots[slot].inHandSince = now
+        condemned += 1
+        return Loss(ticket: ticket, delay: .zero, failedStarts: 0)
+    }
+
+    func isCondemned(_ child: ChildID) -> Bool { slotOfChild[child].map { slots[$0].isCondemned } ?? false }
+
+    /// Gives up the condemned processes that have answered all, or take too long for it. They are to be stopped.
+    mutating func giveUpCondemned(_ now: Instant) -> [ChildID] {
+        guard condemned > 0 else { return [] }
+        var children: [ChildID] = []
+        for slot in slots.indices where slots[slot].isCondemned {
+            guard let child = slots[slot].child,
+                slots[slot].given.isEmpty || slots[slot].inHandSince + Self.patience <= now
+            else { continue }
+            abandon(slot)
+            vacate(child, startAt: now)
+            children.append(child)
+        }
+        return children
+    }
+
+    /// Processes whose job in hand takes longer than it may.
+    func overrun(_ now: Instant) -> [ChildID] {
+        guard let timeout else { return [] }
+        return slots.compactMap { $0.given.isEmpty || $0.inHandSince + timeout > now ? nil : $0.child }
+    }
+
+    /// Gives up the processes that have come to a cancelled job. They are to be stopped.
+    mutating func giveUpCancelled(_ now: Instant) -> [ChildID] {
+        guard cancelled > 0 else { return [] }
+        var children: [ChildID] = []
+        for slot in slots.indices {
+            guard let child = slots[slot].child, let ticket = slots[slot].given.first,
+                places[Int(ticket)].isCancelled
+            else { continue }
+            abandon(slot)
+            vacate(child, startAt: now)
+            children.append(child)
+        }
+        return children
+    }
+
+    /// Tickets of cancelled jobs that nobody has any more.
+    mutating func takeReleased() -> [Ticket] {
+        guard !released.isEmpty else { return [] }
+        defer { released = [] }
+        return released
+    }
+
+    /// Jobs that were written ahead to a process that was lost while the pool closed: no other one gets them.
+    mutating func takeUnbegun() -> [Ticket] {
+        guard !unbegun.isEmpty else { return [] }
+        defer { unbegun = [] }
+        return unbegun
     }
 
     /// Nothing is started or handed out from now on.
@@ -140,10 +379,43 @@ struct PoolState {
         return waiting.removeAll()
     }
 
-    private mutating func vacate(_ child: ChildID) -> Int? {
-        guard let slot = slotOfChild.removeValue(forKey: child) else { return nil }
+    /// Takes from a slot what it was given, for other processes.
+    private mutating func abandon(_ slot: Int) {
+        for ticket in slots[slot].given.removeAll().reversed() {
+            if places[Int(ticket)].isCancelled {
+                release(ticket)
+            } else if isClosing {
+                places[Int(ticket)] = Place()
+                unbegun.append(ticket)
+            } else {
+                places[Int(ticket)].slot = nil
+                waiting.giveBack(ticket)
+            }
+        }
+    }
+
+    private mutating func release(_ ticket: Ticket) {
+        if places[Int(ticket)].isCancelled {
+            cancelled -= 1
+            if let slot = places[Int(ticket)].slot { slots[slot].cancelled -= 1 }
+        }
+        places[Int(ticket)] = Place()
+        released.append(ticket)
+    }
+
+    private mutating func vacate(_ child: ChildID, startAt: Instant) {
+        guard let slot = slotOfChild.removeValue(forKey: child) else { return }
+        if slots[slot].isCondemned { condemned -= 1 }
+        slots[slot].isCondemned = false
         slots[slot].child = nil
-        return slot
+        slots[slot].bytes = 0
+        slots[slot].pace = Pace()
+        startLater(slot, startAt)
+    }
+
+    private mutating func startLater(_ slot: Int, _ time: Instant) {
+        if slots[slot].startAt == nil { starts += 1 }
+        slots[slot].startAt = time
     }
 
     private mutating func fail(_ slot: Int) -> Duration {

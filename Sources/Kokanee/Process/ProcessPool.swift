@@ -11,14 +11,18 @@ public import RdKafka
 ///
 /// `source` is where the record stands that the attempt was read from: `topic/partition/offset`.
 ///
-/// A process has one job at a time; jobs beyond the number of processes wait in order. Lines with `progress` or
+/// A process executes a job at a time, in the order of the lines: it begins one when it has answered the one before. Where
+/// it answers fast the lines of its next jobs are written ahead, up to ``Configuration/writeAhead``, so that it need not wait
+/// for them; a process without a job is always served first. Jobs beyond that wait in order. Lines with `progress` or
 /// `checkpoint` before the answer are checked, and then ignored for now. What a process writes to its standard error goes
 /// to the log, a line at a time.
 ///
-/// A process that ends, or writes anything else while it has a job, has failed that job with a ``HandlerError``, unless it
-/// had not read a byte of it: then another process gets the job. Processes that end are replaced, with growing delays
-/// between 100 ms and 30 s where one never answers; the jobs wait meanwhile. When an attempt's task is cancelled its
-/// process is stopped and replaced at once.
+/// The job in a process's hands is the oldest that it has not answered. A process that ends, writes anything else while it
+/// has a job, or takes longer than ``Configuration/timeout``, has failed that one job with a ``HandlerError``, unless it
+/// ended and had not read a byte of it. The others, which have not begun, go to other processes. Processes that end are
+/// replaced, with growing delays between 100 ms and 30 s where one never answers; the jobs wait meanwhile. When the task of
+/// an attempt in hand is cancelled its process is stopped and replaced at once; when it was only written ahead, as soon as
+/// its process comes to it.
 ///
 /// No call here blocks: one OS thread moves all bytes and watches all processes. Call ``close(within:)`` at the end.
 public final class ProcessPool: JobHandler, Sendable {
@@ -33,22 +37,50 @@ public final class ProcessPool: JobHandler, Sendable {
         /// After so many processes in a row that ended without an answer an error is logged, and again after each
         /// further such number. Default 5, at least 1.
         public var failedStartsPerAlarm = 5
+        /// The most jobs that a process is given at once, the one in hand among them. Default 64; 1 writes none ahead.
+        ///
+        /// How many it is given goes by its pace: as many as may be expected to wait no longer than 2 ms. What is written
+        /// ahead to a process waits for it, also if the job in hand turns out to be slow, and others are idle.
+        public var writeAhead = 64
+        /// That wait. Tests make it long, so that no busy machine makes a process look slow.
+        var longestWait = Duration.milliseconds(2)
+        /// How long a job may be in a process's hands. Default nil, for ever.
+        ///
+        /// It runs from the answer to the job before it. The worker's `attemptTimeout` runs from when the pool was given the
+        /// job: without more concurrency than processes the two are the same.
+        public var timeout: Duration?
 
         public init() {}
     }
 
     private let thread: LoopThread<PoolLoop.Command>
+    /// How many attempts it can use at once, now: at least one for each process.
+    package let demand: HandlerDemand
+    /// The most that ``demand`` may come to and a worker need be ready for. Beyond it more processes get fewer jobs ahead.
+    package let mostAttempts: Int
 
     /// Starts the processes. They are replaced until the pool is closed.
     ///
     /// - Parameters:
     ///   - command: for `/bin/sh -c`.
-    ///   - count: the number of processes, and so of jobs at once; at least 1.
+    ///   - count: the number of processes, and so of jobs executed at once; at least 1.
     /// - Throws: where the system grants no thread or pipe. ``start()`` says whether the command runs.
     public init(command: String, count: Int, configuration: Configuration = Configuration(), logger: Logger) throws {
+        let count = max(1, count)
+        let demand = HandlerDemand(count)
+        self.demand = demand
+        mostAttempts =
+            configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
         thread = try LoopThread { inbox in
-            PoolLoop(command: command, count: max(1, count), configuration: configuration, logger: logger, inbox: inbox)
-                .run()
+            PoolLoop(
+                command: command,
+                count: count,
+                configuration: configuration,
+                demand: demand,
+                logger: logger,
+                inbox: inbox
+            )
+            .run()
         }
     }
 
@@ -72,9 +104,7 @@ public final class ProcessPool: JobHandler, Sendable {
     /// - Throws: a ``JobError`` where the handler answered that the job failed, a ``HandlerError`` where its process
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
-        let line = HandlerRequest.line(payload, context)
-        let id = context.id
-        try await thread.execute { PoolLoop.Job(id: id, line: line, continuation: $0) }
+        try await thread.execute(PoolLoop.Job(id: context.id, line: HandlerRequest.line(payload, context)))
     }
 
     /// Ends the processes and waits for them: their standard inputs are closed; those that still run after `limit` get

@@ -1,36 +1,53 @@
-/// Names a job in the hands of a handler.
+/// Names a job in the hands of a handler: a small number, used again after the job's end.
 typealias Ticket = UInt64
 
 /// Those who wait, in the order in which they came; any of them may leave.
+///
+/// A list through two arrays that are indexed by the tickets: each step costs the same, however many wait.
 struct TicketQueue {
-    private var tickets: [Ticket] = []
-    private var head = 0
-    /// Of a process that died before it read its job: such a job was first and is first again.
-    private var returned: [Ticket] = []
-    private var present: Set<Ticket> = []
+    private static let none = -1
+    /// For tickets that are not here.
+    private static let absent = -2
 
-    var isEmpty: Bool { present.isEmpty }
+    private var next: [Int] = []
+    private var previous: [Int] = []
+    private var head = none
+    private var tail = none
+
+    var isEmpty: Bool { head == Self.none }
+    var first: Ticket? { head == Self.none ? nil : Ticket(head) }
 
     mutating func append(_ ticket: Ticket) {
-        tickets.append(ticket)
-        present.insert(ticket)
+        let index = makeRoom(for: ticket)
+        guard next[index] == Self.absent else { return }
+        (previous[index], next[index]) = (tail, Self.none)
+        if tail == Self.none { head = index } else { next[tail] = index }
+        tail = index
     }
 
+    /// Back to the front: it was first already.
     mutating func giveBack(_ ticket: Ticket) {
-        returned.append(ticket)
-        present.insert(ticket)
+        let index = makeRoom(for: ticket)
+        guard next[index] == Self.absent else { return }
+        (previous[index], next[index]) = (Self.none, head)
+        if head == Self.none { tail = index } else { previous[head] = index }
+        head = index
     }
 
     /// - Returns: whether it was here.
     mutating func remove(_ ticket: Ticket) -> Bool {
-        present.remove(ticket) != nil
+        let index = Int(ticket)
+        guard index < next.count, next[index] != Self.absent else { return false }
+        let (before, after) = (previous[index], next[index])
+        if before == Self.none { head = after } else { next[before] = after }
+        if after == Self.none { tail = before } else { previous[after] = before }
+        next[index] = Self.absent
+        return true
     }
 
     mutating func popFirst() -> Ticket? {
-        while let ticket = returned.popLast() ?? next() {
-            if present.remove(ticket) != nil { return ticket }
-        }
-        return nil
+        guard let first, remove(first) else { return nil }
+        return first
     }
 
     mutating func removeAll() -> [Ticket] {
@@ -38,15 +55,12 @@ struct TicketQueue {
         return Array(sequence(state: self) { $0.popFirst() })
     }
 
-    private mutating func next() -> Ticket? {
-        guard head < tickets.count else { return nil }
-        defer {
-            head += 1
-            if head == tickets.count || head > 1024 && head * 2 > tickets.count {
-                tickets.removeFirst(head)
-                head = 0
-            }
+    private mutating func makeRoom(for ticket: Ticket) -> Int {
+        let index = Int(ticket)
+        while next.count <= index {
+            next.append(Self.absent)
+            previous.append(Self.none)
         }
-        return tickets[head]
+        return index
     }
 }

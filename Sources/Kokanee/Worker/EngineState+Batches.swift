@@ -14,7 +14,8 @@ extension EngineState {
         checkLeases(now: now)
         guard let first = takeNext() else { return nil }
         var cost = first.content.cost
-        guard cost * 2 <= Self.budget, scheduler.gates.isEmpty else { return Batch([first]) }
+        // A handler that says how many it can use wants each by itself.
+        guard cost * 2 <= Self.budget, scheduler.gates.isEmpty, demand == nil else { return Batch([first]) }
         let most = min(Self.longestBatch, longestBatch)
         var items = [first]
         items.reserveCapacity(most)
@@ -32,7 +33,7 @@ extension EngineState {
     private var longestBatch: Int {
         var headroom = Int.max
         for gate in gates { headroom = min(headroom, gate?.circuit?.headroom ?? .max) }
-        return max(1, headroom / max(1, runners.count - idleCount))
+        return max(1, headroom / (busy + 1))
     }
 
     private mutating func takeNext() -> Batch.Item? {
@@ -143,6 +144,7 @@ extension EngineState {
         let content = hand.item.content
         abandoned[stuck] = AbandonedAttempt(content: content, startedAt: now - hand.age(at: now))
         _ = runners[index].begin()
+        busy -= 1
         statistics[content.queueIndex].stuck += 1
         let end = AttemptEnd.failed(CancellationError())
         due.stuck.append((index, EndedAttempt(item: hand.item, end: end, cancellation: cause)))

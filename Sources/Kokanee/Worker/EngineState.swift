@@ -104,7 +104,9 @@ struct EngineState {
     let startLimit: StartLimit
     private(set) var isClosed = false
     private var idle: [Int] = []
-    var idleCount: Int { idle.count }
+    /// Runners that have a batch; ``HandlerDemand`` says how many may at once.
+    var busy = 0
+    let demand: HandlerDemand?
     let grace: Duration
     /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
     private let scanInterval: Duration
@@ -126,6 +128,7 @@ struct EngineState {
         runners = Array(repeating: Runner(), count: configuration.concurrency)
         scanInterval = max(.milliseconds(5), .microseconds(configuration.concurrency))
         grace = configuration.cancellationGrace
+        demand = configuration.demand
     }
 
     // MARK: - Runners
@@ -136,14 +139,19 @@ struct EngineState {
             abandoned[RunnerGeneration(index: index, generation: generation)] = nil
             return .end(replace: false)
         }
+        if runners[index].batch != nil { busy -= 1 }
         runners[index].finish()
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
-        guard let batch = takeBatch(now: now) else { return .wait }
+        guard isWanted, let batch = takeBatch(now: now) else { return .wait }
         runners[index].take(batch)
+        busy += 1
         return .run(batch)
     }
+
+    /// Whether the handler can use one more attempt.
+    private var isWanted: Bool { demand.map { busy < $0.current } ?? true }
 
     /// Puts an idle runner aside. False if it has to end instead.
     mutating func park(_ index: Int, _ generation: Int, _ continuation: UnsafeContinuation<Batch?, Never>) -> Bool {
@@ -157,8 +165,11 @@ struct EngineState {
     mutating func handOver(now: Instant) -> [Handover] {
         guard !idle.isEmpty, !scheduler.ready.isEmpty else { return [] }
         var handovers: [Handover] = []
-        while let index = idle.last, let continuation = runners[index].continuation, let batch = takeBatch(now: now) {
+        while isWanted, let index = idle.last, let continuation = runners[index].continuation,
+            let batch = takeBatch(now: now)
+        {
             idle.removeLast()
+            busy += 1
             runners[index].continuation = nil
             runners[index].take(batch)
             handovers.append(Handover(continuation: continuation, batch: batch))

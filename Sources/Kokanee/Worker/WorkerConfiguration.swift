@@ -20,6 +20,8 @@ public struct WorkerConfiguration: Sendable {
 
     /// Attempts that run at the same time, over all queues of the worker. Default 16, at least 1.
     public var concurrency = 16
+    /// How many of them the handler can use now, where that changes. Default nil: all.
+    package var demand: HandlerDemand?
     /// Default `.key`. The fewer jobs may run beside each other, the more a slow one holds up.
     public var order = Order.key
     /// Default: one attempt, and one more for each rung.

@@ -21,6 +21,12 @@ extension Command {
             .value("handler", "CMD", "a program that speaks the handler protocol"),
             .value("exec", "CMD", "a program run for each job: exit 0 done, 65 dead letter, 75 or else retry"),
             .value("concurrency", "N", "jobs, and processes, at the same time", default: "the processors, at least 4"),
+            .value(
+                "write-ahead",
+                "N",
+                "the most jobs in the pipe of a --handler process that answers fast, with the one in hand; 1 is one at a time",
+                default: "64"
+            ),
             .value("group", "G", "the consumer group", default: "kokanee.QUEUE"),
             .value("ladder", "LIST", "the delays of retries, such as 1m,5m,1h", default: "the rungs that there are"),
             .value("attempts", "N", "attempts before a job is a dead letter", default: "the rungs and one"),
@@ -48,7 +54,7 @@ extension Command {
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
         ],
-        exclusive: [["handler", "exec"]],
+        exclusive: [["handler", "exec"], ["write-ahead", "exec"]],
         interruption: .isHandled,
         run: runWork
     )
@@ -61,7 +67,8 @@ extension Command {
         guard context.arguments.count == 1 || !values.isSet("group") else {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
-        let configuration = try values.workerConfiguration()
+        var configuration = try values.workerConfiguration()
+        let writeAhead = try values.writeAhead()
         #if KOKANEE_FAIL_POINTS
             try armFailPoints(context)
         #endif
@@ -72,7 +79,7 @@ extension Command {
             return (queues, cluster.configuration)
         }
         let logger = context.console.logger()
-        let handlers = try await Handlers(values, count: configuration.concurrency, logger: logger)
+        let handlers = try await Handlers(values, &configuration, writeAhead: writeAhead, logger: logger)
         var jobs = JobRegistry()
         jobs.registerCatchAll(handlers.handler)
         let worker = Worker(queues: queues, jobs: jobs, configuration: configuration, client: client, logger: logger)
@@ -178,15 +185,29 @@ private struct Handlers {
     let handler: any JobHandler
     private let closing: @Sendable () async -> Void
 
-    init(_ values: OptionValues, count: Int, logger: Logger) async throws {
+    /// - Parameter configuration: of the worker. A pool of processes wants more attempts than there are processes, and
+    ///   minds their timeout itself: one that waits in a pipe has not begun.
+    init(
+        _ values: OptionValues,
+        _ configuration: inout WorkerConfiguration,
+        writeAhead: Int,
+        logger: Logger
+    ) async throws {
+        let count = configuration.concurrency
         if let command = values.string("handler") {
-            let pool = try ProcessPool(command: command, count: count, logger: logger)
+            var settings = ProcessPool.Configuration()
+            settings.writeAhead = writeAhead
+            settings.timeout = configuration.attemptTimeout
+            let pool = try ProcessPool(command: command, count: count, configuration: settings, logger: logger)
             do {
                 try await pool.start()
             } catch {
                 await pool.close(within: .seconds(1))
                 throw error
             }
+            configuration.attemptTimeout = nil
+            configuration.concurrency = pool.mostAttempts
+            configuration.demand = pool.demand
             handler = pool
             closing = { await pool.close(within: .seconds(5)) }
         } else {

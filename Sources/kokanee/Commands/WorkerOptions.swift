@@ -29,6 +29,10 @@ extension OptionValues {
         return configuration
     }
 
+    func writeAhead() throws -> Int {
+        try integer("write-ahead", in: 1...1000) ?? ProcessPool.Configuration().writeAhead
+    }
+
     /// Nil where there is to be no circuit.
     private func circuitPolicy() throws -> CircuitPolicy? {
         var policy = CircuitPolicy()

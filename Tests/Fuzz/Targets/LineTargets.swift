@@ -63,6 +63,12 @@ extension FuzzTarget {
     }
 
     private static func checkMessage(_ line: [UInt8]) throws {
+        if line.withUnsafeBytes({ HandlerMessage.isPlainSuccess($0, of: "j") }) {
+            try require(
+                (try? HandlerMessage(line: line, id: "j")) == .completed,
+                "the short way says what the long one does"
+            )
+        }
         let message: HandlerMessage
         do throws(HandlerMessage.Failure) {
             message = try HandlerMessage(line: line, id: "j")
@@ -87,7 +93,7 @@ extension FuzzTarget {
         var lines: [[UInt8]] = []
         for start in stride(from: 0, to: input.count, by: max(1, size)) {
             let isTaken = input[start..<min(start + size, input.count)].withUnsafeBytes { bytes in
-                splitter.append(bytes) { lines.append($0) }
+                splitter.append(bytes) { lines.append(Array($0)) }
             }
             if !isTaken { return lines }
         }
