@@ -82,6 +82,12 @@ let package = Package(
             path: "Tests/Benchmarks/NoopWorker",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "kokanee-peer",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/Peers/Kokanee",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "KokaneeTests",
