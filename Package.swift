@@ -83,6 +83,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .executableTarget(
+            name: "kokanee-instructions",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/Instructions",
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
             name: "kokanee-peer",
             dependencies: ["Kokanee", "RdKafka"],
             path: "Tests/Benchmarks/Peers/Kokanee",
