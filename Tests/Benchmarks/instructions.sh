@@ -98,7 +98,7 @@ case ${1:-} in
         {
             if (!budget[$1]) { print $1 " has no budget: make bench-instructions RECORD=1"; failed = 1; next }
             ratio = $2 / budget[$1]
-            printf "%-10s %10d %10d %6.2f%s\n", $1, $2, budget[$1], ratio, ratio > 1.1 ? "  too many" : ""
+            printf "%-10s %10d %10d %6.2f%s\n", $1, $2, budget[$1], ratio, (ratio > 1.1 ? "  too many" : "")
             if (ratio > 1.1) failed = 1
         }
         END {
