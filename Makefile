@@ -16,7 +16,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile chaos
+.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,11 +84,27 @@ bench-hostile: setup-test ## a worker's speed and memory on records that are no 
 	swift build -c release --product kokanee-noop-worker
 	Tests/Benchmarks/hostile.sh "$(JOBS)" "$(VENV)/bin/python"
 
+bench-instructions: setup-test ## what a job costs in instructions, against Tests/Benchmarks/instructions.budget; RECORD=1 writes that
+	swift build -c release --product kokanee
+	swift build -c release --product kokanee-instructions
+	Tests/Benchmarks/instructions.sh $(if $(RECORD),record)
+
+bench-peers: setup-peers ## Kokanee beside Sidekiq, Celery, RQ and others: PEERS=sidekiq,rq WORK=noop|sleep100us|sleep1ms RUNS=3 JOBS=… LATENCY=500
+	swift build -c release --product kokanee
+	swift build -c release --product kokanee-peer
+	PYTHONDONTWRITEBYTECODE=1 PEERS_HOME="$(CACHE)/peers" PEERS_BUILD="$(abspath .build/release)" \
+		python3 Tests/Benchmarks/Peers/peers.py --csv .build/peers.csv --runs $(or $(RUNS),3) --work $(or $(WORK),noop) \
+		$(if $(PEERS),--peers $(PEERS)) $(if $(LATENCY),--latency $(LATENCY)) \
+		$(if $(filter file,$(origin JOBS)),,--jobs $(JOBS))
+
 clean: ## removes what was built
 	rm -rf .build
 
 setup-build:
 	@Tests/setup.sh build
+
+setup-peers:
+	@Tests/setup.sh peers "$(CACHE)/peers"
 
 setup-test:
 	@Tests/setup.sh test "$(VENV)"

@@ -88,6 +88,18 @@ let package = Package(
             path: "Tests/Benchmarks/JSON",
             swiftSettings: swiftSettings
         ),
+        .executableTarget(
+            name: "kokanee-instructions",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/Instructions",
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "kokanee-peer",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/Benchmarks/Peers/Kokanee",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "KokaneeTests",

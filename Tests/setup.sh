@@ -3,7 +3,8 @@
 # packages are: whoever has librdkafka from elsewhere keeps it.
 #
 #   Tests/setup.sh build          for `swift build` and `make demo`
-#   Tests/setup.sh test VENV      for the tests, too: kcat, and Python clients in a virtual environment at VENV
+#   Tests/setup.sh test VENV      for the tests, too: kcat, valgrind, and Python clients in a virtual environment at VENV
+#   Tests/setup.sh peers DIR      for `make bench-peers`: Redis, Sidekiq, and a virtual environment each for the others
 set -eu
 
 # Other people's Kafka clients, and a broker in a process of its own, in the versions that the tests are known to fit.
@@ -27,11 +28,25 @@ need pkg-config has pkg-config
 need patch has patch
 need librdkafka-dev pkg-config --exists 'rdkafka >= 2.0.2'
 need libssl-dev pkg-config --exists libcrypto
-if [ "$1" = test ]; then
+case $1 in
+test)
     need kcat has kcat
+    need valgrind has valgrind
     need python3 has python3
     need python3-venv python3 -c 'import ensurepip, venv'
-fi
+    ;;
+peers)
+    need redis-server has redis-server
+    need ruby has ruby
+    need ruby-sidekiq has sidekiq
+    need ruby-hiredis ruby -e 'require "hiredis"'
+    # Debian's own, where it is: one that a version manager has built without PGO is about 30 % slower.
+    python=/usr/bin/python3
+    [ -x "$python" ] || python=python3
+    need python3 has "$python"
+    need python3-venv "$python" -c 'import ensurepip, venv'
+    ;;
+esac
 
 if [ -n "$missing" ]; then
     set_root=''
@@ -47,17 +62,37 @@ if [ -n "$missing" ]; then
     $set_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $missing ca-certificates
 fi
 
-[ "$1" = test ] || exit 0
-venv=$2
-mkdir -p "$(dirname "$venv")"
-# Two checkouts share it; the second waits for the first.
-exec 9>"$venv.lock"
-flock 9
-if [ "$(cat "$venv/kokanee-packages" 2>/dev/null)" != "$python_packages" ]; then
-    say "installing $python_packages into $venv"
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    # shellcheck disable=SC2086
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check $python_packages
-    echo "$python_packages" >"$venv/kokanee-packages"
-fi
+# venv DIR PYTHON PACKAGES: two checkouts share it; the second waits for the first.
+venv() {
+    mkdir -p "$(dirname "$1")"
+    exec 9>"$1.lock"
+    flock 9
+    if [ "$(cat "$1/kokanee-packages" 2>/dev/null)" != "$3" ]; then
+        say "installing $3 into $1"
+        rm -rf "$1"
+        "$2" -m venv "$1" || return
+        # shellcheck disable=SC2086 # words, not one word
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check $3 || return
+        echo "$3" >"$1/kokanee-packages"
+    fi
+}
+
+# peer NAME PYTHON PACKAGES: a peer that can't be installed is left out of the table. One environment each, because their
+# requirements exclude one another.
+peer() {
+    venv "$peers/$1" "$2" "$3" || say "the peers of $1 are left out"
+}
+
+case $1 in
+test) venv "$2" python3 "$python_packages" ;;
+peers)
+    peers=$2
+    peer celery "$python" 'celery[redis]==5.7.0 hiredis'
+    peer rq "$python" 'rq==3.0.0 hiredis'
+    peer dramatiq "$python" 'dramatiq[redis]==2.2.1 hiredis'
+    peer arq "$python" 'arq==0.28.0 uvloop'
+    peer kafka "$python" 'confluent-kafka==2.16.1 aiokafka==0.14.0 uvloop'
+    # Its own requirements allow newer releases of kafka-python, which it doesn't work with.
+    peer taskiq "$python" 'taskiq==0.13.0 taskiq-aio-kafka==1.0.0 kafka-python==2.0.6 uvloop'
+    ;;
+esac
