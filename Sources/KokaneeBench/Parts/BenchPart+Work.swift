@@ -121,11 +121,7 @@ extension BenchPart {
     ) async throws {
         let rung = queue.ladder.rungs[0]
         let topic = queue.retryTopic(rung)
-        let properties = BareProperties.consumer(
-            input.properties,
-            partitions: starts.partitions,
-            group: "\(topic).bare"
-        )
+        let properties = BareProperties.consumer(input.properties, group: "\(topic).bare")
         let times = try await OSThread.run(name: "bench:times") {
             var table = [Int64](repeating: 0, count: starts.partitions * StartTable.perPartition)
             _ = try bare(properties) {
