@@ -70,7 +70,7 @@ extension BenchPart {
         let jobs = try input.integer("jobs")
         let period = UInt64(1_000_000_000 / (try input.integer("rate")))
         let producer = BareProperties.producer(input.properties)
-        let consumer = BareProperties.consumer(input.properties, group: "\(topic).bare")
+        let consumer = BareProperties.consumer(input.consumer.properties, group: "\(topic).bare")
         return try await OSThread.run(name: "bench:latency") {
             var latencies = [Int64](repeating: 0, count: jobs)
             _ = try withCStrings(producer) { producer in

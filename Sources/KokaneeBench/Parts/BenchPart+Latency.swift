@@ -15,7 +15,7 @@ extension BenchPart {
         let log = LatencyLog(jobs: jobs)
         var registry = JobRegistry()
         try registry.register(jobType) { payload, _ in log.note(payload, at: cbaseline_now_ns()) }
-        let worker = Worker(queues: [queue], jobs: registry, client: input.client, logger: .errors)
+        let worker = Worker(queues: [queue], jobs: registry, client: input.consumer, logger: .errors)
         let run = Task { try await worker.run() }
         let client = try JobClient(input.client)
         let limit = ContinuousClock.now + .seconds(60)

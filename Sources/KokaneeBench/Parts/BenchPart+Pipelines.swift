@@ -49,10 +49,14 @@ extension BenchPart {
         let jobs = try input.integer("jobs")
         let words = ["xargs", "-P", try input.text("processes"), "-n", "1", "/bin/sh", "-c", try input.text("command")]
         let lines = Array((0..<jobs).map { "\($0)\n" }.joined().utf8)
-        let file = try unnamedFile(lines)
+        // A pipe: xargs goes no further than this process does.
+        let feed = try ChildProcess.pipe()
         return try await OSThread.run(name: "bench:xargs") {
             let start = cbaseline_now_ns()
-            let child = try ChildProcess("/usr/bin/env", words, standardInput: file)
+            let child = try ChildProcess("/usr/bin/env", words, standardInput: feed.reader)
+            close(feed.reader)
+            ChildProcess.write(lines, to: feed.writer)
+            close(feed.writer)
             let status = child.wait()
             guard status == 0 else { throw BenchError("xargs failed (status \(status))") }
             return Metrics(["rate": Double(jobs) * 1e9 / Double(max(1, cbaseline_now_ns() - start))])

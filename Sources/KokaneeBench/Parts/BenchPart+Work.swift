@@ -85,7 +85,7 @@ extension BenchPart {
         return [usage.ru_utime, usage.ru_stime].map { Double($0.tv_sec) + Double($0.tv_usec) / 1e6 }.reduce(0, +)
     }
 
-    /// What the process takes once so many jobs are in flight. Nobody lets them go: the process just ends after it.
+    /// What the process takes once about so many jobs are in flight. Nobody lets them go: the process just ends after it.
     private static func holdInFlight(
         _ jobs: Int,
         _ worker: Worker,
@@ -93,21 +93,19 @@ extension BenchPart {
         _ run: Task<Void, any Error>
     ) async throws -> Metrics {
         let limit = ContinuousClock.now + .seconds(60)
-        while worker.inFlight < jobs {
+        // Until neither the jobs nor the memory change any more, which librdkafka fetches into for a while.
+        var last = (rss: ProcFile.memory("VmRSS"), count: 0)
+        var still = 0
+        while still < 10 {
             if hasEnded.value.load(ordering: .relaxed) { try await run.value }
             guard ContinuousClock.now < limit else { throw BenchError("only \(worker.inFlight) jobs are in flight") }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        // What librdkafka fetches ahead comes to rest.
-        var last = ProcFile.memory("VmRSS")
-        var still = 0
-        while still < 5, ContinuousClock.now < limit {
             try await Task.sleep(for: .milliseconds(100))
-            let now = ProcFile.memory("VmRSS")
-            still = abs(now - last) < 64 * 1024 ? still + 1 : 0
+            let now = (rss: ProcFile.memory("VmRSS"), count: worker.inFlight)
+            let isStill = now.count >= jobs / 2 && now.count == last.count && abs(now.rss - last.rss) < 64 * 1024
+            still = isStill ? still + 1 : 0
             last = now
         }
-        return Metrics(["rss": last, "in-flight": Double(worker.inFlight)])
+        return Metrics(["rss": last.rss, "in-flight": Double(last.count)])
     }
 
     /// By how much the rung's jobs started after they were due, by the broker's record of the hop: the timestamp in the

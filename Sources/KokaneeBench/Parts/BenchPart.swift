@@ -71,6 +71,13 @@ struct PartInput: Sendable {
         ClientConfiguration(bootstrapServers: properties["bootstrap.servers"] ?? "", properties: properties)
     }
 
+    /// The same for consumers, with `fetch.wait.max.ms=` as the part was told.
+    var consumer: ClientConfiguration {
+        var client = client
+        if let wait = parameters["fetch-wait"] { client.properties["fetch.wait.max.ms"] = wait }
+        return client
+    }
+
     func text(_ name: String) throws -> String {
         guard let text = parameters[name] else { throw BenchError("\(name)= is missing") }
         return text

@@ -16,14 +16,15 @@ struct InFlightMemory: Experiment {
     private struct Running: Trial {
         let stage: Stage
         let queue: Stage.StageQueue
+        /// A worker with many partitions, rungs among them, fills half of its bound for certain; the bound is twice as high.
         let most: Int
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
             let few = most / 10
             let (many, base) = try turn.take {
-                try stage.work(queue, jobs: most, .suspend, ["in-flight": "\(most)"])
+                try stage.work(queue, jobs: most, .suspend, ["in-flight": "\(most * 2)"])
             } baseline: {
-                try stage.work(queue, jobs: few, .suspend, ["in-flight": "\(few)"])
+                try stage.work(queue, jobs: few, .suspend, ["in-flight": "\(few * 2)"])
             }
             let held = try many.require("in-flight") - base.require("in-flight")
             let bytes = try many.require("rss") - base.require("rss")
