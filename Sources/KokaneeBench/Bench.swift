@@ -33,11 +33,12 @@ package final class Bench: Sendable {
     private let family: Family
     private let chosen: [(experiment: any Experiment, rows: [Row])]
 
+    /// - Parameter log: told of each part that was run, with its parameters and what it found.
     /// - Throws: ``BenchError`` where a pattern fits no row.
-    package init(_ settings: Settings) throws {
+    package init(_ settings: Settings, log: @escaping @Sendable (String) -> Void = { _ in }) throws {
         self.settings = settings
         chosen = try Catalogue.choose(settings)
-        family = try Family()
+        family = try Family(log: log)
     }
 
     /// Measures all rows; blocks until that is done.

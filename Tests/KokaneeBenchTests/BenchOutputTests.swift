@@ -49,7 +49,7 @@ struct BenchOutputTests {
         #expect(
             lines[0].split(separator: " ") == ["row", "median", "unit", "baseline", "ratio", "spread", "target", "met"]
         )
-        #expect(lines[1].contains("1 234 567  jobs/s  1 000 000  1.235  0.0 %  ratio >= 0.90  yes"))
+        #expect(lines[1].contains("1 234 567  jobs/s  1 000 000  1.235   0.0 %  ratio >= 0.90  yes"))
         #expect(lines[2].contains("3.142") && lines[2].hasSuffix("NO"))
     }
 

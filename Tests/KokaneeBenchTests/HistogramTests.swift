@@ -5,7 +5,7 @@ import Testing
 struct HistogramTests {
     /// Values of every magnitude, and those beside the buckets' bounds.
     static let values: [UInt64] =
-        Array(0..<5000)
+        Array(0..<100) + Array(2000..<2100) + Array(4050..<4150)
         + (11..<64).flatMap { bit in
             let power = UInt64(1) << UInt64(bit)
             return [power - 1, power, power + 1, power + power / 2, power + power / 3]
@@ -27,12 +27,13 @@ struct HistogramTests {
     @Test("buckets follow each other without a gap")
     func buckets() {
         var next: UInt64 = 0
+        var wrong: [Int] = []
         for bucket in 0..<20_000 {
             let last = Histogram.last(ofBucket: bucket)
-            #expect(Histogram.index(of: next) == bucket)
-            #expect(Histogram.index(of: last) == bucket)
+            if Histogram.index(of: next) != bucket || Histogram.index(of: last) != bucket { wrong.append(bucket) }
             next = last + 1
         }
+        #expect(wrong == [])
     }
 
     @Test("percentiles of values below 2048 are exact")

@@ -13,8 +13,11 @@ final class Family: Sendable {
 
     private let state = Mutex(State())
     private let executable: String
+    /// Told of each part that was run, and what it found.
+    private let log: @Sendable (String) -> Void
 
-    init() throws {
+    init(log: @escaping @Sendable (String) -> Void) throws {
+        self.log = log
         var path = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &path, path.count - 1)
         guard count > 0 else { throw BenchError("/proc/self/exe does not say where this program is") }
@@ -44,11 +47,16 @@ final class Family: Sendable {
         let line = child.line()
         let status = end(child)
         guard isCleanUp || !isCancelled else { throw CancellationError() }
+        let words = Self.words(parameters).joined(separator: " ")
         guard let line, status == 0 else {
-            let words = parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
             throw BenchError("the part \(part) \(words) failed (status \(status)); its words are above")
         }
+        log("\(part) \(words): \(String(decoding: line, as: UTF8.self))")
         return try Metrics(line: line)
+    }
+
+    private static func words(_ parameters: [String: String]) -> [String] {
+        parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
     }
 
     /// Starts a part that goes on until ``end(_:)``.
@@ -60,10 +68,9 @@ final class Family: Sendable {
         properties: [String: String],
         isCleanUp: Bool = false
     ) throws -> ChildProcess {
-        let words = parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let child = try state.withLock { state in
             guard isCleanUp || !state.isCancelled else { throw CancellationError() }
-            let child = try ChildProcess(executable, [BenchPart.command, part] + words)
+            let child = try ChildProcess(executable, [BenchPart.command, part] + Self.words(parameters))
             state.children.insert(child.pid)
             return child
         }

@@ -9,7 +9,7 @@ extension Command {
         discussion: """
             Each row is measured in rounds: Kokanee and the baseline in turn, each in a process of its own, against an \
             embedded broker in another. The table has the medians, the median of the rounds' ratios, and how far these are \
-            apart. With -b or -F the topics are made on that Kafka instead, and deleted afterwards. All rows take most of \
+            apart; with -v each part's own numbers are told. With -b or -F the topics are made on that Kafka instead, and deleted afterwards. All rows take most of \
             an hour. The exit code is 0 also where a target is missed; --check changes that.
             """,
         examples: [
@@ -34,7 +34,8 @@ extension Command {
         if values.isSet("list") { return try BenchOutput.list(context.console) }
         let bench: Bench
         do {
-            bench = try Bench(try settings(context))
+            let console = context.console
+            bench = try Bench(try settings(context)) { if console.verbosity == .verbose { console.say($0) } }
         } catch let error as BenchError {
             throw values.error(error.description)
         }
