@@ -86,13 +86,13 @@ struct IdealScheduleTests {
     func distinct() {
         let ends = IdealSchedule.ends(keys: Array(0..<10), slots: 4)
         #expect(ends == [1, 1, 1, 1, 2, 2, 2, 2, 3, 3])
-        #expect(IdealSchedule.rate(keys: Array(0..<4000), slots: 100, duration: 0.001) > 99_000)
+        #expect(IdealSchedule(keys: Array(0..<4000), slots: 100).rate(duration: 0.001) > 99_000)
     }
 
     @Test("jobs of one key run one after another, however many slots there are")
     func oneKey() {
         #expect(IdealSchedule.ends(keys: [7, 7, 7], slots: 100) == [1, 2, 3])
-        let rate = IdealSchedule.rate(keys: Array(repeating: 1, count: 1000), slots: 100, duration: 0.01)
+        let rate = IdealSchedule(keys: Array(repeating: 1, count: 1000), slots: 100).rate(duration: 0.01)
         #expect(abs(rate - 100) < 1e-6)
     }
 
@@ -116,10 +116,17 @@ struct IdealScheduleTests {
         #expect(perStep.values.allSatisfy { $0 <= 16 })
     }
 
+    @Test("jobs that run at the same time are counted on average")
+    func parallelism() {
+        #expect(IdealSchedule(keys: Array(0..<1000), slots: 100).parallelism == 100)
+        #expect(IdealSchedule(keys: Array(repeating: 1, count: 50), slots: 100).parallelism == 1)
+        #expect(IdealSchedule(keys: KeySequence(text: "zipf:10000")!.keys(count: 20_000), slots: 1000).parallelism < 20)
+    }
+
     @Test("one job has a rate")
     func single() {
-        #expect(IdealSchedule.rate(keys: [1], slots: 10, duration: 0.5) == 2)
-        #expect(IdealSchedule.rate(keys: [1, 2], slots: 10, duration: 0.5) > 0)
+        #expect(IdealSchedule(keys: [1], slots: 10).rate(duration: 0.5) == 2)
+        #expect(IdealSchedule(keys: [1, 2], slots: 10).rate(duration: 0.5) > 0)
     }
 
     @Test("the heap gives numbers back in order")

@@ -2,7 +2,7 @@
 ///
 /// The baseline is the lower of two:
 /// - ``IdealSchedule``: greedy list scheduling of the same keys onto as many slots, each job as long as Task.sleep for that
-///   time takes, on average, in as many bare tasks in the same round;
+///   time takes, on average, in bare tasks in the same round;
 /// - the no-op ceiling: the same worker, with the same concurrency and on the same topic, whose handler returns at once, in
 ///   the same round.
 struct SleepingWork: Experiment {
@@ -52,24 +52,28 @@ struct SleepingWork: Experiment {
         let jobs = stage.scaled(jobs, least: 1000)
         try stage.fill(queue, jobs: jobs, keys: keys)
         guard let sequence = KeySequence(text: keys) else { throw BenchError("no such keys") }
-        return Running(experiment: self, stage: stage, queue: queue, keys: sequence.keys(count: jobs))
+        let ideal = IdealSchedule(keys: sequence.keys(count: jobs), slots: concurrency)
+        return Running(experiment: self, stage: stage, queue: queue, jobs: jobs, ideal: ideal)
     }
 
     private struct Running: Trial {
         let experiment: SleepingWork
         let stage: Stage
         let queue: Stage.StageQueue
-        let keys: [UInt32]
+        let jobs: Int
+        let ideal: IdealSchedule
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
             let words = ["concurrency": "\(experiment.concurrency)", "microseconds": "\(experiment.microseconds)"]
             let (ours, best) = try turn.take {
-                try stage.work(queue, jobs: keys.count, .sleep, words).require("rate")
+                try stage.work(queue, jobs: jobs, .sleep, words).require("rate")
             } baseline: {
-                let ceiling = try stage.work(queue, jobs: keys.count, .noop, words).require("rate")
-                let length = ["milliseconds": "\(stage.scaled(2000, least: 100))"]
-                let duration = try stage.part("sleep", words.merging(length) { $1 }).require("seconds")
-                return min(ceiling, IdealSchedule.rate(keys: keys, slots: experiment.concurrency, duration: duration))
+                let ceiling = try stage.work(queue, jobs: jobs, .noop, words).require("rate")
+                let bare = [
+                    "concurrency": "\(ideal.parallelism)", "milliseconds": "\(stage.scaled(2000, least: 100))",
+                ]
+                let duration = try stage.part("sleep", words.merging(bare) { $1 }).require("seconds")
+                return min(ceiling, ideal.rate(duration: duration))
             }
             return [experiment.name: .init(value: ours, baseline: best)]
         }

@@ -2,17 +2,33 @@
 ///
 /// The bound is computed by greedy list scheduling: there are `slots`; the jobs are taken in the log's order; a job starts as
 /// soon as a slot is free and the job before it of the same key has ended, and no slot waits for a job that can't start while
-/// there is another that can. Every job lasts `duration`, which is measured in the same run inside as many bare tasks as
-/// there are slots, so that what the timer itself costs is in it. Reading, decoding, completing and committing cost nothing.
+/// there is another that can. Every job lasts as long as any other. Reading, decoding, completing and committing cost nothing.
+///
+/// How long a job lasts is measured in the same round: the mean of Task.sleep, timed inside as many bare tasks as the schedule
+/// has jobs running on average (``parallelism``), so that what the timers cost at that rate is in it. That is as many tasks as
+/// slots where all keys are distinct. Where keys leave most slots empty it is fewer: as many tasks as slots would overload
+/// the timers as no schedule can, and make of the bound an easy one.
 ///
 /// As the measurements, it leaves out the time until the first twentieth of the jobs has ended.
-enum IdealSchedule {
-    /// - Parameters:
-    ///   - keys: each job's, in the log's order.
-    ///   - duration: of a job, in seconds.
+struct IdealSchedule {
+    /// When each job ends, in whole durations, in order of time.
+    private let ends: [Int]
+    private let slots: Int
+
+    /// - Parameter keys: each job's, in the log's order; at least one.
+    init(keys: [UInt32], slots: Int) {
+        ends = Self.ends(keys: keys, slots: slots).sorted()
+        self.slots = slots
+    }
+
+    /// Jobs that run at the same time, on average; at least 1.
+    var parallelism: Int {
+        max(1, Int((Double(ends.count) / Double(ends.last ?? 1)).rounded()))
+    }
+
+    /// - Parameter duration: of a job, in seconds.
     /// - Returns: jobs a second.
-    static func rate(keys: [UInt32], slots: Int, duration: Double, warmup: Double = 0.05) -> Double {
-        let ends = ends(keys: keys, slots: slots).sorted()
+    func rate(duration: Double, warmup: Double = 0.05) -> Double {
         let skipped = min(Int(Double(ends.count) * warmup), ends.count - 1)
         guard let last = ends.last, ends.count > 1 else { return 1 / duration }
         let first = skipped == 0 ? 0 : ends[skipped - 1]
@@ -20,7 +36,7 @@ enum IdealSchedule {
         return Double(ends.count - skipped) / (Double(last - first) * duration)
     }
 
-    /// When each job ends, in whole durations: all last the same, so that time goes in steps.
+    /// When each job ends, in the log's order: all last the same, so that time goes in steps.
     static func ends(keys: [UInt32], slots: Int) -> [Int] {
         // The jobs of a key in order; each key's next one waits among the ready or for the one before it.
         var next = [Int](repeating: -1, count: keys.count)
