@@ -22,7 +22,11 @@ struct BenchTests {
         let quick: Bool
     }
 
-    @Test("every quick row is measured beside its baseline, and tells it in the fields of the contract")
+    // Under a sanitizer it would take most of an hour, and show nothing that the parts' own tests don't.
+    @Test(
+        "every quick row is measured beside its baseline, and tells it in the fields of the contract",
+        .enabled(if: !Sanitizer.isOn)
+    )
     func quick() async throws {
         try await Stand.with(ladder: nil) { stand in
             let list = try await stand.start(["bench", "--list", "--json"]).outcome()

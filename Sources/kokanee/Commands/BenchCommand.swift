@@ -47,6 +47,9 @@ extension Command {
                     + "is measured"
             )
         }
+        #if DEBUG
+            context.console.complain("kokanee: this is a debug build, many times slower: `make bench` makes the other")
+        #endif
         let output = BenchOutput(context.console, machine: machine)
         let watch = Task {
             await context.interruption.wait()
