@@ -47,7 +47,8 @@ final class Family: Sendable {
         let line = child.line()
         let status = end(child)
         guard isCleanUp || !isCancelled else { throw CancellationError() }
-        let words = Self.words(parameters).joined(separator: " ")
+        // A command may have lines.
+        let words = Self.words(parameters).joined(separator: " ").replacing("\n", with: " ")
         guard let line, status == 0 else {
             throw BenchError("the part \(part) \(words) failed (status \(status)); its words are above")
         }
