@@ -68,7 +68,9 @@ fuzz: setup-build ## throws what it can think of at the decoders; SECONDS=60 for
 		--product kokanee-fuzz
 	Tests/Fuzz/fuzz.sh "$(SECONDS)" $(TARGET)
 
-bench: bench-json bench-memory bench-hostile ## all measurements
+bench: setup-build ## every target beside bare librdkafka, most of an hour; ROWS='enqueue,work*' ROUNDS=3, or QUICK=1
+	swift build -c release --product kokanee
+	.build/release/kokanee bench $(if $(ROWS),--rows '$(ROWS)') $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick)
 
 bench-json: setup-build ## JSON payloads decoded and encoded, by Foundation and by Kokanee
 	swift build -c release --product kokanee-json-bench

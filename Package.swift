@@ -33,13 +33,13 @@ let tool: Target =
     isFuzzing
     ? .target(
         name: "kokanee",
-        dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+        dependencies: ["CGetopt", "Kokanee", "KokaneeBench", "RdKafka"],
         exclude: ["Main.swift"],
         swiftSettings: swiftSettings
     )
     : .executableTarget(
         name: "kokanee",
-        dependencies: ["CGetopt", "Kokanee", "RdKafka"],
+        dependencies: ["CGetopt", "Kokanee", "KokaneeBench", "RdKafka"],
         swiftSettings: swiftSettings
     )
 let executables: [Product] =
@@ -64,6 +64,13 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
         .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
+        // The C loops that `kokanee bench` measures beside; -O2 in a release build, as all C targets.
+        .target(name: "CBaseline", dependencies: ["CRdKafka"]),
+        .target(
+            name: "KokaneeBench",
+            dependencies: ["CBaseline", "CLinux", "Kokanee", "RdKafka"],
+            swiftSettings: swiftSettings
+        ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "KokaneeDemo",
@@ -104,6 +111,11 @@ let package = Package(
         .testTarget(
             name: "KokaneeTests",
             dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "KokaneeBenchTests",
+            dependencies: ["kokanee", "Kokanee", "KokaneeBench"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

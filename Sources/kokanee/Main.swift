@@ -1,9 +1,12 @@
 internal import Glibc
+internal import KokaneeBench
 
 /// Starts the program on the Swift pool and leaves the main thread to the signals.
 @main
 enum Main {
     static func main() {
+        // Not among the commands: `bench` alone starts it, and it speaks to no person.
+        if CommandLine.arguments.dropFirst().first == BenchPart.command { runBenchPart() }
         Interruption.prepareProcess()
         let interruption = Interruption()
         Task.detached {
@@ -17,5 +20,12 @@ enum Main {
             exit(code.rawValue)
         }
         interruption.takeSignals()
+    }
+
+    /// Signals end it at once: it has nothing to bring to an end.
+    private static func runBenchPart() -> Never {
+        signal(SIGPIPE, SIG_IGN)
+        Task.detached { await BenchPart.main(Array(CommandLine.arguments.dropFirst(2))) }
+        while true { pause() }
     }
 }

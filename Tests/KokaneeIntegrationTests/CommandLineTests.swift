@@ -7,7 +7,7 @@ import Testing
 struct CommandLineTests {
     static let commands = [
         [], ["broker"], ["topics"], ["topics", "create"], ["topics", "show"], ["enqueue"], ["work"], ["status"],
-        ["replay"], ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"],
+        ["replay"], ["bench"], ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"],
     ]
 
     @Test("--help works on every command and shows examples", arguments: commands)

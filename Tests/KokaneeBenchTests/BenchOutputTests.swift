@@ -1,0 +1,66 @@
+import Foundation
+import Kokanee
+import Testing
+
+@testable import KokaneeBench
+@testable import kokanee
+
+struct BenchOutputTests {
+    private static func result(_ rounds: [(Double, Double?)], _ target: Target) -> RowResult {
+        RowResult(
+            row: Row("work", "jobs", unit: "jobs/s", target),
+            measurement: Measurement(rounds.map { .init(value: $0.0, baseline: $0.1) })
+        )
+    }
+
+    private func object(_ result: RowResult) throws -> [String: Any] {
+        let bytes = BenchOutput.object(result).finish()
+        return try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
+    }
+
+    @Test("a row's JSON has the fields that programs rely on")
+    func fields() throws {
+        let object = try object(Self.result([(80, 100), (90, 100), (85, 100)], .ratioAtLeast(0.9)))
+        #expect(object["row"] as? String == "work")
+        #expect(object["value"] as? Double == 85)
+        #expect(object["unit"] as? String == "jobs/s")
+        #expect(object["baseline"] as? Double == 100)
+        #expect(object["ratio"] as? Double == 0.85)
+        #expect(object["spread"] as? Double == 0.1176)
+        #expect(object["target"] as? String == "ratio >= 0.90")
+        #expect(object["met"] as? Bool == false)
+        #expect(object["rounds"] as? Int == 3)
+    }
+
+    @Test("a row that stands by itself has null for baseline and ratio")
+    func alone() throws {
+        let object = try object(Self.result([(100, nil)], .atMost(120)))
+        #expect(object["baseline"] is NSNull)
+        #expect(object["ratio"] is NSNull)
+        #expect(object["met"] as? Bool == true)
+    }
+
+    @Test("the table shows median, baseline, ratio, spread, target and whether it is met")
+    func table() {
+        let rows = [
+            Self.result([(1_234_567, 1_000_000)], .ratioAtLeast(0.9)), Self.result([(3.14159, nil)], .atMost(3)),
+        ]
+        let lines = BenchOutput.table(rows).text().split(separator: "\n")
+        #expect(
+            lines[0].split(separator: " ") == ["row", "median", "unit", "baseline", "ratio", "spread", "target", "met"]
+        )
+        #expect(lines[1].contains("1 234 567  jobs/s  1 000 000  1.235   0.0 %  ratio >= 0.90  yes"))
+        #expect(lines[2].contains("3.142") && lines[2].hasSuffix("NO"))
+    }
+
+    @Test(
+        "numbers have as many digits as a benchmark knows",
+        arguments: [
+            (0.0, "0.000"), (1.23456, "1.235"), (-0.5, "-0.500"), (12.345, "12.35"), (999.94, "999.9"),
+            (1234.5, "1 235"), (-0.0001, "0.000"),
+        ]
+    )
+    func numbers(value: Double, text: String) {
+        #expect(BenchOutput.number(value) == text)
+    }
+}
