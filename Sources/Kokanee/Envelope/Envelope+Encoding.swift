@@ -13,23 +13,46 @@ extension Envelope {
         contentType: String?,
         extra: [Header] = []
     ) -> [Header] {
-        var headers: [Header] = []
-        headers.reserveCapacity(10 + extra.count)
-        headers.append(HeaderName.specVersion.header(Self.specVersion))
-        headers.append(HeaderName.id.header(id))
-        headers.append(HeaderName.type.header(type))
-        headers.append(HeaderName.source.header(source))
-        headers.append(HeaderName.time.header(Timestamp.text(now)))
-        if let contentType { headers.append(HeaderName.contentType.header(contentType)) }
-        if version != 1 { headers.append(HeaderName.schemaVersion.header(version)) }
-        if let dueAt { headers.append(HeaderName.dueAt.header(dueAt)) }
-        if let expiresAt { headers.append(HeaderName.expiresAt.header(expiresAt)) }
-        if let idempotencyKey { headers.append(HeaderName.idempotencyKey.header(idempotencyKey)) }
-        headers.append(contentsOf: extra)
-        return headers
+        var list = HeaderList()
+        list.headers.reserveCapacity(10 + extra.count)
+        Self.writeNewJobHeaders(
+            id: .given(id),
+            type: type,
+            version: version,
+            EnqueueStamp(source: source, now: now),
+            contentType: contentType,
+            to: &list
+        )
+        Self.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &list)
+        if let idempotencyKey { list.add(.idempotencyKey, idempotencyKey) }
+        return list.headers + extra
     }
 
-    private static let specVersion: Bytes = "1.0"
+    @inline(__always)
+    static func writeNewJobHeaders(
+        id: JobID,
+        type: String,
+        version: Int,
+        _ stamp: EnqueueStamp,
+        contentType: String?,
+        to writer: inout (some HeaderWriter & ~Copyable)
+    ) {
+        writer.add(.specVersion, "1.0")
+        switch id {
+        case .given(let text): writer.add(.id, text)
+        case .made(let uuid): uuid.withText { writer.add(.id, $0) }
+        }
+        writer.add(.type, type)
+        writer.add(.source, stamp.source)
+        writer.add(.time, stamp.time)
+        if let contentType { writer.add(.contentType, contentType) }
+        if version != 1 { writer.add(.schemaVersion, version) }
+    }
+
+    static func writeTimes(dueAt: Int64?, expiresAt: Int64?, to writer: inout (some HeaderWriter & ~Copyable)) {
+        if let dueAt { writer.add(.dueAt, dueAt) }
+        if let expiresAt { writer.add(.expiresAt, expiresAt) }
+    }
 
     /// Whether Kokanee gives the header a meaning, so that it can't be set as an extra one.
     public static func isReserved(_ headerName: String) -> Bool {
