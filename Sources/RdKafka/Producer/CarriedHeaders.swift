@@ -16,7 +16,7 @@ package struct CarriedHeaders: Sendable {
     package var count: Int { kept.nonzeroBitCount }
 
     /// Calls `body` with each header in the record's order; see ``Record/forEachHeader(_:)``.
-    package func forEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) {
+    package func withEach(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) {
         var rest = kept
         record.forEachHeader { name, value in
             if rest & 1 != 0 { body(name, value) }
@@ -27,7 +27,7 @@ package struct CarriedHeaders: Sendable {
     package var copied: [Header] {
         var headers: [Header] = []
         headers.reserveCapacity(count)
-        forEach { name, value in
+        withEach { name, value in
             headers.append(Header(String(decoding: name, as: UTF8.self), value.map { Bytes(Array($0)) }))
         }
         return headers

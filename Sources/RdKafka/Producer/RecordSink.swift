@@ -97,7 +97,7 @@ package struct RecordSink: ~Copyable {
     /// Puts a whole record together and hands it over.
     mutating func offer(_ record: borrowing ProducerRecord) {
         begin(topic: record.topic, headers: record.headers.count + (record.carried?.count ?? 0))
-        if let carried = record.carried { carried.forEach { add($0, $1) } }
+        record.carried?.withEach { add($0, $1) }
         for header in record.headers { add(header.name, header.value) }
         send(partition: record.partition, key: record.key, value: record.value, timestamp: record.timestamp)
     }
