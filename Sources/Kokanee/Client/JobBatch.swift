@@ -16,9 +16,10 @@ final class JobBatch: RecordSource {
         self.jobs = jobs
         self.topic = topic
         self.stamp = stamp
-        if jobs.contains(where: { $0.id == nil }) {
+        // Of an element only what is asked for is touched: a copy of it would count references to all its parts.
+        if jobs.indices.contains(where: { jobs[$0].id == nil }) {
             var generator = SystemRandomPool(expecting: jobs.count * 2)
-            uuids = jobs.map { _ in UUIDv7(at: stamp.now, using: &generator) }
+            uuids = jobs.indices.map { _ in UUIDv7(at: stamp.now, using: &generator) }
         } else {
             uuids = []
         }
@@ -33,14 +34,15 @@ final class JobBatch: RecordSource {
     func topic(of index: Int) -> String { topic }
 
     func offer(_ index: Int, to sink: inout RecordSink) {
-        let job = jobs[index]
-        sink.begin(topic: topic, headers: 10 + job.headers.count)
-        if let id = job.id {
-            job.writeHeaders(id: .given(id), stamp, to: &sink)
-        } else {
-            job.writeHeaders(id: .made(uuids[index]), stamp, to: &sink)
+        precondition(jobs.indices.contains(index))
+        // For the same reason it goes by the element's address, which is valid as long as the closure runs.
+        jobs.withUnsafeBufferPointer { jobs in
+            let job = jobs.baseAddress! + index
+            sink.begin(topic: topic, headers: 10 + job.pointee.headers.count)
+            let id = job.pointee.id.map { JobID.given($0) } ?? .made(uuids[index])
+            job.pointee.writeHeaders(id: id, stamp, to: &sink)
+            sink.send(partition: nil, key: job.pointee.key, value: job.pointee.payload, timestamp: stamp.now)
         }
-        sink.send(partition: nil, key: job.key, value: job.payload, timestamp: stamp.now)
     }
 
     /// The most bytes that the record takes on the wire, to which librdkafka holds its `message.max.bytes`.

@@ -114,16 +114,20 @@ public final class JobClient: Sendable {
     public func enqueue(_ jobs: [NewJob], to queue: Queue) async -> [Result<EnqueuedJob, any Error>] {
         let stamp = EnqueueStamp(source: source, now: now())
         var refused: [Int: any Error] = [:]
-        var checkedType: String?
-        for index in jobs.indices {
-            do {
-                // Most calls have jobs of one type.
-                let type = jobs[index].type
-                if type != checkedType { try NewJob.validate("job type", type) }
-                checkedType = type
-                try jobs[index].check(at: stamp.now)
-            } catch {
-                refused[index] = error
+        jobs.withUnsafeBufferPointer { jobs in
+            var checkedType: String?
+            for index in jobs.indices {
+                let job = jobs.baseAddress! + index
+                do {
+                    // Most calls have jobs of one type.
+                    if job.pointee.type != checkedType {
+                        try NewJob.validate("job type", job.pointee.type)
+                        checkedType = job.pointee.type
+                    }
+                    try job.pointee.check(at: stamp.now)
+                } catch {
+                    refused[index] = error
+                }
             }
         }
         let accepted = refused.isEmpty ? jobs : jobs.indices.filter { refused[$0] == nil }.map { jobs[$0] }

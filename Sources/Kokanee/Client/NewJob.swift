@@ -72,7 +72,22 @@ public struct NewJob: Sendable {
     }
 
     /// Refuses what could not be read back, or could never run; but for the type, which most jobs of a call share.
+    ///
+    /// It is inlined, as ``writeHeaders(id:_:to:)`` is, so that most jobs are looked at where they are: handed to a
+    /// function a job is copied, and references to all its parts are counted.
+    @inline(__always)
     func check(at now: Int64) throws {
+        if isPlain, version == 1 { return }
+        try checkAll(at: now)
+    }
+
+    /// It has nothing but type, version, payload, its media type and key.
+    @inline(__always)
+    private var isPlain: Bool {
+        id == nil && idempotencyKey == nil && delay == nil && at == nil && expiresAfter == nil && headers.isEmpty
+    }
+
+    private func checkAll(at now: Int64) throws {
         guard (1...Int(Int32.max)).contains(version) else {
             throw InputError("a job's version is an integer from 1 up, not \(version)")
         }
@@ -81,12 +96,11 @@ public struct NewJob: Sendable {
         for header in headers where Envelope.isReserved(header.name) || header.name.utf8.contains(0) {
             throw InputError("the header \(SafeText.quoted(header.name)) can't be set by hand")
         }
-        if delay != nil || at != nil || expiresAfter != nil {
-            _ = try expiresAt(now: now, dueAt: try dueAt(now: now))
-        }
+        _ = try expiresAt(now: now, dueAt: try dueAt(now: now))
     }
 
     /// Writes the headers of the job that is enqueued now. It has passed ``check(at:)`` with the stamp's time.
+    @inline(__always)
     func writeHeaders(id: JobID, _ stamp: EnqueueStamp, to writer: inout (some HeaderWriter & ~Copyable)) {
         Envelope.writeNewJobHeaders(
             id: id,
@@ -96,11 +110,13 @@ public struct NewJob: Sendable {
             contentType: contentType,
             to: &writer
         )
-        if delay != nil || at != nil || expiresAfter != nil {
-            let dueAt = try? dueAt(now: stamp.now)
-            let expiresAt = try? expiresAt(now: stamp.now, dueAt: dueAt)
-            Envelope.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &writer)
-        }
+        if !isPlain { writeFurtherHeaders(at: stamp.now, to: &writer) }
+    }
+
+    private func writeFurtherHeaders(at now: Int64, to writer: inout (some HeaderWriter & ~Copyable)) {
+        let dueAt = try? dueAt(now: now)
+        let expiresAt = try? expiresAt(now: now, dueAt: dueAt)
+        Envelope.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &writer)
         if let idempotencyKey { writer.add(.idempotencyKey, idempotencyKey) }
         for header in headers { writer.add(header.name, header.value) }
     }
