@@ -73,6 +73,9 @@ final class ClientHandle: @unchecked Sendable {
         }
     }
 
+    /// Whether an error has made the instance unusable. It costs next to nothing.
+    var isFatal: Bool { rd_kafka_fatal_error(pointer, nil, 0) != RD_KAFKA_RESP_ERR_NO_ERROR }
+
     /// The error that made the instance unusable, if one has.
     var fatalError: KafkaError? {
         var message = [CChar](repeating: 0, count: 512)

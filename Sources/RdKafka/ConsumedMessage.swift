@@ -7,10 +7,10 @@ internal import Glibc
 /// `@unchecked Sendable`: the message is handed over by librdkafka when this is made, and only read from then on; what
 /// changes in it is that its headers are parsed, for which ``HeaderParsing`` has a lock.
 package struct ConsumedMessage: @unchecked Sendable {
-    package let source: RecordSource
+    package let source: MessageSource
     private let message: UnsafePointer<rd_kafka_message_t>
 
-    init(_ message: UnsafePointer<rd_kafka_message_t>, source: RecordSource) {
+    init(_ message: UnsafePointer<rd_kafka_message_t>, source: MessageSource) {
         self.message = message
         self.source = source
     }
@@ -65,7 +65,7 @@ package struct ConsumedMessage: @unchecked Sendable {
 ///
 /// Each read makes one: counting owners of an object that all records share, on several threads, costs more than the
 /// rest of what is done with a small record.
-package final class RecordSource: Sendable {
+package final class MessageSource: Sendable {
     package let topicPartition: TopicPartition
     /// What the reader wants to live as long as the records do.
     private let context: (any AnyObject & Sendable)?

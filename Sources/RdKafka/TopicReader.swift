@@ -62,7 +62,7 @@ private final class TopicReaderRun {
     private let batch: UnsafeMutableBufferPointer<UnsafeMutablePointer<rd_kafka_message_t>?>
     private var topics: [String: OpaquePointer] = [:]
     private var names: [OpaquePointer: String] = [:]
-    private var sources: [TopicPartition: RecordSource] = [:]
+    private var sources: [TopicPartition: MessageSource] = [:]
     /// The partitions that librdkafka fetches.
     private var reading: [TopicPartition: Range<Int64>] = [:]
     private var positions: [TopicPartition: Int64]
@@ -200,9 +200,9 @@ private final class TopicReaderRun {
         rd_kafka_consume_stop(topics[partition.topic], partition.partition)
     }
 
-    private func source(of partition: TopicPartition) -> RecordSource {
+    private func source(of partition: TopicPartition) -> MessageSource {
         if let known = sources[partition] { return known }
-        let source = RecordSource(partition, client: client)
+        let source = MessageSource(partition, client: client)
         sources[partition] = source
         return source
     }

@@ -2,10 +2,18 @@ public import RdKafka
 
 /// A job that all in-sync replicas have.
 public struct EnqueuedJob: Sendable, Hashable {
-    public let id: String
+    public var id: String { jobID.text }
+    private let jobID: JobID
     public let topic: String
     public let partition: Int32
     public let offset: Int64
+
+    init(id: JobID, topic: String, at place: (partition: Int32, offset: Int64)) {
+        jobID = id
+        self.topic = topic
+        partition = place.partition
+        offset = place.offset
+    }
 }
 
 /// Enqueues jobs.
@@ -89,12 +97,43 @@ public final class JobClient: Sendable {
     ///
     /// A job that is refused does not keep the others back. All are held in memory: send a large number in parts.
     public func enqueue(_ jobs: [some Job], to queue: Queue) async -> [Result<EnqueuedJob, any Error>] {
-        await enqueue(jobs.map { job in Result { try NewJob(job, codec: codec) } }, to: queue)
+        var encoded: [NewJob] = []
+        encoded.reserveCapacity(jobs.count)
+        var refused: [Int: any Error] = [:]
+        for (index, job) in jobs.enumerated() {
+            do {
+                encoded.append(try NewJob(job, codec: codec))
+            } catch {
+                refused[index] = error
+            }
+        }
+        return Self.merge(await enqueue(encoded, to: queue), refused)
     }
 
     /// As ``enqueue(_:to:)-([Job],_)``, with key, delay and the rest for each job.
     public func enqueue(_ jobs: [NewJob], to queue: Queue) async -> [Result<EnqueuedJob, any Error>] {
-        await enqueue(jobs.map { .success($0) }, to: queue)
+        let stamp = EnqueueStamp(source: source, now: now())
+        var refused: [Int: any Error] = [:]
+        jobs.withUnsafeBufferPointer { jobs in
+            var checkedType: String?
+            for index in jobs.indices {
+                let job = jobs.baseAddress! + index
+                do {
+                    // Most calls have jobs of one type.
+                    if job.pointee.type != checkedType {
+                        try NewJob.validate("job type", job.pointee.type)
+                        checkedType = job.pointee.type
+                    }
+                    try job.pointee.check(at: stamp.now)
+                } catch {
+                    refused[index] = error
+                }
+            }
+        }
+        let accepted = refused.isEmpty ? jobs : jobs.indices.filter { refused[$0] == nil }.map { jobs[$0] }
+        guard !accepted.isEmpty else { return Self.merge([], refused) }
+        let batch = JobBatch(accepted, topic: queue.mainTopic, stamp: stamp)
+        return Self.merge(await send(batch), refused)
     }
 
     /// Waits until all is acknowledged, `limit` at most, and ends the producer, also one that was given.
@@ -102,42 +141,53 @@ public final class JobClient: Sendable {
         await producer.close(within: limit)
     }
 
-    private func enqueue(
-        _ jobs: [Result<NewJob, any Error>],
-        to queue: Queue
-    ) async -> [Result<EnqueuedJob, any Error>] {
-        // As an existential it has a place in memory. By itself it is empty, Swift passes any address for it, and
-        // ThreadSanitizer, which is told that something is written there, crashes where that can't be.
-        var generator: any RandomNumberGenerator = SystemRandomNumberGenerator()
-        let now = now()
-        let prepared = jobs.map { job in
-            Result { try job.get().record(for: queue, source: source, at: now, using: &generator) }
+    private func send(_ batch: JobBatch) async -> [Result<EnqueuedJob, any Error>] {
+        let settled = await producer.send(batch)
+        let topic = batch.topic
+        var results: [Result<EnqueuedJob, any Error>] = []
+        results.reserveCapacity(batch.count)
+        for index in 0..<batch.count {
+            guard let place = settled.place(of: index) else { return await resend(batch, after: settled) }
+            results.append(.success(EnqueuedJob(id: batch.id(of: index), topic: topic, at: place)))
         }
-        let records = prepared.compactMap { try? $0.get().record }
-        var deliveries = await producer.sendBisecting(records, messageLimit: messageLimit).makeIterator()
-        return prepared.map { job in
-            job.flatMap { id, record in
-                switch deliveries.next() {
-                case .success(let delivery):
-                    let place = delivery.topicPartition
-                    return .success(
-                        EnqueuedJob(id: id, topic: place.topic, partition: place.partition, offset: delivery.offset)
-                    )
-                case .failure(let error): return .failure(explain(error, record))
-                case nil: return .failure(CancellationError())
-                }
+        return results
+    }
+
+    /// What became of jobs of which some failed, once those that failed for their neighbours are sent again.
+    private func resend(_ batch: JobBatch, after settled: SettledBatch) async -> [Result<EnqueuedJob, any Error>] {
+        var results = (0..<batch.count).map { settled.result($0) }
+        await producer.bisect(batch, messageLimit: messageLimit, &results)
+        return results.enumerated().map { index, result in
+            switch result {
+            case .success(let delivery):
+                let place = (delivery.topicPartition.partition, delivery.offset)
+                return .success(EnqueuedJob(id: batch.id(of: index), topic: batch.topic, at: place))
+            case .failure(let error):
+                return .failure(explain(error, batch, index))
             }
         }
     }
 
-    private func explain(_ error: KafkaError, _ record: ProducerRecord) -> any Error {
+    /// The results of what was sent with the errors of what was not between them, each at its index.
+    private static func merge(
+        _ sent: [Result<EnqueuedJob, any Error>],
+        _ refused: [Int: any Error]
+    ) -> [Result<EnqueuedJob, any Error>] {
+        guard !refused.isEmpty else { return sent }
+        var rest = sent.makeIterator()
+        return (0..<sent.count + refused.count).map { index in
+            refused[index].map { .failure($0) } ?? rest.next() ?? .failure(CancellationError())
+        }
+    }
+
+    private func explain(_ error: KafkaError, _ batch: JobBatch, _ index: Int) -> any Error {
         guard error.isTooLarge else { return error }
         let limit =
-            record.size > messageLimit
+            batch.size(of: index) > messageLimit
             ? "the client's message.max.bytes is \(messageLimit)"
             : "the topic's max.message.bytes, or its broker's message.max.bytes, is less"
         return InputError(
-            "a payload of \(record.value?.count ?? 0) bytes is too large for \(record.topic): \(limit). "
+            "a payload of \(batch.payloadSize(of: index)) bytes is too large for \(batch.topic): \(limit). "
                 + "Enqueue where the data is, such as an id or a path, not the data"
         )
     }

@@ -56,6 +56,38 @@ public struct NewJob: Sendable {
         using generator: inout some RandomNumberGenerator
     ) throws -> (id: String, record: ProducerRecord) {
         try Self.validate("job type", type)
+        try check(at: now)
+        let id = id.map { JobID.given($0) } ?? .made(UUIDv7(at: now, using: &generator))
+        var list = HeaderList()
+        list.headers.reserveCapacity(10 + headers.count)
+        writeHeaders(id: id, EnqueueStamp(source: source, now: now), to: &list)
+        let record = ProducerRecord(
+            topic: queue.mainTopic,
+            key: key,
+            value: payload,
+            headers: list.headers,
+            timestamp: now
+        )
+        return (id.text, record)
+    }
+
+    /// Refuses what could not be read back, or could never run; but for the type, which most jobs of a call share.
+    ///
+    /// It is inlined, as ``writeHeaders(id:_:to:)`` is, so that most jobs are looked at where they are: handed to a
+    /// function a job is copied, and references to all its parts are counted.
+    @inline(__always)
+    func check(at now: Int64) throws {
+        if isPlain, version == 1 { return }
+        try checkAll(at: now)
+    }
+
+    /// It has nothing but type, version, payload, its media type and key.
+    @inline(__always)
+    private var isPlain: Bool {
+        id == nil && idempotencyKey == nil && delay == nil && at == nil && expiresAfter == nil && headers.isEmpty
+    }
+
+    private func checkAll(at now: Int64) throws {
         guard (1...Int(Int32.max)).contains(version) else {
             throw InputError("a job's version is an integer from 1 up, not \(version)")
         }
@@ -64,18 +96,29 @@ public struct NewJob: Sendable {
         for header in headers where Envelope.isReserved(header.name) || header.name.utf8.contains(0) {
             throw InputError("the header \(SafeText.quoted(header.name)) can't be set by hand")
         }
-        var envelope = Envelope(id: id ?? JobID.make(at: now, using: &generator), type: type, version: version)
-        envelope.dueAt = try dueAt(now: now)
-        envelope.expiresAt = try expiresAt(now: now, dueAt: envelope.dueAt)
-        envelope.idempotencyKey = idempotencyKey
-        let record = ProducerRecord(
-            topic: queue.mainTopic,
-            key: key,
-            value: payload,
-            headers: envelope.newJobHeaders(source: source, at: now, contentType: contentType, extra: headers),
-            timestamp: now
+        _ = try expiresAt(now: now, dueAt: try dueAt(now: now))
+    }
+
+    /// Writes the headers of the job that is enqueued now. It has passed ``check(at:)`` with the stamp's time.
+    @inline(__always)
+    func writeHeaders(id: JobID, _ stamp: EnqueueStamp, to writer: inout (some HeaderWriter & ~Copyable)) {
+        Envelope.writeNewJobHeaders(
+            id: id,
+            type: type,
+            version: version,
+            stamp,
+            contentType: contentType,
+            to: &writer
         )
-        return (envelope.id, record)
+        if !isPlain { writeFurtherHeaders(at: stamp.now, to: &writer) }
+    }
+
+    private func writeFurtherHeaders(at now: Int64, to writer: inout (some HeaderWriter & ~Copyable)) {
+        let dueAt = try? dueAt(now: now)
+        let expiresAt = try? expiresAt(now: now, dueAt: dueAt)
+        Envelope.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &writer)
+        if let idempotencyKey { writer.add(.idempotencyKey, idempotencyKey) }
+        for header in headers { writer.add(header.name, header.value) }
     }
 
     private func dueAt(now: Int64) throws -> Int64? {
@@ -110,6 +153,11 @@ public struct NewJob: Sendable {
     /// Refuses what ``Envelope/decode(_:defaultType:)`` would refuse on the other side.
     static func validate(_ name: String, _ text: String) throws {
         var text = text
+        // A string's bytes are UTF-8.
+        let isFine = text.withUTF8 { bytes in
+            !bytes.isEmpty && bytes.count <= Envelope.longestName && !bytes.contains { $0 < 0x20 || $0 == 0x7F }
+        }
+        guard !isFine else { return }
         if case .malformed(let fault) = text.withUTF8({ HeaderScan.attribute(UnsafeRawBufferPointer($0)) }) {
             throw InputError("the \(name) \(SafeText.quoted(text)) \(fault)")
         }

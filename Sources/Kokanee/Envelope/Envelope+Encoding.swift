@@ -13,23 +13,46 @@ extension Envelope {
         contentType: String?,
         extra: [Header] = []
     ) -> [Header] {
-        var headers: [Header] = []
-        headers.reserveCapacity(10 + extra.count)
-        headers.append(HeaderName.specVersion.header(Self.specVersion))
-        headers.append(HeaderName.id.header(id))
-        headers.append(HeaderName.type.header(type))
-        headers.append(HeaderName.source.header(source))
-        headers.append(HeaderName.time.header(Timestamp.text(now)))
-        if let contentType { headers.append(HeaderName.contentType.header(contentType)) }
-        if version != 1 { headers.append(HeaderName.schemaVersion.header(version)) }
-        if let dueAt { headers.append(HeaderName.dueAt.header(dueAt)) }
-        if let expiresAt { headers.append(HeaderName.expiresAt.header(expiresAt)) }
-        if let idempotencyKey { headers.append(HeaderName.idempotencyKey.header(idempotencyKey)) }
-        headers.append(contentsOf: extra)
-        return headers
+        var list = HeaderList()
+        list.headers.reserveCapacity(10 + extra.count)
+        Self.writeNewJobHeaders(
+            id: .given(id),
+            type: type,
+            version: version,
+            EnqueueStamp(source: source, now: now),
+            contentType: contentType,
+            to: &list
+        )
+        Self.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &list)
+        if let idempotencyKey { list.add(.idempotencyKey, idempotencyKey) }
+        return list.headers + extra
     }
 
-    private static let specVersion: Bytes = "1.0"
+    @inline(__always)
+    static func writeNewJobHeaders(
+        id: JobID,
+        type: String,
+        version: Int,
+        _ stamp: EnqueueStamp,
+        contentType: String?,
+        to writer: inout (some HeaderWriter & ~Copyable)
+    ) {
+        writer.add(.specVersion, "1.0")
+        switch id {
+        case .given(let text): writer.add(.id, text)
+        case .made(let uuid): uuid.withText { writer.add(.id, $0) }
+        }
+        writer.add(.type, type)
+        writer.add(.source, stamp.source)
+        writer.add(.time, stamp.time)
+        if let contentType { writer.add(.contentType, contentType) }
+        if version != 1 { writer.add(.schemaVersion, version) }
+    }
+
+    static func writeTimes(dueAt: Int64?, expiresAt: Int64?, to writer: inout (some HeaderWriter & ~Copyable)) {
+        if let dueAt { writer.add(.dueAt, dueAt) }
+        if let expiresAt { writer.add(.expiresAt, expiresAt) }
+    }
 
     /// Whether Kokanee gives the header a meaning, so that it can't be set as an extra one.
     public static func isReserved(_ headerName: String) -> Bool {
@@ -53,8 +76,21 @@ extension Envelope {
         dueAt: Int64?,
         failure: Failure?
     ) -> [Header] {
-        var (result, scan) = carried(headers, dropping: hopState)
-        appendState(of: scan, from: source, attempt: attempt, failure: failure, to: &result)
+        carriedHeaders(headers)
+            + rungState(HopState(HeaderScan(headers)), from: source, attempt: attempt, dueAt: dueAt, failure: failure)
+    }
+
+    /// Of ``rungHeaders(copying:from:attempt:dueAt:failure:)`` those that are not the record's own.
+    static func rungState(
+        _ state: HopState,
+        from source: Origin,
+        attempt: Int,
+        dueAt: Int64?,
+        failure: Failure?
+    ) -> [Header] {
+        var result: [Header] = []
+        result.reserveCapacity(6)
+        appendState(state, from: source, attempt: attempt, failure: failure, to: &result)
         if let dueAt { result.append(HeaderName.dueAt.header(dueAt)) }
         return result
     }
@@ -73,8 +109,29 @@ extension Envelope {
         failure: Failure?,
         at now: Int64
     ) -> [Header] {
-        var (result, scan) = carried(headers, dropping: hopState)
-        appendState(of: scan, from: source, attempt: attempt, failure: failure, to: &result)
+        carriedHeaders(headers)
+            + deadLetterState(
+                HopState(HeaderScan(headers)),
+                from: source,
+                attempt: attempt,
+                reason: reason,
+                failure: failure,
+                at: now
+            )
+    }
+
+    /// Of ``deadLetterHeaders(copying:from:attempt:reason:failure:at:)`` those that are not the record's own.
+    static func deadLetterState(
+        _ state: HopState,
+        from source: Origin,
+        attempt: Int,
+        reason: DeadReason,
+        failure: Failure?,
+        at now: Int64
+    ) -> [Header] {
+        var result: [Header] = []
+        result.reserveCapacity(7)
+        appendState(state, from: source, attempt: attempt, failure: failure, to: &result)
         result.append(HeaderName.reason.header(reason.rawValue))
         result.append(HeaderName.diedAt.header(now))
         return result
@@ -86,8 +143,9 @@ extension Envelope {
     ///
     /// - Parameter deadLetter: where the letter stands.
     public static func retryHeaders(copying headers: [Header], from deadLetter: Origin) -> [Header] {
-        var (result, scan) = carried(headers, dropping: hopState.union([.expiresAt, .replay, .retriedFrom]))
-        result.append(HeaderName.origin.header((scan.origin ?? deadLetter).description))
+        let dropped: Set<HeaderName> = [.expiresAt, .replay, .retriedFrom]
+        var result = carried(headers) { HopState.holds($0) || dropped.contains($0) }
+        result.append(HeaderName.origin.header((HeaderScan(headers).origin ?? deadLetter).description))
         result.append(HeaderName.retriedFrom.header(deadLetter.description))
         return result
     }
@@ -128,34 +186,29 @@ extension Envelope {
     /// The most that a header has which Kokanee reads or writes: an error's text, a name.
     private static let longestKept = max(longestName, Failure.maximumSize)
 
-    /// What every hop writes anew, or takes away.
-    private static let hopState: Set<HeaderName> = [
-        .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut,
-    ]
+    /// What a hop carries on of a record's headers.
+    static func carriedHeaders(_ headers: [Header]) -> [Header] {
+        carried(headers, dropping: HopState.holds)
+    }
 
-    private static func carried(
-        _ headers: [Header],
-        dropping dropped: Set<HeaderName>
-    ) -> (headers: [Header], scan: HeaderScan) {
-        var result = headers.filter { header in HeaderName(rawValue: header.name).map(dropped.contains) != true }
-        result.reserveCapacity(result.count + dropped.count)
-        return (result, HeaderScan(headers))
+    private static func carried(_ headers: [Header], dropping isDropped: (HeaderName) -> Bool) -> [Header] {
+        headers.filter { header in HeaderName(rawValue: header.name).map(isDropped) != true }
     }
 
     private static func appendState(
-        of scan: HeaderScan,
+        _ state: HopState,
         from source: Origin,
         attempt: Int,
         failure: Failure?,
         to headers: inout [Header]
     ) {
         headers.append(HeaderName.attempt.header(attempt))
-        headers.append(HeaderName.origin.header((scan.origin ?? source).description))
-        if let firstFailedAt = scan.firstFailedAt ?? failure?.at {
+        headers.append(HeaderName.origin.header((state.origin ?? source).description))
+        if let firstFailedAt = state.firstFailedAt ?? failure?.at {
             headers.append(HeaderName.firstFailedAt.header(firstFailedAt))
         }
-        if let error = failure?.text ?? scan.lastError { headers.append(HeaderName.error.header(error)) }
-        if let first = scan.firstError ?? scan.lastError ?? failure?.text {
+        if let error = failure?.text ?? state.lastError { headers.append(HeaderName.error.header(error)) }
+        if let first = state.firstError ?? state.lastError ?? failure?.text {
             headers.append(HeaderName.firstError.header(first))
         }
     }

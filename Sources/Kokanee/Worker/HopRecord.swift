@@ -16,14 +16,14 @@ enum HopRecord {
         case .rung(let rung, let due): (topic, dueAt) = (queue.retryTopic(rung), due)
         case .main(let due): (topic, dueAt) = (queue.mainTopic, due)
         }
-        let headers = Envelope.rungHeaders(
-            copying: content.record.headers,
+        let state = Envelope.rungState(
+            content.hopState,
             from: content.place,
             attempt: attempt,
             dueAt: dueAt,
             failure: failure
         )
-        return record(content, topic, headers)
+        return record(content, topic, state)
     }
 
     static func deadLetter(
@@ -32,15 +32,15 @@ enum HopRecord {
         failure: Envelope.Failure?,
         now: Int64
     ) -> ProducerRecord {
-        let headers = Envelope.deadLetterHeaders(
-            copying: content.record.headers,
+        let state = Envelope.deadLetterState(
+            content.hopState,
             from: content.place,
             attempt: content.attempt,
             reason: reason,
             failure: failure,
             at: now
         )
-        return record(content, content.runtime.queue.deadLetterTopic, headers)
+        return record(content, content.runtime.queue.deadLetterTopic, state)
     }
 
     /// The record of a hop that was refused as too large, without what it can do without the most.
@@ -51,13 +51,14 @@ enum HopRecord {
     ///
     /// - Parameter now: milliseconds since the epoch.
     static func smaller(_ record: ProducerRecord, of content: JobContent, now: Int64) -> ProducerRecord {
+        let record = record.withCopiedHeaders
         var smaller = record
         smaller.headers = Envelope.withoutErrors(record.headers)
         guard smaller.headers.count == record.headers.count else { return smaller }
         if record.topic != content.runtime.queue.deadLetterTopic {
             let message = "\(record.topic) takes no record of this size"
             let failure = Envelope.Failure(type: "TooLarge", message: message, at: now)
-            smaller = deadLetter(content, reason: .tooLarge, failure: failure, now: now)
+            smaller = deadLetter(content, reason: .tooLarge, failure: failure, now: now).withCopiedHeaders
         }
         let cut = Envelope.Cut(smaller.headers)
         smaller.headers = Envelope.withoutUnknown(smaller.headers, cut: cut == nil ? .headers : .payload)
@@ -68,13 +69,21 @@ enum HopRecord {
         return smaller
     }
 
-    private static func record(_ content: JobContent, _ topic: String, _ headers: [Header]) -> ProducerRecord {
-        ProducerRecord(
+    /// The job's record with its hop's state behind the headers that it carries on, which are not copied.
+    private static func record(_ content: JobContent, _ topic: String, _ state: [Header]) -> ProducerRecord {
+        let source = content.record
+        var record = ProducerRecord(
             topic: topic,
-            partition: content.record.partition,
-            key: content.record.key,
-            value: content.record.value,
-            headers: headers
+            partition: source.partition,
+            key: source.key,
+            value: source.value,
+            headers: state
         )
+        if let carried = HopState.carried(source) {
+            record.carried = carried
+        } else {
+            record.headers = Envelope.carriedHeaders(source.headers) + state
+        }
+        return record
     }
 }

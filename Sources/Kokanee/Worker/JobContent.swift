@@ -140,6 +140,15 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
+    /// What a hop takes over of the job's history.
+    var hopState: HopState {
+        switch reading {
+        case .plain: HopState()
+        case .whole(let whole): HopState(whole.job.envelope)
+        case .none: HopState(HeaderScan(message))
+        }
+    }
+
     var payload: Bytes {
         if case .whole(let whole) = reading { return whole.job.payload }
         return value ?? Self.empty

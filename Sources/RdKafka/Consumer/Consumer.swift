@@ -311,7 +311,7 @@ extension Consumer {
             topic: String(cString: rd_kafka_topic_name(message.pointee.rkt)),
             partition: message.pointee.partition
         )
-        let source = RecordSource(partition, client: handle)
+        let source = MessageSource(partition, client: handle)
         return .record(Record(RecordStorage(ConsumedMessage(message, source: source), in: event)))
     }
 

@@ -65,7 +65,7 @@ public final class PartitionQueue {
         return messages.withUnsafeMutableBufferPointer { buffer in
             let count = rd_kafka_consume_batch_queue(queue, 0, buffer.baseAddress, maximum)
             guard count > 0 else { return 0 }
-            let source = RecordSource(topicPartition, client: handle, context: context)
+            let source = MessageSource(topicPartition, client: handle, context: context)
             for index in 0..<count {
                 guard let message = buffer[index] else { continue }
                 switch message.pointee.err {

@@ -1,5 +1,4 @@
 internal import CRdKafka
-internal import Synchronization
 
 /// An idempotent producer: every record handed to it is acknowledged by all in-sync replicas, or fails with an error.
 ///
@@ -37,7 +36,7 @@ public final class Producer: Sendable {
     /// Produces a record and awaits its acknowledgement.
     public func send(_ record: ProducerRecord) async throws(KafkaError) -> Delivery {
         let result = await withCheckedContinuation { continuation in
-            core.produce([record]) { _ in .single { continuation.resume(returning: $0) } }
+            core.produce(PendingRecord(record) { continuation.resume(returning: $0) })
         }
         return try result.get()
     }
@@ -45,22 +44,29 @@ public final class Producer: Sendable {
     /// Produces records and awaits all their acknowledgements; the results are in the records' order.
     public func send(_ records: [ProducerRecord]) async -> [Result<Delivery, KafkaError>] {
         guard !records.isEmpty else { return [] }
+        let settled = await send(RecordArray(records))
+        return (0..<settled.count).map(settled.result)
+    }
+
+    /// As ``send(_:)-([ProducerRecord])``, of records that are made one by one as librdkafka takes them; not of none.
+    package func send(_ source: any RecordSource) async -> SettledBatch {
+        precondition(source.count > 0)
         return await withCheckedContinuation { continuation in
-            let batch = DeliveryBatch(count: records.count) { continuation.resume(returning: $0) }
-            core.produce(records) { .batched(batch, $0) }
+            core.produce(PendingBatch(source) { continuation.resume(returning: $0) })
         }
     }
 
     /// Produces a record and returns at once; `completion` is called once, on the producer's thread, and must not block.
     ///
+    /// Where the record is refused at once it is called before this returns, on the caller's thread.
     /// Who calls this without waiting for completions bounds by himself what is in flight; ``unacknowledged`` tells.
     public func produce(_ record: ProducerRecord, _ completion: @escaping Completion) {
-        core.produce([record]) { _ in .single(completion) }
+        core.produce(PendingRecord(record, completion))
     }
 
     /// As ``produce(_:_:)``, of a record by whose waiting ``pulse(now:)`` is not to be measured.
     package func produceInPassing(_ record: ProducerRecord, _ completion: @escaping Completion) {
-        core.produce([record], isMinded: false) { _ in .single(completion) }
+        core.produce(PendingRecord(record, completion), isMinded: false)
     }
 
     /// How the producer is, asked for without waiting for any lock of its.
@@ -76,43 +82,5 @@ public final class Producer: Sendable {
     /// Later records fail at once. Calling it again is harmless.
     public func close(within limit: Duration = .seconds(30)) async {
         await core.close(within: limit)
-    }
-}
-
-/// Collects the results of records that were sent together.
-final class DeliveryBatch: Sendable {
-    private struct State {
-        var results: [Result<Delivery, KafkaError>?]
-        var missing: Int
-    }
-
-    private let state: Mutex<State>
-    private let whenAllAreIn: @Sendable ([Result<Delivery, KafkaError>]) -> Void
-
-    init(count: Int, whenAllAreIn: @escaping @Sendable ([Result<Delivery, KafkaError>]) -> Void) {
-        state = Mutex(State(results: Array(repeating: nil, count: count), missing: count))
-        self.whenAllAreIn = whenAllAreIn
-    }
-
-    func set(_ result: Result<Delivery, KafkaError>, at index: Int) {
-        let all = state.withLock { state -> [Result<Delivery, KafkaError>]? in
-            state.results[index] = result
-            state.missing -= 1
-            return state.missing == 0 ? state.results.compactMap(\.self) : nil
-        }
-        if let all { whenAllAreIn(all) }
-    }
-}
-
-/// Who is told of a record's fate.
-enum DeliveryObserver: Sendable {
-    case single(Producer.Completion)
-    case batched(DeliveryBatch, Int)
-
-    func tell(_ result: Result<Delivery, KafkaError>) {
-        switch self {
-        case .single(let completion): completion(result)
-        case .batched(let batch, let index): batch.set(result, at: index)
-        }
     }
 }

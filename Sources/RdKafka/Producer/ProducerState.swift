@@ -1,25 +1,16 @@
 internal import CRdKafka
 
 /// What a producer keeps of the records that are not acknowledged yet. ``ProducerCore`` guards it by its lock.
+///
+/// One thread at a time has the hand-over role: it alone offers records to librdkafka, without the lock, in the order
+/// of `waiting`. Whoever finds the role taken leaves his records there and goes his way.
 struct ProducerState {
-    typealias Outcome = (observer: DeliveryObserver, result: Result<Delivery, KafkaError>)
-
     enum Ending {
         case now
         case when(ContinuousClock.Instant)
     }
 
-    /// A record is kept until it is acknowledged, so that the next instance can produce it again.
-    private struct Pending {
-        var sequence: Int
-        var record: ProducerRecord
-        var observer: DeliveryObserver
-        /// As of the polling thread's last turn; nil where nobody minds how long the record waits.
-        var acceptedAt: ContinuousClock.Instant?
-    }
-
     private static let barrenInstancesAllowed = 3
-    private static let mockTimestamp: Int64 = 1234
 
     private(set) var instance: ProducerInstance
     /// Instances in a row that turned fatal before anything was acknowledged.
@@ -27,12 +18,19 @@ struct ProducerState {
     var ending: Ending?
     var hasEnded = false
     var whenEnded: [@Sendable () -> Void] = []
-    /// A token is an index into it plus 1; a free place is nil and stands in `free`.
-    private var slots: [Pending?] = []
-    private var free: [Int] = []
-    /// Slots that librdkafka's full queue did not take, in the order of their records; read from `overflowHead`.
-    private var overflow: [Int] = []
-    private var overflowHead = 0
+    private(set) var unacknowledged = 0
+    /// All that is not settled, in no order.
+    private var live: [PendingRecords] = []
+    /// What is to be handed to librdkafka, in order; read from `waitingHead`. The first may be handed over in part.
+    private var waiting: [PendingRecords] = []
+    private var waitingHead = 0
+    private var isHandingOver = false
+    /// The polling thread waits for events, and has to be woken where there is something to hand over.
+    private var isPollingThreadAsleep = false
+    /// To be told of by the polling thread.
+    private var settledByRefusal: [PendingRecords] = []
+    /// librdkafka had no room; the polling thread tries again when there may be some.
+    private var isFull = false
     private var nextSequence = 0
     /// Asking for the time with each record would cost as much as the rest of taking it.
     private var now = ContinuousClock.now
@@ -41,149 +39,167 @@ struct ProducerState {
         self.instance = instance
     }
 
-    var unacknowledged: Int { slots.count - free.count }
-
-    /// When the record was taken that has waited longest of those that are minded.
+    /// When the records were taken that have waited longest of those that are minded.
     ///
-    /// It looks at every record: for the watch, which asks once a second.
+    /// It looks at all that waits: for the watch, which asks once a second.
     var oldestAcceptedAt: ContinuousClock.Instant? {
-        guard unacknowledged > 0 else { return nil }
-        return slots.lazy.compactMap { $0?.acceptedAt }.min()
+        live.lazy.compactMap(\.acceptedAt).min()
     }
 
-    /// Takes a record; returns what to tell at once where it is refused.
+    /// There is something to hand over, as far as is known room for it, and nobody who does it.
+    var needsHand: Bool { !isHandingOver && hasWork }
+
+    private var hasWork: Bool { waitingHead < waiting.count && !isFull }
+
+    /// What who brings records has to do for them.
+    enum Reception {
+        case refuse
+        /// To hand over what waits, from these records on; the hand-over role is his.
+        case handOver(PendingRecords, to: ProducerInstance)
+        /// To wake the polling thread.
+        case wake(ProducerInstance)
+        case nothing
+    }
+
+    /// Takes records.
     ///
-    /// - Parameter isMinded: that it waits for long is worth an alarm.
-    mutating func accept(_ record: ProducerRecord, _ observer: DeliveryObserver, isMinded: Bool = true) -> Outcome? {
-        guard ending == nil else {
-            return (observer, .failure(Self.closed(record)))
-        }
-        let pending = Pending(
-            sequence: nextSequence,
-            record: record,
-            observer: observer,
-            acceptedAt: isMinded ? now : nil
-        )
+    /// Many are left to the polling thread: it frees what librdkafka makes of them, and memory that another thread has
+    /// allocated costs glibc's allocator twice as much. For one record waking that thread would cost more.
+    ///
+    /// - Parameter isMinded: that they wait for long is worth an alarm.
+    mutating func accept(_ records: PendingRecords, isMinded: Bool) -> Reception {
+        guard ending == nil else { return .refuse }
+        records.accept(sequence: nextSequence, at: isMinded ? now : nil)
         nextSequence += 1
-        let slot: Int
-        if let reused = free.popLast() {
-            slot = reused
-            slots[slot] = pending
-        } else {
-            slot = slots.count
-            slots.append(pending)
-        }
-        guard overflow.isEmpty else {
-            overflow.append(slot)
-            return nil
-        }
-        switch hand(slot) {
-        case .taken: return nil
-        case .refused(let outcome): return outcome
-        case .full:
-            overflow.append(slot)
-            return nil
-        }
+        records.position = live.count
+        live.append(records)
+        waiting.append(records)
+        unacknowledged += records.count
+        let isAlone = waiting.count - waitingHead == 1 && records.count == 1
+        if isAlone, let first = takeRole() { return .handOver(first, to: instance) }
+        guard needsHand, isPollingThreadAsleep else { return .nothing }
+        isPollingThreadAsleep = false
+        return .wake(instance)
     }
 
-    /// Frees the slot of a delivery report; returns whom to tell what.
-    mutating func settle(_ message: UnsafePointer<rd_kafka_message_t>) -> Outcome? {
-        let report = message.pointee
-        let slot = Int(bitPattern: report._private) - 1
-        guard slots.indices.contains(slot), let pending = slots[slot] else { return nil }
-        release(slot)
-        let partition = TopicPartition(topic: pending.record.topic, partition: report.partition)
-        guard report.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            return (pending.observer, .failure(KafkaError(report.err, operation: "producing to \(partition)")))
-        }
-        barrenInstances = 0
-        var type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE
-        // It looks behind the message, into librdkafka's own structure: a copy would not do.
-        let timestamp = rd_kafka_message_timestamp(message, &type)
-        // librdkafka's mock cluster appends with the producer's time, and answers that it was 1.234 s past the epoch.
-        let isMade = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME && timestamp == Self.mockTimestamp
-        let delivery = Delivery(
-            topicPartition: partition,
-            offset: report.offset,
-            timestamp: isMade ? -1 : timestamp,
-            timestampType: isMade ? .none : .init(type)
-        )
-        return (pending.observer, .success(delivery))
+    // MARK: - Handing over
+
+    /// The first of what is to be handed over, where nobody else does that; the caller then has the role.
+    mutating func takeRole() -> PendingRecords? {
+        guard needsHand else { return nil }
+        isHandingOver = true
+        return waiting[waitingHead]
     }
 
-    /// Hands over what waited for room, for as long as there is some.
-    mutating func drainOverflow(now: ContinuousClock.Instant = .now) -> [Outcome] {
-        self.now = now
-        var refused: [Outcome] = []
-        handing: while overflowHead < overflow.count {
-            switch hand(overflow[overflowHead]) {
-            case .taken: break
-            case .refused(let outcome): refused.append(outcome)
-            case .full: break handing
+    /// The next records to be handed over by the role's holder; nil, and the role is given back, where there are none.
+    mutating func nextWaiting() -> PendingRecords? {
+        guard hasWork else {
+            isHandingOver = false
+            return nil
+        }
+        return waiting[waitingHead]
+    }
+
+    /// The holder of the role goes before all is done.
+    mutating func giveBackRole() {
+        isHandingOver = false
+    }
+
+    /// Notes how far the holder of the role has come with the first of those that wait.
+    mutating func noteHandOver(_ records: PendingRecords, _ end: PendingRecords.HandOver, refused: Int) {
+        switch end {
+        case .full: isFull = true
+        case .interrupted: break
+        case .finished:
+            waitingHead += 1
+            if waitingHead == waiting.count {
+                waiting.removeAll(keepingCapacity: waitingHead < 1024)
+                waitingHead = 0
+            } else if waitingHead >= 32, waitingHead * 2 >= waiting.count {
+                // Half of the array is spent: shifting the rest costs each element once.
+                waiting.removeFirst(waitingHead)
+                waitingHead = 0
             }
-            overflowHead += 1
         }
-        // Half of the array is spent: shifting the rest costs each element once.
-        if overflowHead * 2 >= overflow.count {
-            overflow.removeFirst(overflowHead)
-            overflowHead = 0
+        if refused > 0, settle(records, refused) { settledByRefusal.append(records) }
+    }
+
+    /// The polling thread looks for events next; returns whether it may wait for them.
+    mutating func goToSleep() -> Bool {
+        isPollingThreadAsleep = !needsHand
+        return isPollingThreadAsleep
+    }
+
+    /// The polling thread is back, and there may be room again.
+    mutating func wakeUp(now: ContinuousClock.Instant) {
+        self.now = now
+        isPollingThreadAsleep = false
+        isFull = false
+    }
+
+    /// Records of which the last was refused, to be told of.
+    mutating func takeSettledByRefusal() -> [PendingRecords] {
+        guard !settledByRefusal.isEmpty else { return [] }
+        defer { settledByRefusal = [] }
+        return settledByRefusal
+    }
+
+    // MARK: - Settling
+
+    /// Notes that `count` of the records are settled; true if all are now, and somebody is to be told.
+    mutating func settle(_ records: PendingRecords, _ count: Int) -> Bool {
+        records.missing -= count
+        unacknowledged -= count
+        guard records.missing == 0 else { return false }
+        let last = live.removeLast()
+        if last !== records {
+            last.position = records.position
+            live[last.position] = last
         }
-        return refused
+        records.position = -1
+        return true
+    }
+
+    mutating func noteAcknowledgement() {
+        barrenInstances = 0
     }
 
     /// Goes on with a new instance, which gets all that is not acknowledged, in order.
     ///
     /// Where several in a row delivered nothing, what waits fails with their error: it would wait for ever.
-    mutating func restart(on new: ProducerInstance, after fatal: KafkaError) -> [Outcome] {
+    ///
+    /// - Returns: nil, and nothing is done, where somebody is handing over; else whom to tell that they failed.
+    mutating func restart(on new: ProducerInstance, after fatal: KafkaError) -> [PendingRecords]? {
+        guard !isHandingOver else { return nil }
         instance = new
+        isFull = false
         barrenInstances += 1
         guard barrenInstances <= Self.barrenInstancesAllowed else {
             barrenInstances = 0
-            return failAll(fatal)
+            return abandonAll(fatal)
         }
-        overflow = slots.indices.filter { slots[$0] != nil }.sorted { slots[$0]!.sequence < slots[$1]!.sequence }
-        overflowHead = 0
-        return drainOverflow()
+        waiting = live.sorted { $0.sequence < $1.sequence }
+        waitingHead = 0
+        for records in waiting { records.cursor = 0 }
+        return []
     }
 
-    mutating func failAll(_ error: KafkaError) -> [Outcome] {
-        let outcomes = slots.compactMap { $0 }.sorted { $0.sequence < $1.sequence }
-            .map { ($0.observer, Result<Delivery, KafkaError>.failure(error)) as Outcome }
-        slots = []
-        free = []
-        overflow = []
-        overflowHead = 0
-        return outcomes
+    /// Gives up all that is pending; returns whom to tell, or nil, and nothing is done, where somebody is handing over.
+    mutating func failAll(_ error: KafkaError) -> [PendingRecords]? {
+        isHandingOver ? nil : takeSettledByRefusal() + abandonAll(error)
     }
 
-    private enum HandOver {
-        case taken
-        case full
-        case refused(Outcome)
-    }
-
-    /// Offers a slot's record to librdkafka. After a fatal error it waits, as it does for room, for the next instance.
-    private mutating func hand(_ slot: Int) -> HandOver {
-        guard let pending = slots[slot] else { return .taken }
-        let code = instance.produce(pending.record, token: slot + 1)
-        switch code {
-        case RD_KAFKA_RESP_ERR_NO_ERROR:
-            return .taken
-        case RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR__FATAL:
-            return .full
-        default:
-            release(slot)
-            let error = KafkaError(code, operation: "producing to \(pending.record.topic)")
-            return .refused((pending.observer, .failure(error)))
+    private mutating func abandonAll(_ error: KafkaError) -> [PendingRecords] {
+        let abandoned = live.sorted { $0.sequence < $1.sequence }
+        for records in abandoned {
+            records.abandonment = error
+            records.missing = 0
+            records.position = -1
         }
-    }
-
-    private mutating func release(_ slot: Int) {
-        slots[slot] = nil
-        free.append(slot)
-    }
-
-    private static func closed(_ record: ProducerRecord) -> KafkaError {
-        KafkaError(code: .localDestroyed, operation: "producing to \(record.topic) by a closed producer")
+        unacknowledged = 0
+        live = []
+        waiting = []
+        waitingHead = 0
+        return abandoned
     }
 }

@@ -147,7 +147,7 @@ public final class TransactionalProducer: Sendable {
         let deadline = Deadline(after: .seconds(60))
         while true {
             // The token is for delivery reports, of which there are none.
-            let code = lock.withLock { _ in instance.produce(record, token: 0) }
+            let code = lock.withLock { _ in instance.produce(record) }
             guard code != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
             guard code == RD_KAFKA_RESP_ERR__QUEUE_FULL, !deadline.isOver else {
                 throw named(KafkaError(code, operation: "producing to \(record.topic)"))
