@@ -2,12 +2,13 @@ internal import CRdKafka
 internal import Glibc
 
 /// One of librdkafka's messages, which somebody has to own: ``RecordStorage``, or whoever keeps more of each record in an
-/// object of his own, and calls ``destroy()`` in its `deinit`.
+/// object of his own. The owner keeps ``source``, and calls ``destroy()`` in its `deinit`. Copies cost nothing, for this
+/// counts no owners.
 ///
 /// `@unchecked Sendable`: the message is handed over by librdkafka when this is made, and only read from then on; what
 /// changes in it is that its headers are parsed, for which ``HeaderParsing`` has a lock.
 package struct ConsumedMessage: @unchecked Sendable {
-    package let source: MessageSource
+    package unowned(unsafe) let source: MessageSource
     private let message: UnsafePointer<rd_kafka_message_t>
 
     init(_ message: UnsafePointer<rd_kafka_message_t>, source: MessageSource) {
@@ -89,20 +90,24 @@ package final class RecordStorage: Sendable {
     }
 
     package let message: ConsumedMessage
+    private let source: MessageSource
     private let owner: Owner
 
-    init(_ message: ConsumedMessage) {
+    init(_ message: ConsumedMessage, of source: MessageSource) {
         self.message = message
+        self.source = source
         owner = .this
     }
 
-    init(_ message: ConsumedMessage, in event: OpaquePointer) {
+    init(_ message: ConsumedMessage, of source: MessageSource, in event: OpaquePointer) {
         self.message = message
+        self.source = source
         owner = .event(UInt(bitPattern: event))
     }
 
     package init(_ message: ConsumedMessage, ownedBy other: any AnyObject & Sendable) {
         self.message = message
+        source = message.source
         owner = .other(other)
     }
 

@@ -165,7 +165,8 @@ private final class TopicReaderRun {
             taken += 1
             let partition = partition(of: message)
             // It owns the message from here on, whatever comes.
-            let storage = RecordStorage(ConsumedMessage(message, source: source(of: partition)))
+            let source = source(of: partition)
+            let storage = RecordStorage(ConsumedMessage(message, source: source), of: source)
             guard let range = reading[partition] else { continue }
             let offset = message.pointee.offset
             switch message.pointee.err {

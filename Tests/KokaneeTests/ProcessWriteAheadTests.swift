@@ -13,6 +13,12 @@ struct ProcessWriteAheadTests {
         scripts = try ScriptDirectory()
     }
 
+    private static let ahead = {
+        var configuration = ProcessPool.Configuration()
+        configuration.writeAhead = 64
+        return configuration
+    }()
+
     /// Reads its input without a buffer that hides lines, notes each job that it begins, and calls `special(job)` for
     /// that with the id `special`, with the lines that it has been given already in `ahead`: at least `ahead` of them.
     private func pool(
@@ -21,7 +27,7 @@ struct ProcessWriteAheadTests {
         ahead: Int = 0,
         _ configure: (inout ProcessPool.Configuration) -> Void = { _ in }
     ) throws -> ProcessPool {
-        var configuration = ProcessPool.Configuration()
+        var configuration = Self.ahead
         configuration.grace = .milliseconds(100)
         if ahead > 0 { configuration.longestWait = .seconds(60) }
         configure(&configuration)
@@ -173,7 +179,7 @@ struct ProcessWriteAheadTests {
 
                 """
         )
-        let pool = try ProcessPool(command: command, count: 1, logger: log.logger)
+        let pool = try ProcessPool(command: command, count: 1, configuration: Self.ahead, logger: log.logger)
         let results = try await run(pool)
         await pool.close(within: .seconds(5))
         #expect(results.values.filter { $0 != nil }.isEmpty)
@@ -193,7 +199,7 @@ struct ProcessWriteAheadTests {
 
                 """
         )
-        let pool = try ProcessPool(command: command, count: 2, logger: log.logger)
+        let pool = try ProcessPool(command: command, count: 2, configuration: Self.ahead, logger: log.logger)
         try await pool.start()
         let payload = Bytes([0x22] + Array(repeating: UInt8(ascii: "x"), count: 1_000_000) + [0x22])
         let first = (0..<2).map { index in Task { try await pool.perform(payload, ProcessTest.context("\(index)")) } }

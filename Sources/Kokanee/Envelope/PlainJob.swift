@@ -10,7 +10,7 @@ struct PlainJob {
     /// Nil where the record has no CloudEvents headers.
     private(set) var id: ShortID?
     /// What runs it; nil where nothing does.
-    private(set) var entry: JobRegistry.Entry?
+    private(set) var entry: Unmanaged<JobRegistry.Entry>?
     private(set) var version = 1
     /// About what the record's headers take in memory, in bytes; as ``HeaderScan/size``.
     private(set) var size = 0
@@ -34,6 +34,8 @@ struct PlainJob {
         if hasSpecVersion && hasType && id != nil { return }
         guard !hasSpecVersion, !hasSource, !hasType, id == nil else { return nil }
         entry = runtime.handlers.entry(named: runtime.queue.defaultType)
+        // Without the others the header says nothing.
+        version = 1
     }
 
     /// False for what is not plain.
@@ -58,7 +60,7 @@ struct PlainJob {
         case 12 where isNamed("content-type"): return !Self.isCloudEvent(value)
         case 14 where isNamed("ce_specversion"):
             hasSpecVersion = true
-            return value.map { $0.elementsEqual("1.0".utf8) } ?? false
+            return value.map { $0.count == 3 && $0[0] == 0x31 && $0[1] == 0x2E && $0[2] == 0x30 } ?? false
         case 20 where isNamed("ce_dataschemaversion"):
             // Int32 reads more than digits without a leading zero, and is asked about the rest.
             guard let value, value.count <= 9, let first = value.first,

@@ -12,8 +12,8 @@ public import RdKafka
 /// `source` is where the record stands that the attempt was read from: `topic/partition/offset`.
 ///
 /// A process executes a job at a time, in the order of the lines: it begins one when it has answered the one before. Where
-/// it answers fast the lines of its next jobs are written ahead, up to ``Configuration/writeAhead``, so that it need not wait
-/// for them; a process without a job is always served first. Jobs beyond that wait in order. Lines with `progress` or
+/// ``Configuration/writeAhead`` allows it, and it answers fast, the lines of its next jobs are written ahead, so that it need
+/// not wait for them; a process without a job is always served first. Jobs beyond that wait in order. Lines with `progress` or
 /// `checkpoint` before the answer are checked, and then ignored for now. What a process writes to its standard error goes
 /// to the log, a line at a time.
 ///
@@ -37,11 +37,12 @@ public final class ProcessPool: JobHandler, Sendable {
         /// After so many processes in a row that ended without an answer an error is logged, and again after each
         /// further such number. Default 5, at least 1.
         public var failedStartsPerAlarm = 5
-        /// The most jobs that a process is given at once, the one in hand among them. Default 64; 1 writes none ahead.
+        /// The most jobs that a process is given at once, the one in hand among them. Default 1: none is written ahead.
         ///
-        /// How many it is given goes by its pace: as many as may be expected to wait no longer than 2 ms. What is written
-        /// ahead to a process waits for it, also if the job in hand turns out to be slow, and others are idle.
-        public var writeAhead = 64
+        /// With more, how many it is given goes by its pace: as many as may be expected to wait no longer than 2 ms. What is
+        /// written ahead to a process waits for it, also if the job in hand turns out to be slow, and others are idle: it is
+        /// for handlers whose jobs are all fast.
+        public var writeAhead = 1
         /// That wait. Tests make it long, so that no busy machine makes a process look slow.
         var longestWait = Duration.milliseconds(2)
         /// How long a job may be in a process's hands. Default nil, for ever.
@@ -57,7 +58,7 @@ public final class ProcessPool: JobHandler, Sendable {
     /// How many attempts it can use at once, now: at least one for each process.
     package let demand: HandlerDemand
     /// The most that ``demand`` may come to and a worker need be ready for. Beyond it more processes get fewer jobs ahead.
-    package let mostAttempts: Int
+    private let mostAttempts: Int
 
     /// Starts the processes. They are replaced until the pool is closed.
     ///
@@ -86,6 +87,14 @@ public final class ProcessPool: JobHandler, Sendable {
 
     deinit {
         _ = thread.inbox.send(.close(within: .zero, nil))
+    }
+
+    /// Sets a worker for the pool: it wants more attempts than it has processes, as many as it can use at a time, and minds
+    /// their timeout itself, because one that waits in a pipe has not begun.
+    package func prepare(_ worker: inout WorkerConfiguration) {
+        worker.attemptTimeout = nil
+        worker.concurrency = mostAttempts
+        worker.demand = demand
     }
 
     /// Waits a moment to see the processes live.

@@ -26,6 +26,8 @@ final class Batch: Sendable {
     }
 
     let items: [Item]
+    /// Whether all of it is expected to take microseconds.
+    let isQuick: Bool
     /// How many have been begun; by ``closing`` more once no other may be.
     private let taken = Atomic(0)
     private static let closing = 1 << 32
@@ -41,8 +43,9 @@ final class Batch: Sendable {
     /// Whether those that had not begun when it was closed have been taken back; as ``concluded``.
     nonisolated(unsafe) var isTakenBack = false
 
-    init(_ items: [Item]) {
+    init(_ items: [Item], isQuick: Bool = false) {
         self.items = items
+        self.isQuick = isQuick
     }
 
     // MARK: - The runner's side
@@ -50,8 +53,12 @@ final class Batch: Sendable {
     /// Takes the next job to run; nil where there is none, or none may begin any more.
     func begin(at now: Int64) -> Item? {
         startedAt.store(now, ordering: .relaxed)
-        let index = taken.add(1, ordering: .acquiringAndReleasing).oldValue
-        return index < items.count ? items[index] : nil
+        let index = taken.load(ordering: .relaxed)
+        // Only this runner raises it, so that what can come between is that the batch is closed.
+        guard index < items.count,
+            taken.compareExchange(expected: index, desired: index + 1, ordering: .acquiringAndReleasing).exchanged
+        else { return nil }
+        return items[index]
     }
 
     /// The job in hand has ended, as its content says.
@@ -64,7 +71,7 @@ final class Batch: Sendable {
     /// How many have ended.
     var ended: Int { finished.load(ordering: .acquiring) }
 
-    var begun: Int { min(taken.load(ordering: .acquiring) & (Self.closing - 1), items.count) }
+    var begun: Int { taken.load(ordering: .acquiring) & (Self.closing - 1) }
 
     /// Whether jobs wait in it that have not begun.
     var hasWaiting: Bool { taken.load(ordering: .relaxed) < items.count }
@@ -72,12 +79,8 @@ final class Batch: Sendable {
     /// Lets no further job begin; returns how many have. Calling it again changes nothing.
     @discardableResult
     func close() -> Int {
-        let taken = taken.bitwiseOr(Self.closing, ordering: .acquiringAndReleasing).oldValue
-        return min(taken & (Self.closing - 1), items.count)
+        taken.bitwiseOr(Self.closing, ordering: .acquiringAndReleasing).oldValue & (Self.closing - 1)
     }
-
-    /// Whether ``close()`` was called before its jobs had all begun.
-    var isClosed: Bool { taken.load(ordering: .acquiring) >= Self.closing }
 
     /// The job that runs now; nil where the runner is between two.
     var inHand: Hand? {

@@ -9,6 +9,7 @@ struct CommitPacer {
     private static let confirmationInterval = Duration.milliseconds(500)
 
     let interval: Duration
+    private var pace: CommitPace
     private let owner: String
     private var nextAt = ContinuousClock.now
     private var outstanding: (tag: Int, ids: [Engine.PartitionID])?
@@ -22,6 +23,7 @@ struct CommitPacer {
 
     init(interval: Duration, owner: String) {
         self.interval = interval
+        pace = CommitPace(interval: interval)
         self.owner = owner
     }
 
@@ -31,7 +33,7 @@ struct CommitPacer {
         let now = dispatcher.engine.clock.monotonic()
         if outstanding != nil, now - sentAt > Self.patience { giveUp(dispatcher) }
         guard outstanding == nil, now >= nextAt else { return }
-        nextAt = now + interval
+        nextAt = now + pace.pause
         send(dispatcher)
     }
 
@@ -64,6 +66,7 @@ struct CommitPacer {
     mutating func ended(_ tag: Int, _ result: Result<[TopicPartition], KafkaError>, _ dispatcher: Dispatcher) {
         guard let ended = outstanding, ended.tag == tag else { return }
         outstanding = nil
+        pace.note(roundTrip: dispatcher.engine.clock.monotonic() - sentAt)
         switch FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
         case .success: if tag == confirmation { dispatcher.confirmLease(byCommitAt: sentAt) }
         case .failure(let error): failed(ended.ids, error, dispatcher)
@@ -112,15 +115,17 @@ struct CommitPacer {
         var offsets: [TopicPartition: CommittedOffset] = [:]
         for commit in commits {
             guard let partition = dispatcher.partition(of: commit.partition) else { continue }
-            offsets[partition] = CommittedOffset(offset: commit.offset, metadata: metadata(commit))
+            offsets[partition] = CommittedOffset(offset: commit.offset, metadata: metadata(commit, of: commits.count))
         }
         return (commits.map(\.partition), offsets)
     }
 
-    private func metadata(_ commit: Scheduler<JobContent>.Commit) -> String {
+    /// - Parameter count: of the partitions that are committed together.
+    private func metadata(_ commit: Scheduler<JobContent>.Commit, of count: Int) -> String {
         guard metadataLimit > 0 else { return "" }
+        let limit = min(metadataLimit, CommitPace.metadataLimit(partitions: count))
         let metadata = CommitMetadata(owner: owner, movedAt: commit.movedAt, completed: commit.completed)
-        return metadata.text(above: commit.offset, limit: metadataLimit)
+        return metadata.text(above: commit.offset, limit: limit)
     }
 
     private mutating func failed(_ ids: [Engine.PartitionID], _ error: KafkaError, _ dispatcher: Dispatcher) {

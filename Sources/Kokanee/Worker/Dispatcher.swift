@@ -42,6 +42,10 @@ final class Dispatcher {
     private let prefetch: Prefetch
     private var firstInRotation = 0
     private var round = Intake.Round()
+    /// What ``resumeFetching()`` is to tell of.
+    private var roomy: [PartitionIntake] = []
+    private var readSinceNudge = 0
+    private var hasEmpty = false
     private var ids: [TopicPartition: Engine.PartitionID] = [:]
     private var partitions: [Engine.PartitionID: TopicPartition] = [:]
     private var lastFailure: KafkaError?
@@ -142,7 +146,6 @@ final class Dispatcher {
         var room = engine.withScheduler { $0.room(in: idsInRotation) }
         defer { round.removeAll() }
         var ends: [(PartitionIntake, Int64)] = []
-        var roomy: [PartitionIntake] = []
         firstInRotation = (firstInRotation + 1) % rotation.count
         for step in rotation.indices {
             let index = (firstInRotation + step) % rotation.count
@@ -158,16 +161,14 @@ final class Dispatcher {
             if let end { ends.append((intake, end)) }
             let part = round.parts[round.parts.count - 1]
             room.note(part.decisions.count, bytes: part.bytes, of: index)
-            if intake.noteRead(records: part.decisions.count, bytes: part.bytes, of: prefetch) {
-                roomy.append(intake)
-            }
+            noteRoom(in: intake, part, isEmpty: read < limit)
             guard round.decisions.count >= Self.roundLength else { continue }
             firstInRotation = index
             hasMore = true
             break
         }
         admit(round, now: now)
-        resumeFetching(roomy)
+        resumeFetching()
         for (intake, offset) in ends {
             reachEnd(offset, of: intake)
             rest(intake)
@@ -176,14 +177,28 @@ final class Dispatcher {
         return hasMore
     }
 
-    /// Tells librdkafka of partitions whose queues may have been full, and are not any more.
-    private func resumeFetching(_ intakes: [PartitionIntake]) {
-        guard !intakes.isEmpty else { return }
-        // Spread over all of them, and so over their leaders. The others will ask again if nothing comes.
-        let step = max(1, intakes.count / Self.mostNudged)
-        let nudged = stride(from: 0, to: intakes.count, by: step).map { intakes[$0] }
-        consumer.resumeFetching(nudged.map(\.topicPartition))
-        for intake in nudged { intake.noteNudge() }
+    /// Takes note of a partition whose queue may have been full, and is not any more.
+    private func noteRoom(in intake: PartitionIntake, _ part: Intake.Round.Part, isEmpty: Bool) {
+        readSinceNudge += part.decisions.count
+        guard intake.noteRead(records: part.decisions.count, bytes: part.bytes, of: prefetch) else { return }
+        if !intake.isRoomy {
+            intake.isRoomy = true
+            roomy.append(intake)
+        }
+        hasEmpty = hasEmpty || isEmpty
+    }
+
+    /// Tells librdkafka of such partitions: once a good part of all that it fetches ahead has been read, so that few
+    /// fetches bring much, or when one of them has nothing left.
+    private func resumeFetching() {
+        guard !roomy.isEmpty, hasEmpty || readSinceNudge >= configuration.prefetchedRecords / 4 else { return }
+        // Spread over all of them, and so over their leaders.
+        let step = max(1, roomy.count / Self.mostNudged)
+        consumer.resumeFetching(stride(from: 0, to: roomy.count, by: step).map { roomy[$0].topicPartition })
+        for intake in roomy { intake.noteNudge() }
+        roomy.removeAll(keepingCapacity: true)
+        readSinceNudge = 0
+        hasEmpty = false
     }
 
     /// Reads a partition into the round; returns how many items that were, and where the partition ends.

@@ -14,11 +14,18 @@ extension Engine {
     }
 
     private nonisolated(nonsending) func run(_ index: Int, _ generation: Int) async {
+        // A copy of the handler that ran last: every read of the registry's would count at a place that all runners share.
+        var entry: Unmanaged<JobRegistry.Entry>?
+        var handler: (any JobHandler)?
         while let batch = await next(index, generation) {
             var meter = CostMeter()
             var now = MonotonicTime.nanoseconds
             while startLimit.allows(now), let item = batch.begin(at: now) {
-                if let end = await execute(item.content) { item.content.end = JobContent.End(end) }
+                if item.content.entry?.toOpaque() != entry?.toOpaque() {
+                    entry = item.content.entry
+                    handler = entry?._withUnsafeGuaranteedRef { $0.handler }
+                }
+                if let end = await execute(item.content, handler) { item.content.end = JobContent.End(end) }
                 batch.end()
                 let then = MonotonicTime.nanoseconds
                 meter.note(item.content.entry, Int(then - now))
@@ -29,8 +36,10 @@ extension Engine {
     }
 
     /// Runs an attempt; nil is that it has completed.
-    private nonisolated(nonsending) func execute(_ content: JobContent) async -> AttemptEnd? {
-        guard let entry = content.entry else {
+    private nonisolated(nonsending) func execute(_ content: JobContent, _ handler: (any JobHandler)?) async
+        -> AttemptEnd?
+    {
+        guard let handler else {
             return content.refusal.map { .refused($0.reason, $0.failure) }
         }
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
@@ -38,7 +47,7 @@ extension Engine {
         }
         do {
             try FailPoint.attemptStarting.check()
-            try await entry.handler.perform(content.payload, JobContext(content))
+            try await handler.perform(content.payload, JobContext(content))
         } catch {
             return .failed(error)
         }
@@ -185,13 +194,13 @@ extension Engine {
 
 /// Measures what attempts cost, and tells their types' estimates once for many.
 private struct CostMeter {
-    private var entry: JobRegistry.Entry?
+    private var entry: Unmanaged<JobRegistry.Entry>?
     private var total = 0
     private var count = 0
     private var longest = 0
 
-    mutating func note(_ entry: JobRegistry.Entry?, _ nanoseconds: Int) {
-        if self.entry !== entry {
+    mutating func note(_ entry: Unmanaged<JobRegistry.Entry>?, _ nanoseconds: Int) {
+        if self.entry?.toOpaque() != entry?.toOpaque() {
             flush()
             self.entry = entry
         }
@@ -202,7 +211,7 @@ private struct CostMeter {
 
     mutating func flush() {
         guard count > 0 else { return }
-        entry?.cost.note(total: total, count: count, longest: longest)
+        entry?._withUnsafeGuaranteedRef { $0.cost.note(total: total, count: count, longest: longest) }
         (total, count, longest) = (0, 0, 0)
     }
 }

@@ -15,14 +15,14 @@ final class Engine: Sendable {
     let startedAt = ContinuousClock.now
     let producer: Producer
     /// Taken by this file, and by those beside it.
-    let state: Mutex<EngineState>
+    let state: BargingLock<EngineState>
     let startLimit = StartLimit()
 
     init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
         self.logger = logger
-        state = Mutex(EngineState(configuration, startLimit: startLimit))
+        state = BargingLock(EngineState(configuration, startLimit: startLimit))
     }
 
     var statistics: WorkerStatistics {
@@ -159,7 +159,7 @@ final class Engine: Sendable {
 
     /// Does what is due: held jobs, hops to be tried again, attempts that overran.
     ///
-    /// - Returns: how long until something is due again, at most 100 ms.
+    /// - Returns: how long until something is due again, or has to be looked at: at most 100 ms.
     func tick() -> Duration {
         let now = clock.monotonic()
         let wall = clock.wall()
@@ -181,7 +181,7 @@ final class Engine: Sendable {
             startRunner(stuck.runner)
         }
         let untilHeld = due.nextHeld.map { Duration.milliseconds($0 - wall) }
-        let untilScan = due.hasWaiting ? Duration.milliseconds(5) : .milliseconds(100)
+        let untilScan = Duration.milliseconds(due.isHoldingBack ? 1 : due.hasWaiting ? 5 : 100)
         return max(.zero, min(untilScan, untilHeld ?? untilScan))
     }
 

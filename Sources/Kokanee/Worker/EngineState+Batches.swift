@@ -5,7 +5,11 @@ extension EngineState {
     /// if it had been given out by itself.
     private static let budget = 50_000
     /// The most jobs in one.
-    private static let longestBatch = 128
+    private static let longestBatch = 256
+    /// How much work, in nanoseconds, is worth a runner's waking up while others are at it.
+    private static let worthWaking = 200_000
+    /// How long ready jobs wait for such a runner.
+    private static let moment = Duration.milliseconds(1)
     /// How long a job may run until those behind it in its batch are given to others.
     private static let patience = Duration.milliseconds(2)
 
@@ -25,7 +29,22 @@ extension EngineState {
             cost += next.content.cost
             items.append(next)
         }
-        return Batch(items)
+        return Batch(items, isQuick: true)
+    }
+
+    /// Whether one more runner is to be woken for what is ready. Small jobs are done sooner by few runners, who don't wait
+    /// for each other: where those that are at work will be back in a moment, and then take what there is, they get it, if
+    /// they are.
+    mutating func isWorthWaking(now: Instant) -> Bool {
+        guard let first = scheduler.ready.first, quickRunners > 0 else { return true }
+        let cost = scheduler.contents[first.place]?.cost ?? .max
+        if cost < Self.budget, scheduler.ready.count * cost < quickRunners * Self.worthWaking {
+            let since = heldBackSince ?? now
+            heldBackSince = since
+            guard now - since >= Self.moment else { return false }
+        }
+        heldBackSince = nil
+        return true
     }
 
     /// How many may begin at once without a look at what becomes of the others: so few that, if all of them die, the
@@ -119,6 +138,7 @@ extension EngineState {
             }
             guard let hand = batch.inHand else { continue }
             let age = hand.age(at: now)
+            if age > Self.patience { noteSlow(index) }
             if let limit = hand.item.content.runtime.attemptTimeout, age >= limit {
                 settle(index, now: now, wall: wall, &due.turn)
                 guard let task = cancel(index, hand, .timeout(limit), now: now) else { continue }
@@ -132,6 +152,13 @@ extension EngineState {
         }
     }
 
+    /// A runner that was to be back at once is not.
+    private mutating func noteSlow(_ index: Int) {
+        guard runners[index].isQuick else { return }
+        runners[index].isQuick = false
+        quickRunners -= 1
+    }
+
     private mutating func giveUp(
         _ index: Int,
         _ hand: Batch.Hand,
@@ -143,6 +170,7 @@ extension EngineState {
         let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
         let content = hand.item.content
         abandoned[stuck] = AbandonedAttempt(content: content, startedAt: now - hand.age(at: now))
+        noteSlow(index)
         _ = runners[index].begin()
         busy -= 1
         statistics[content.queueIndex].stuck += 1

@@ -85,8 +85,10 @@ struct EngineState {
         var cancellations: [(Task<Void, Never>, JobContent)] = []
         var stuck: [(runner: Int, attempt: EndedAttempt)] = []
         var nextHeld: Int64?
-        /// Whether jobs wait in batches behind one that runs.
+        /// Whether jobs wait, or may come to wait, behind one that is not as quick as it seemed.
         var hasWaiting = false
+        /// Whether ready jobs wait for a runner that will be back at once.
+        var isHoldingBack = false
     }
 
     var scheduler: Scheduler<JobContent>
@@ -107,6 +109,9 @@ struct EngineState {
     /// Runners that have a batch; ``HandlerDemand`` says how many may at once.
     var busy = 0
     let demand: HandlerDemand?
+    /// Of the busy runners those that will be back at once, and since when jobs wait for them.
+    var quickRunners = 0
+    var heldBackSince: Instant?
     let grace: Duration
     /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
     private let scanInterval: Duration
@@ -122,7 +127,7 @@ struct EngineState {
                 jobs: configuration.maximumInFlight,
                 bytes: configuration.maximumInFlightBytes,
                 gap: configuration.maximumGap,
-                ready: max(2000, configuration.concurrency * 2)
+                ready: max(configuration.maximumInFlight / 5, configuration.concurrency * 2)
             )
         )
         runners = Array(repeating: Runner(), count: configuration.concurrency)
@@ -140,14 +145,22 @@ struct EngineState {
             return .end(replace: false)
         }
         if runners[index].batch != nil { busy -= 1 }
+        if runners[index].isQuick { quickRunners -= 1 }
         runners[index].finish()
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
         guard isWanted, let batch = takeBatch(now: now) else { return .wait }
+        give(batch, to: index)
+        // The others' turn begins anew.
+        heldBackSince = nil
+        return .run(batch)
+    }
+
+    private mutating func give(_ batch: Batch, to index: Int) {
         runners[index].take(batch)
         busy += 1
-        return .run(batch)
+        if batch.isQuick { quickRunners += 1 }
     }
 
     /// Whether the handler can use one more attempt.
@@ -165,13 +178,12 @@ struct EngineState {
     mutating func handOver(now: Instant) -> [Handover] {
         guard !idle.isEmpty, !scheduler.ready.isEmpty else { return [] }
         var handovers: [Handover] = []
-        while isWanted, let index = idle.last, let continuation = runners[index].continuation,
+        while isWanted, isWorthWaking(now: now), let index = idle.last, let continuation = runners[index].continuation,
             let batch = takeBatch(now: now)
         {
             idle.removeLast()
-            busy += 1
             runners[index].continuation = nil
-            runners[index].take(batch)
+            give(batch, to: index)
             handovers.append(Handover(continuation: continuation, batch: batch))
         }
         return handovers
@@ -257,6 +269,9 @@ struct EngineState {
             scan(now: now, wall: wall, &due)
         }
         due.turn.handovers = handOver(now: now)
+        due.isHoldingBack = heldBackSince != nil
+        // Any of them may prove to be slow, and nobody else would look.
+        if quickRunners > 0 { due.hasWaiting = true }
         due.turn.wakes = takeWakes()
         due.turn.circuitChanges = takeCircuitChanges()
         return due

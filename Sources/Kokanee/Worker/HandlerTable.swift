@@ -1,16 +1,23 @@
 internal import Glibc
 
-/// A registry's types, found by the bytes that a record names them with: every job asks.
-struct HandlerTable: Sendable {
+/// A registry's types, found by the bytes that a record names them with: every job asks. The registry has to live as long.
+///
+/// `@unchecked Sendable`: nothing in it changes, and what it refers to is Sendable.
+struct HandlerTable: @unchecked Sendable {
     private struct Slot {
         var hash: UInt64
         var name: [UInt8]
-        var entry: JobRegistry.Entry
+        var entry: Unmanaged<JobRegistry.Entry>
+
+        func isNamed(_ text: UnsafeRawBufferPointer) -> Bool {
+            guard name.count == text.count, let start = text.baseAddress else { return false }
+            return name.withUnsafeBytes { memcmp($0.baseAddress!, start, text.count) == 0 }
+        }
     }
 
     /// By hash, with linear probing; at least half of it is empty.
     private let slots: [Slot?]
-    private let catchAll: JobRegistry.Entry?
+    private let catchAll: Unmanaged<JobRegistry.Entry>?
 
     init(_ jobs: JobRegistry) {
         var capacity = 4
@@ -21,28 +28,24 @@ struct HandlerTable: Sendable {
             let hash = name.withUnsafeBytes(Self.hash)
             var index = Int(truncatingIfNeeded: hash) & (capacity - 1)
             while slots[index] != nil { index = (index + 1) & (capacity - 1) }
-            slots[index] = Slot(hash: hash, name: name, entry: entry)
+            slots[index] = Slot(hash: hash, name: name, entry: .passUnretained(entry))
         }
         self.slots = slots
-        catchAll = jobs.catchAll
+        catchAll = jobs.catchAll.map { .passUnretained($0) }
     }
 
     /// What runs a type; nil where nothing does.
-    subscript(name: UnsafeRawBufferPointer) -> JobRegistry.Entry? {
+    subscript(name: UnsafeRawBufferPointer) -> Unmanaged<JobRegistry.Entry>? {
         let hash = Self.hash(name)
         var index = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-        while let slot = slots[index] {
-            if slot.hash == hash, slot.name.count == name.count,
-                slot.name.withUnsafeBytes({ $0.elementsEqual(name) })
-            {
-                return slot.entry
-            }
+        while slots[index] != nil {
+            if slots[index]?.hash == hash, slots[index]?.isNamed(name) == true { return slots[index]?.entry }
             index = (index + 1) & (slots.count - 1)
         }
         return catchAll
     }
 
-    func entry(named name: String) -> JobRegistry.Entry? {
+    func entry(named name: String) -> Unmanaged<JobRegistry.Entry>? {
         var name = name
         return name.withUTF8 { self[UnsafeRawBufferPointer($0)] }
     }

@@ -87,7 +87,7 @@ enum Intake {
     private static func decidePlainly(_ content: JobContent, _ runtime: QueueRuntime, rungDelay: Int64?) -> Decision? {
         // A rung's jobs have a history, or a time that somebody forged.
         guard rungDelay == nil, let plain = PlainJob(content.message, runtime), let entry = plain.entry,
-            plain.version <= entry.version
+            plain.version <= entry._withUnsafeGuaranteedRef({ $0.version })
         else { return nil }
         content.read(as: .plain(id: plain.id, version: plain.version), for: entry)
         let facts = Scheduler<JobContent>.Facts(
@@ -122,14 +122,14 @@ enum Intake {
             return Decision(facts: .init(bytes: bytes, key: nil, start: .now), content: content)
         case .run(let job, let entry, .now)
         where rungDelay != nil && PartitionIntake.hasForgedTime(content.message, now: now):
-            content.read(as: reading(job), for: entry)
+            content.read(as: reading(job), for: .passUnretained(entry))
             return Decision(
                 facts: .init(bytes: bytes, key: nil, start: .hop),
                 content: content,
                 move: .wait(until: now + (rungDelay ?? 0))
             )
         case .run(let job, let entry, let course):
-            content.read(as: reading(job), for: entry)
+            content.read(as: reading(job), for: .passUnretained(entry))
             let key = laneKey(content, runtime.order)
             let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
             guard case .wait(let dueAt) = course else { return Decision(facts: facts, content: content, move: nil) }
@@ -177,10 +177,7 @@ enum Intake {
         case .partition: return 0
         case .key:
             guard let key = content.message.key else { return nil }
-            // Seeded anew in each process: nobody can choose keys that meet.
-            var hasher = Hasher()
-            hasher.combine(bytes: key)
-            return UInt64(bitPattern: Int64(hasher.finalize()))
+            return KeyHash.hash(key)
         }
     }
 

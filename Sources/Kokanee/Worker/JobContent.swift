@@ -42,13 +42,15 @@ final class JobContent: @unchecked Sendable {
     }
 
     let message: ConsumedMessage
+    private let source: MessageSource
     /// Of a record that came as such, and owns its message.
     private let owner: Record?
     /// Kept alive by the message's source; where the record came as such, by this.
     unowned(unsafe) let runtime: QueueRuntime
     private var reading = Reading.none
-    /// Nil where nothing runs the job's type: it only hops. The runtime's registry keeps it alive.
-    private(set) unowned(unsafe) var entry: JobRegistry.Entry?
+    /// Nil where nothing runs the job's type: it only hops. The runtime's registry keeps it alive, and no job counts it:
+    /// all threads would count at one place.
+    private(set) var entry: Unmanaged<JobRegistry.Entry>?
     /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
     /// stops a release that doesn't know the queue's jobs, can stop it.
     private(set) var refusal: Refusal?
@@ -60,12 +62,14 @@ final class JobContent: @unchecked Sendable {
     /// - Parameter message: read with its queue's runtime for a context.
     init(_ message: ConsumedMessage, runtime: QueueRuntime) {
         self.message = message
+        source = message.source
         self.runtime = runtime
         owner = nil
     }
 
     init(_ record: Record, runtime: QueueRuntime) {
         message = record.storage.message
+        source = message.source
         self.runtime = runtime
         owner = record
         _ = Unmanaged.passRetained(runtime)
@@ -76,7 +80,7 @@ final class JobContent: @unchecked Sendable {
         message.destroy()
     }
 
-    func read(as reading: Reading, for entry: JobRegistry.Entry?, refusal: Refusal? = nil) {
+    func read(as reading: Reading, for entry: Unmanaged<JobRegistry.Entry>?, refusal: Refusal? = nil) {
         self.reading = reading
         self.entry = entry
         self.refusal = refusal
@@ -90,7 +94,7 @@ final class JobContent: @unchecked Sendable {
     var size: Int { message.size }
     var queueIndex: Int32 { runtime.index }
     /// About what an attempt takes, in nanoseconds.
-    var cost: Int { entry?.cost.value ?? 1000 }
+    var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }
     var isJob: Bool {
         if case .none = reading { false } else { true }
@@ -158,7 +162,7 @@ final class JobContent: @unchecked Sendable {
 
     /// A plain job is of the type that its handler is registered for, or of one that only the record names.
     private var plainType: String {
-        if let entry, let name = entry.name { return name }
+        if let name = entry?.takeUnretainedValue().name { return name }
         guard case .text(let type) = HeaderScan(message).type else { return runtime.queue.defaultType }
         return type
     }

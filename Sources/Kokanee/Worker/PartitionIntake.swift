@@ -26,6 +26,8 @@ final class PartitionIntake {
     var expected: Int64?
     /// Records read, and their bytes, since librdkafka was last told that there is room in the queue.
     private var readSinceNudge = (records: 0, bytes: 0)
+    /// Whether its dispatcher is going to say so.
+    var isRoomy = false
     /// Where the log ended at the last look; nil if it has brought records since, or if the engine knows.
     var end: Int64?
 
@@ -49,7 +51,10 @@ final class PartitionIntake {
         return readSinceNudge.records * 2 >= prefetch.records || readSinceNudge.bytes * 2 >= prefetch.bytes
     }
 
-    func noteNudge() { readSinceNudge = (0, 0) }
+    func noteNudge() {
+        readSinceNudge = (0, 0)
+        isRoomy = false
+    }
 
     /// How many records a rung may be read for.
     var room: Int {

@@ -5,7 +5,7 @@
 struct Prefetch {
     /// The fewest and the most of each, whatever a partition's share of the worker's is: a fetch of less is not worth its
     /// costs, and of more is never due.
-    private static let recordBounds = 64...100_000
+    private static let recordBounds = 32...100_000
     private static let byteBounds = 64 << 10...256 << 20
 
     /// When so many records, or so many bytes of keys and payloads, lie there, nothing more is fetched.
@@ -14,11 +14,14 @@ struct Prefetch {
     /// How long a broker may wait with an answer that brings nothing, in milliseconds. Where all that have something were
     /// full when the fetch was sent the worker waits as long for more of it; and idle workers ask so often.
     let wait: Int
+    /// The bytes of one answer, over all its partitions. All of it stays in memory until its last record has been worked.
+    private let wholeAnswer: Int
 
     /// - Parameters:
     ///   - records: over all partitions.
     ///   - bytes: over all partitions.
     init(records: Int, bytes: Int, partitions: Int) {
+        wholeAnswer = min(max(bytes / 16, 1 << 20), 50 << 20)
         wait = min(max(partitions / 10, 10), 100)
         self.records = Self.share(records, partitions, Self.recordBounds)
         self.bytes = Self.share(bytes, partitions, Self.byteBounds)
@@ -41,6 +44,7 @@ struct Prefetch {
             "queued.min.messages": "\(records)",
             "queued.max.messages.kbytes": "\(bytes >> 10)",
             "fetch.message.max.bytes": "\(answer)",
+            "fetch.max.bytes": "\(wholeAnswer)",
             "fetch.wait.max.ms": "\(wait)",
         ]
     }

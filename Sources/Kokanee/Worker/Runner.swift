@@ -9,6 +9,8 @@ struct Runner: Sendable {
     private(set) var task: Task<Void, Never>?
     /// What it has been given to run; nil while it is idle.
     private(set) var batch: Batch?
+    /// Whether it may be expected to come back at once: its jobs are small, as far as anybody knows.
+    var isQuick = false
     /// Why its task was cancelled, and the job that it was about, by its index in the batch.
     private(set) var cancellation: (cause: Cancellation, index: Int)?
     /// When a cancelled attempt is to be given up.
@@ -19,6 +21,7 @@ struct Runner: Sendable {
         generation += 1
         task = nil
         batch = nil
+        isQuick = false
         cancellation = nil
         givenUpAt = nil
         continuation = nil
@@ -40,10 +43,12 @@ struct Runner: Sendable {
 
     mutating func take(_ batch: Batch) {
         self.batch = batch
+        isQuick = batch.isQuick
     }
 
     mutating func finish() {
         batch = nil
+        isQuick = false
         givenUpAt = nil
     }
 

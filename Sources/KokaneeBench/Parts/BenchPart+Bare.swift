@@ -139,17 +139,14 @@ enum BareProperties {
         return ours.merging(given) { $1 }.merging(["enable.idempotence": "true", "acks": "all"]) { $1 }
     }
 
-    /// As `Worker` and `Consumer`, for a worker of default configuration, but for how much is fetched ahead.
+    /// As `Worker` and `Consumer`, but for how much is fetched ahead: as much as librdkafka allows.
     ///
-    /// Its bounds are a worker's for each partition, whose queues it reads apart. Where all partitions are forwarded to the
-    /// consumer's one queue, as here, librdkafka holds each bound against the whole of that queue (`rd_kafka_q_len` follows
-    /// the forwarding), and a partition that is found above it is not fetched for a second: a loop with a worker's bounds
-    /// reads 3,000 records a second. So the bounds are those of all partitions together.
+    /// Where a bound is met nothing is fetched for up to a second, which a worker has to deal with, because its memory is
+    /// bounded. A bare loop is as fast as it can be where it never comes to that.
     static func consumer(_ given: [String: String], group: String) -> [String: String] {
-        let configuration = WorkerConfiguration()
         let ours = [
-            "queued.min.messages": "\(configuration.prefetchedRecords)",
-            "queued.max.messages.kbytes": "\(configuration.prefetchedBytes / 1024)",
+            "queued.min.messages": "10000000",
+            "queued.max.messages.kbytes": "2097151",
             "session.timeout.ms": "15000",
             "fetch.error.backoff.ms": "100",
         ]

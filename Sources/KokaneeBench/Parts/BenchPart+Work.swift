@@ -18,9 +18,9 @@ extension BenchPart {
     static func work(_ input: PartInput) async throws -> Metrics {
         let jobs = try input.integer("jobs")
         guard let kind = WorkHandler(rawValue: try input.text("handler")) else { throw BenchError("no such handler") }
-        let configuration = try workerConfiguration(input)
+        var configuration = try workerConfiguration(input)
         let queue = try input.queue()
-        let load = try await WorkLoad(kind, input, concurrency: configuration.concurrency)
+        let load = try await WorkLoad(kind, input, &configuration)
         let start = cbaseline_now_ns()
         let worker = Worker(
             queues: [queue],

@@ -48,7 +48,8 @@ struct WorkLoad: Sendable {
         }
     }
 
-    init(_ kind: WorkHandler, _ input: PartInput, concurrency: Int) async throws {
+    /// - Parameter configuration: of the worker, as a pool of processes changes it.
+    init(_ kind: WorkHandler, _ input: PartInput, _ configuration: inout WorkerConfiguration) async throws {
         let type = BenchPart.jobType
         switch kind {
         case .noop:
@@ -86,12 +87,18 @@ struct WorkLoad: Sendable {
         case .suspend:
             try registry.register(type) { _, _ in try await Task.sleep(for: .seconds(3600)) }
         case .pool:
-            let pool = try ProcessPool(command: try input.text("command"), count: concurrency, logger: .errors)
+            var settings = ProcessPool.Configuration()
+            settings.timeout = configuration.attemptTimeout
+            settings.writeAhead = try input.integer("write-ahead", default: settings.writeAhead)
+            let (command, count) = (try input.text("command"), configuration.concurrency)
+            let pool = try ProcessPool(command: command, count: count, configuration: settings, logger: .errors)
             try await pool.start()
+            pool.prepare(&configuration)
             try registry.register(type, handler: pool)
             close = { await pool.close(within: .seconds(1)) }
         case .exec:
-            let handler = try CommandHandler(command: try input.text("command"), count: concurrency, logger: .errors)
+            let (command, count) = (try input.text("command"), configuration.concurrency)
+            let handler = try CommandHandler(command: command, count: count, logger: .errors)
             try registry.register(type, handler: handler)
             close = { await handler.close(within: .seconds(1)) }
         }

@@ -22,9 +22,9 @@ struct InFlightMemory: Experiment {
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
             let few = most / 10
             let (many, base) = try turn.take {
-                try stage.work(queue, jobs: most, .suspend, ["in-flight": "\(most * 2)"])
+                try stage.work(queue, jobs: most, .suspend, ["in-flight": "\(most * 10)"])
             } baseline: {
-                try stage.work(queue, jobs: few, .suspend, ["in-flight": "\(few * 2)"])
+                try stage.work(queue, jobs: few, .suspend, ["in-flight": "\(few * 10)"])
             }
             let held = try many.require("in-flight") - base.require("in-flight")
             let bytes = try many.require("rss") - base.require("rss")

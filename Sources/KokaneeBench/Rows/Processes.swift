@@ -2,7 +2,7 @@
 /// each with its share of them.
 struct HandlerProcesses: Experiment {
     let rows = [
-        Row("handler", "--handler with Python, beside cat into it", unit: "jobs/s", .ratioAtLeast(0.8))
+        Row("handler", "--handler with Python, --write-ahead 64, beside cat", unit: "jobs/s", .ratioAtLeast(0.8))
     ]
 
     /// Reads a line, decodes it, answers it.
@@ -20,7 +20,7 @@ struct HandlerProcesses: Experiment {
     func begin(_ stage: Stage) throws -> any Trial {
         guard let python = Self.python() else { throw BenchSkip(description: "there is no python3 on this machine") }
         let queue = try stage.queue()
-        let jobs = stage.scaled(100_000, least: 400) / Self.processes * Self.processes
+        let jobs = stage.scaled(300_000, least: 400) / Self.processes * Self.processes
         try stage.fill(queue, jobs: jobs, payload: .json)
         return Running(stage: stage, queue: queue, jobs: jobs, command: "exec \(python) -c '\(Self.program)'")
     }
@@ -45,7 +45,7 @@ struct HandlerProcesses: Experiment {
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
             let (ours, bare) = try turn.take {
-                let words = ["concurrency": "\(HandlerProcesses.processes)", "command": command]
+                let words = ["concurrency": "\(HandlerProcesses.processes)", "command": command, "write-ahead": "64"]
                 return try stage.work(queue, jobs: jobs, .pool, words)
             } baseline: {
                 let words = ["jobs": "\(jobs)", "processes": "\(HandlerProcesses.processes)", "command": command]

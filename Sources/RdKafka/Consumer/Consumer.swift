@@ -312,7 +312,7 @@ extension Consumer {
             partition: message.pointee.partition
         )
         let source = MessageSource(partition, client: handle)
-        return .record(Record(RecordStorage(ConsumedMessage(message, source: source), in: event)))
+        return .record(Record(RecordStorage(ConsumedMessage(message, source: source), of: source, in: event)))
     }
 
     private func commitResult(_ event: OpaquePointer) -> Result<[TopicPartition], KafkaError> {

@@ -43,7 +43,7 @@ public final class PartitionQueue {
     public func read(maximum: Int, _ body: (Item) -> Void) -> Int {
         fetch(maximum: maximum, context: nil) { item in
             switch item {
-            case .message(let message): body(.record(Record(RecordStorage(message))))
+            case .message(let message): body(.record(Record(RecordStorage(message, of: message.source))))
             case .end(let offset): body(.end(offset: offset))
             case .failed(let error): body(.failed(error))
             }
@@ -51,7 +51,7 @@ public final class PartitionQueue {
     }
 
     package enum ConsumedItem {
-        /// It is the receiver's from here on, to be destroyed once.
+        /// It is the receiver's from here on: to keep its source, and to destroy it once.
         case message(ConsumedMessage)
         case end(offset: Int64)
         case failed(KafkaError)
@@ -66,6 +66,7 @@ public final class PartitionQueue {
             let count = rd_kafka_consume_batch_queue(queue, 0, buffer.baseAddress, maximum)
             guard count > 0 else { return 0 }
             let source = MessageSource(topicPartition, client: handle, context: context)
+            defer { withExtendedLifetime(source) {} }
             for index in 0..<count {
                 guard let message = buffer[index] else { continue }
                 switch message.pointee.err {

@@ -24,8 +24,8 @@ extension Command {
             .value(
                 "write-ahead",
                 "N",
-                "the most jobs in the pipe of a --handler process that answers fast, with the one in hand; 1 is one at a time",
-                default: "64"
+                "the most jobs in the pipe of a --handler process that answers fast, such as 64; a slow one holds up the others",
+                default: "1"
             ),
             .value("group", "G", "the consumer group", default: "kokanee.QUEUE"),
             .value("ladder", "LIST", "the delays of retries, such as 1m,5m,1h", default: "the rungs that there are"),
@@ -185,8 +185,7 @@ private struct Handlers {
     let handler: any JobHandler
     private let closing: @Sendable () async -> Void
 
-    /// - Parameter configuration: of the worker. A pool of processes wants more attempts than there are processes, and
-    ///   minds their timeout itself: one that waits in a pipe has not begun.
+    /// - Parameter configuration: of the worker, which a pool of processes sets for itself.
     init(
         _ values: OptionValues,
         _ configuration: inout WorkerConfiguration,
@@ -205,9 +204,7 @@ private struct Handlers {
                 await pool.close(within: .seconds(1))
                 throw error
             }
-            configuration.attemptTimeout = nil
-            configuration.concurrency = pool.mostAttempts
-            configuration.demand = pool.demand
+            pool.prepare(&configuration)
             handler = pool
             closing = { await pool.close(within: .seconds(5)) }
         } else {

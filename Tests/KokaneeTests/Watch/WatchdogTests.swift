@@ -188,14 +188,16 @@ struct WatchdogTests {
             configuration.watchLimits.wedge = .seconds(2)
             configuration.wedgeAction = .fail
         }
-        let worker = try fixture.worker(configure, logger: log.logger()) { _, _ in throw JobError.deadLetter("never") }
+        let gate = Gate()
+        let worker = try fixture.worker(configure, logger: log.logger()) { _, _ in
+            try await gate.pass()
+            throw JobError.deadLetter("never")
+        }
         try await running(worker) {
             try await eventually("the worker is there") { log.has("partitions assigned") }
-            fixture.broker.failNext(.produce, with: Array(repeating: .notLeader, count: 100_000))
-            // Past the faults, which are for whoever produces next.
-            fixture.broker.stopFailing(.produce)
             try await fixture.enqueue(1)
             fixture.broker.failNext(.produce, with: Array(repeating: .notLeader, count: 100_000))
+            gate.open()
             try await eventually("it is told") { Self.kinds(worker).contains(.notDelivering) }
             let alert = try #require(worker.health.alerts.first { $0.kind == .notDelivering })
             #expect(alert.level == .degraded)

@@ -5,6 +5,27 @@ import Testing
 
 @Suite("Lanes and the small structures under the scheduler")
 struct LanesTests {
+    @Test("thousands of lanes come and go, and each is found", arguments: 0..<5 as Range<UInt64>)
+    func manyLanes(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var lanes = Lanes()
+        var held: [Lanes.ID: Int] = [:]
+        for job in 0..<20_000 {
+            // Keys that differ in their upper bits only, as hashes may, stand beside each other in the table.
+            let key = UInt64.random(in: 0..<3000, using: &random) << (seed * 12)
+            let id = Lanes.ID(queue: 0, partition: Int32(job % 7), key: key)
+            if let holder = held.removeValue(forKey: id) {
+                #expect(lanes.holder(of: id) == holder && lanes.finish(holder, in: id) == nil)
+            } else {
+                #expect(lanes.holder(of: id) == nil && lanes.enter(job, id))
+                held[id] = job
+            }
+            #expect(lanes.count == held.count)
+        }
+        for (id, job) in held { #expect(lanes.holder(of: id) == job && lanes.finish(job, in: id) == nil) }
+        #expect(lanes.count == 0)
+    }
+
     @Test("lanes agree with a model of arrays through random histories", arguments: 0..<200 as Range<UInt64>)
     func lanes(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

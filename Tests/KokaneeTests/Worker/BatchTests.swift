@@ -1,0 +1,139 @@
+import RdKafka
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+@Suite("Jobs that are handed over together")
+struct BatchTests {
+    private typealias Ticket = Scheduler<Int>.Ticket
+
+    @Test(
+        "jobs of one key begin one at a time and in order, however they are taken and given back",
+        arguments: 0..<200 as Range<UInt64>
+    )
+    func lanes(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000))
+        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        var offset = 0
+        var keys: [Int: UInt64] = [:]
+        /// What runners hold: the first of each is the one that may begin, or has.
+        var batches: [[Ticket]] = []
+        var begun: [UInt64: [Int]] = [:]
+        var finished = 0
+        while finished < 60 {
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0 where offset < 60:
+                let key = UInt64.random(in: 0..<3, using: &random)
+                keys[offset] = key
+                _ = scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), offset)
+                offset += 1
+            case 1:
+                guard let first = scheduler.take() else { continue }
+                var batch = [first.ticket]
+                while Bool.random(using: &random), let next = scheduler.takeFollower(of: batch[batch.count - 1]) {
+                    batch.append(next.ticket)
+                }
+                batches.append(batch)
+            case 2:
+                // A runner ends its job in hand.
+                guard let index = batches.indices.randomElement(using: &random) else { continue }
+                let ticket = batches[index].removeFirst()
+                let job = try #require(scheduler.content(of: ticket))
+                let key = try #require(keys[job])
+                begun[key, default: []].append(job)
+                #expect(scheduler.conclude(ticket, hops: false, now: 0) == .accepted)
+                finished += 1
+                if batches[index].isEmpty { batches.remove(at: index) }
+            default:
+                // What has not begun goes back, the last one first.
+                guard let index = batches.indices.randomElement(using: &random) else { continue }
+                for ticket in batches[index].reversed() { scheduler.giveBack(ticket) }
+                batches.remove(at: index)
+            }
+            let holders = batches.map { batch in scheduler.content(of: batch[0]).flatMap { keys[$0] } }
+            #expect(Set(holders).count == holders.count, "two runners may run jobs of one key")
+        }
+        for jobs in begun.values { #expect(jobs == jobs.sorted()) }
+        #expect(scheduler.inFlight == 0 && scheduler.lanes.count == 0)
+        #expect(scheduler.partitions[0]?.tracker.watermark == 60 && scheduler.isDrained([0]))
+    }
+
+    @Test("of a batch that is closed, whenever that is, every job has either begun or is left, and none is both")
+    func closing() async throws {
+        let items = try await items(64)
+        for round in 0..<200 {
+            let batch = Batch(items)
+            let count = Atomic(0)
+            let runner = Task.detached {
+                while batch.begin(at: 1) != nil {
+                    count.add(1, ordering: .relaxed)
+                    batch.end()
+                }
+            }
+            if round % 2 == 0 { while count.load(ordering: .relaxed) < round % 64 { await Task.yield() } }
+            let begun = batch.close()
+            await runner.value
+            #expect(count.load(ordering: .relaxed) == begun && batch.ended == begun && batch.close() == begun)
+            #expect(batch.inHand == nil && batch.begin(at: 2) == nil)
+        }
+    }
+
+    /// Jobs of which nothing is looked at.
+    private func items(_ count: Int) async throws -> [Batch.Item] {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(1)
+        let runtime = try QueueRuntime(
+            index: 0,
+            queue: fixture.queue,
+            jobs: JobRegistry(),
+            configuration: WorkerConfiguration(),
+            logger: .disabled
+        )
+        let record = try #require(try await fixture.records(of: "q").first)
+        let content = JobContent(record, runtime: runtime)
+        return (0..<count).map { .init(ticket: .init(place: $0, stamp: 1), content: content) }
+    }
+
+    @Test("a slow job does not hold up those that were handed over behind it")
+    func slow() async throws {
+        let fixture = try WorkerFixture()
+        // So many fast ones that the worker hands them over many at a time by then.
+        try await fixture.enqueue(3000)
+        let gate = Gate()
+        let worker = try fixture.worker(set(\.concurrency, 2)) { number, _ in
+            if number == 2000 { try await gate.pass() }
+        }
+        try await running(worker) {
+            try await eventually("all but the slow one are done") { worker.statistics.completed == 2999 }
+            gate.open()
+            try await eventually("so is the slow one") { worker.statistics.completed == 3000 }
+        }
+        #expect(worker.statistics.fenced == 0 && worker.statistics.failedAttempts == 0)
+    }
+
+    @Test("an attempt's cost rises at once, and falls slowly")
+    func cost() {
+        let cost = AttemptCost()
+        for _ in 0..<100 { cost.note(total: 1000, count: 10, longest: 100) }
+        #expect(cost.value == 100)
+        cost.note(total: 5_000_000, count: 100, longest: 4_900_000)
+        #expect(cost.value == 4_900_000)
+        cost.note(total: 100, count: 1, longest: 100)
+        #expect(cost.value > 3_000_000)
+    }
+
+    @Test("a circuit tells how many deaths it takes to open it")
+    func headroom() {
+        let now = ContinuousClock.now
+        var circuit = Circuit(CircuitPolicy(), now: now)
+        _ = circuit.noteSuccesses(150, now: now)
+        for left in stride(from: 150, through: 1, by: -1) {
+            #expect(circuit.headroom == left)
+            let transition = circuit.note(.died, now: now)
+            #expect((transition != nil) == (left == 1))
+        }
+    }
+}
