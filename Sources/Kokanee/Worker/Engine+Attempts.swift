@@ -45,13 +45,14 @@ extension Engine {
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
         }
+        var end: AttemptEnd?
         do {
             try FailPoint.attemptStarting.check()
             try await handler.perform(content.payload, JobContext(content))
         } catch {
-            return .failed(error)
+            end = .failed(error)
         }
-        return FailPoint.attemptEnded.failure().map { .failed($0) }
+        return FailPoint.attemptEnded.failure().map { .failed($0) } ?? end
     }
 
     /// Accounts for what the runner has run and gives it what it is to run next, waiting for that if need be; nil ends
