@@ -223,14 +223,15 @@ public final class Worker: Sendable {
     }
 
     private func collectMetrics(_ engine: Engine, _ producer: Producer, _ watchdog: Watchdog) {
-        metrics.collect { [names = queues.map(\.name)] in
+        // The watchdog has the registry: each would keep the other, and with it the whole worker, for ever.
+        metrics.collect { [names = queues.map(\.name), weak watchdog] in
             let counts = engine.counts
             return WorkerMetrics.samples(counts.statistics, fenced: counts.fenced, queues: names)
                 + WorkerMetrics.gauges(
                     inFlight: counts.inFlight,
                     abandoned: counts.abandoned,
                     unacknowledged: producer.unacknowledged,
-                    health: watchdog.health
+                    health: watchdog?.health ?? .ok
                 )
         }
     }
