@@ -100,7 +100,7 @@ PEERS = {
     # 2 processes, as many as there are processors, like the other Python ones.
     "kokanee-handler": kokanee(
         "sh", "-c",
-        f"exec {BUILD}/kokanee -q -b $PEER_BOOTSTRAP -X fetch.wait.max.ms=$PEER_FETCH_WAIT_MS "
+        f"exec {BUILD}/kokanee -q -b $PEER_BOOTSTRAP "
         f"work $PEER_TOPIC --concurrency 2 --handler '{HANDLER}'",
     ),  # fmt: skip
     "sidekiq": sidekiq(1),

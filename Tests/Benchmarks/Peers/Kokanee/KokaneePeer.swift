@@ -27,8 +27,8 @@ enum KokaneePeer {
         }
         var configuration = WorkerConfiguration()
         configuration.concurrency = 100
-        var client = ClientConfiguration(bootstrapServers: try settings.text("PEER_BOOTSTRAP"))
-        client.properties["fetch.wait.max.ms"] = try settings.text("PEER_FETCH_WAIT_MS")
+        // It chooses its own `fetch.wait.max.ms`, by the number of partitions.
+        let client = ClientConfiguration(bootstrapServers: try settings.text("PEER_BOOTSTRAP"))
         let worker = Worker(
             queues: [try Queue(settings.text("PEER_TOPIC"))],
             jobs: jobs,
