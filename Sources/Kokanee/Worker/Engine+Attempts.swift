@@ -97,9 +97,7 @@ extension Engine {
             }
             // What has ended is decided about first: the task may have to end because of it.
             if turn.ended.isEmpty { turn.step = state.nextStep(of: index, generation, now: now) }
-            turn.handovers = state.handOver(now: now)
-            turn.wakes = state.takeWakes()
-            turn.circuitChanges = state.takeCircuitChanges()
+            state.finish(&turn, now: now)
             return turn
         }
     }
@@ -116,9 +114,7 @@ extension Engine {
         let turn = state.withLock { state in
             var turn = EngineState.Turn()
             turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
-            turn.handovers = state.handOver(now: now)
-            turn.wakes = state.takeWakes()
-            turn.circuitChanges = state.takeCircuitChanges()
+            state.finish(&turn, now: now)
             return turn
         }
         finish(turn, decided)

@@ -54,9 +54,7 @@ final class Engine: Sendable {
             var turn = EngineState.Turn()
             state.settleAll(now: now, wall: wall, &turn)
             let result = body(&state.scheduler)
-            turn.handovers = state.handOver(now: now)
-            turn.wakes = state.takeWakes()
-            turn.circuitChanges = state.takeCircuitChanges()
+            state.finish(&turn, now: now)
             return (result, turn)
         }
         finish(turn)

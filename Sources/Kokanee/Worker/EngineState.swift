@@ -189,6 +189,13 @@ struct EngineState {
         return handovers
     }
 
+    /// What ends every visit: ready jobs go to idle runners, and who is to be told of something is.
+    mutating func finish(_ turn: inout Turn, now: Instant) {
+        turn.handovers = handOver(now: now)
+        turn.wakes = takeWakes()
+        turn.circuitChanges = takeCircuitChanges()
+    }
+
     // MARK: - Ends
 
     /// - Parameters:
@@ -268,12 +275,10 @@ struct EngineState {
             nextScanAt = now + scanInterval
             scan(now: now, wall: wall, &due)
         }
-        due.turn.handovers = handOver(now: now)
+        finish(&due.turn, now: now)
         due.isHoldingBack = heldBackSince != nil
         // Any of them may prove to be slow, and nobody else would look.
         if quickRunners > 0 { due.hasWaiting = true }
-        due.turn.wakes = takeWakes()
-        due.turn.circuitChanges = takeCircuitChanges()
         return due
     }
 

@@ -96,9 +96,6 @@ final class JobContent: @unchecked Sendable {
     /// About what an attempt takes, in nanoseconds.
     var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }
-    var isJob: Bool {
-        if case .none = reading { false } else { true }
-    }
 
     /// Names the job in log lines.
     var id: String {
