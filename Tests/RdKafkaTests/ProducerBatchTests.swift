@@ -87,18 +87,15 @@ struct ProducerBatchTests {
         let fatals = Atomic(0)
         var client = ClientConfiguration(
             bootstrapServers: broker.bootstrapServers,
-            // One request at a time: the embedded broker takes what comes behind a refused one, where Kafka would not.
-            properties: [
-                "linger.ms": "0", "batch.num.messages": "10", "queue.buffering.max.messages": "50",
-                "max.in.flight": "1",
-            ]
+            // A request holds all that librdkafka has room for, so that none can be on its way behind the refused one:
+            // the embedded broker would take it, where Kafka refuses a gap in the sequence.
+            properties: ["linger.ms": "60000", "batch.num.messages": "50", "queue.buffering.max.messages": "50"]
         )
         client.log = { _, facility, _ in if facility == "FATAL" { fatals.add(1, ordering: .relaxed) } }
         let producer = try Producer(client)
-        // The first batches are acknowledged; the next is refused for good, as OUT_OF_ORDER_SEQUENCE_NUMBER.
-        _ = await producer.send(Numbers(0..<100))
-        broker.failNext(.produce, with: [KafkaError.Code(rawValue: 45)])
-        let settled = await producer.send(Numbers(100..<1000))
+        // The first two requests are acknowledged; the next is refused for good, as OUT_OF_ORDER_SEQUENCE_NUMBER.
+        broker.failNext(.produce, with: [0, 0, 45].map { KafkaError.Code(rawValue: $0) })
+        let settled = await producer.send(Numbers(0..<1000))
         #expect(fatals.load(ordering: .relaxed) > 0)
         for index in 0..<settled.count { #expect(settled.place(of: index) != nil) }
         await producer.close()
