@@ -11,6 +11,11 @@ public struct Queue: Sendable, Hashable {
     public let defaultType: String
     /// The consumer group that works the queue.
     public let group: String
+    /// The queue whose history this one runs again, if it is a replay's: `orders` of `orders.replay.20261125-214400-k3f9`.
+    /// Its main topic is that queue's; rungs, dead letters and state are its own.
+    public let replayed: String?
+    /// The replay that this queue is of; nil for one that is worked live.
+    public let replay: String?
 
     public let deadLetterTopic: String
     public let stateTopic: String
@@ -39,6 +44,7 @@ public struct Queue: Sendable, Hashable {
             throw InputError("a consumer group's name has 1 to \(Self.longestTopicName) bytes")
         }
         self.name = name
+        (replayed, replay) = Self.replay(in: name) ?? (nil, nil)
         self.ladder = ladder
         self.defaultType = defaultType
         self.group = group ?? "kokanee.\(name)"
@@ -53,7 +59,26 @@ public struct Queue: Sendable, Hashable {
         }
     }
 
-    public var mainTopic: String { name }
+    public var mainTopic: String { replayed ?? name }
+
+    /// Where marks of what became of the main topic's jobs are written.
+    var outcomeTopic: String { "\(mainTopic).state" }
+
+    /// The queue as a replay works it: the same jobs under a group, a ladder and dead letters of its own.
+    ///
+    /// - Throws: ``InputError`` for a text that is no ``ReplayID``, or where the names become too long.
+    public func replay(_ id: String) throws -> Queue {
+        guard ReplayID.isValid(id) else { throw InputError("\(SafeText.quoted(id)) is not the id of a replay") }
+        return try Queue("\(mainTopic).replay.\(id)", ladder: ladder, defaultType: defaultType)
+    }
+
+    private static func replay(in name: String) -> (queue: String?, id: String?)? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count > 2, parts[parts.count - 2] == "replay", let id = parts.last, ReplayID.isValid(id) else {
+            return nil
+        }
+        return (parts.dropLast(2).joined(separator: "."), String(id))
+    }
 
     /// Every topic of the queue: main, rungs, dead letters, state.
     public var allTopics: [String] {
