@@ -43,6 +43,9 @@ public struct ReplayRecord: Sendable, Hashable {
         public var words: String
         /// Of a side replay.
         public var plan: ReplayPlan?
+        /// Of a side replay: its ladder, and the type of jobs that don't say theirs.
+        public var ladder: String?
+        public var defaultType: String?
         /// Of a reset or a rewind.
         public var moves: [Move]?
         /// The replay that this one undoes.
@@ -57,6 +60,8 @@ public struct ReplayRecord: Sendable, Hashable {
             by: String,
             words: String,
             plan: ReplayPlan? = nil,
+            ladder: String? = nil,
+            defaultType: String? = nil,
             moves: [Move]? = nil,
             undoes: String? = nil
         ) {
@@ -68,6 +73,8 @@ public struct ReplayRecord: Sendable, Hashable {
             self.by = by
             self.words = words
             self.plan = plan
+            self.ladder = ladder
+            self.defaultType = defaultType
             self.moves = moves
             self.undoes = undoes
         }

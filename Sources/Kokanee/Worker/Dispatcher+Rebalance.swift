@@ -17,22 +17,25 @@ extension Dispatcher {
                 starts[partition] = .committed
                 continue
             }
-            starts[partition] = committed[partition].map { .offset($0.offset) } ?? .beginning
+            starts[partition] = committed[partition].map { .offset($0.offset) } ?? start(of: partition)
         }
         let queues = try consumer.assign(starts)
         rotation = queues.map { queue in
             let partition = queue.topicPartition
             let start = committed?[partition]
             let metadata = start.flatMap { CommitMetadata(text: $0.metadata, above: $0.offset) }
+            let stretch = stretch(of: partition)
+            let offset = start?.offset ?? stretch.map(\.range.lowerBound)
             let intake = PartitionIntake(
                 id: id(of: partition),
                 queue: queue,
                 delay: rungs[partition.topic],
-                expected: start?.offset
+                expected: offset
             )
+            intake.stretch = stretch
             begin(
                 intake,
-                at: start?.offset,
+                at: offset,
                 restored: metadata?.completed ?? CompletionMap(),
                 movedAt: metadata?.movedAt
             )
@@ -48,6 +51,7 @@ extension Dispatcher {
         )
         idsInRotation = rotation.map(\.id)
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
+        skipFinishedStretches()
         confirmLease(ofAssignmentAt: startedAt)
         FailPoint.partitionsAssigned.pass()
         logger.log(

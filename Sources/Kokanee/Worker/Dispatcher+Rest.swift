@@ -43,6 +43,12 @@ extension Dispatcher {
         for intake in rotation { intake.restsUntil = nil }
     }
 
+    /// Nothing more is wanted of a partition, for as long as it is assigned.
+    func stopFetching(_ intake: PartitionIntake) {
+        intake.restsUntil = engine.clock.monotonic() + .seconds(365 * 86_400)
+        toRest.append(intake)
+    }
+
     private func setFetching(_ fetches: Bool, _ intakes: [PartitionIntake]) -> Bool {
         do {
             try consumer.setFetching(fetches, intakes.map(\.topicPartition))

@@ -8,6 +8,8 @@ final class Dispatcher {
     private static let quantum = 128
     /// Records read before they are admitted, all together.
     private static let roundLength = 1024
+    /// Records of a replay's main topic read before the next partition has its turn: most are only passed over.
+    private static let replayQuantum = 1024
     /// About how many partitions librdkafka is asked about to make it look at all of them.
     private static let mostNudged = 16
 
@@ -40,6 +42,9 @@ final class Dispatcher {
     var toRest: [PartitionIntake] = []
     var nextRestEnd = ContinuousClock.now
     private let prefetch: Prefetch
+    /// Of a replay: what is to be done, and how fast.
+    var pace: ReplayPace
+    var appliedWish = ReplayRun.Wish()
     private var firstInRotation = 0
     private var round = Intake.Round()
     /// What ``resumeFetching()`` is to tell of.
@@ -71,6 +76,7 @@ final class Dispatcher {
         let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
         suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
         leaseLength = .milliseconds(sessionTimeout / 3)
+        pace = ReplayPace(now: .zero)
         prefetch = Prefetch(configuration, partitions: partitions)
         consumer = try Consumer(client, group: runtime.queue.group, wakeup: runtime.wakeup)
     }
@@ -101,11 +107,12 @@ final class Dispatcher {
             restRungs()
             let untilRung = releaseRungs()
             let untilTick = engine.tick()
+            let untilPace = applyWish()
             commits.commitIfDue(self)
             forgetSuspendedIfLate()
             idleness.look(self)
             runtime.vitals.turn()
-            pause = hasMore ? .zero : min(untilRung, untilTick, commits.interval)
+            pause = hasMore ? .zero : min(untilRung, untilTick, untilPace, commits.interval)
         }
     }
 
@@ -143,15 +150,18 @@ final class Dispatcher {
         var hasMore = false
         var lacksRoom = false
         let now = engine.clock.wall()
-        var room = engine.withScheduler { $0.room(in: idsInRotation) }
+        var roomLeft = engine.withScheduler { $0.room(in: idsInRotation) }
         defer { round.removeAll() }
         var ends: [(PartitionIntake, Int64)] = []
         firstInRotation = (firstInRotation + 1) % rotation.count
+        var readOfPlan: [PartitionIntake] = []
         for step in rotation.indices {
             let index = (firstInRotation + step) % rotation.count
             let intake = rotation[index]
-            let limit = min(intake.delay == nil ? room.records(index) : intake.room, Self.quantum)
+            let room = intake.delay == nil ? roomLeft.records(index) : intake.room
+            let limit = paced(min(room, intake.stretch == nil ? Self.quantum : Self.replayQuantum), intake)
             guard limit > 0 else {
+                guard room == 0 else { continue }
                 lacksRoom = lacksRoom || intake.delay == nil
                 continue
             }
@@ -160,14 +170,16 @@ final class Dispatcher {
             if read == limit { hasMore = true }
             if let end { ends.append((intake, end)) }
             let part = round.parts[round.parts.count - 1]
-            room.note(part.decisions.count, bytes: part.bytes, of: index)
-            noteRoom(in: intake, part, isEmpty: read < limit)
+            roomLeft.note(part.decisions.count, bytes: part.bytes, of: index)
+            if intake.stretch != nil { readOfPlan.append(intake) }
+            noteRoom(in: intake, records: read, bytes: part.bytes, isEmpty: read < limit)
             guard round.decisions.count >= Self.roundLength else { continue }
             firstInRotation = index
             hasMore = true
             break
         }
         admit(round, now: now)
+        notePassed(readOfPlan)
         resumeFetching()
         for (intake, offset) in ends {
             reachEnd(offset, of: intake)
@@ -178,9 +190,11 @@ final class Dispatcher {
     }
 
     /// Takes note of a partition whose queue may have been full, and is not any more.
-    private func noteRoom(in intake: PartitionIntake, _ part: Intake.Round.Part, isEmpty: Bool) {
-        readSinceNudge += part.decisions.count
-        guard intake.noteRead(records: part.decisions.count, bytes: part.bytes, of: prefetch) else { return }
+    private func noteRoom(in intake: PartitionIntake, records: Int, bytes: Int, isEmpty: Bool) {
+        readSinceNudge += records
+        let all = bytes + intake.passedBytes
+        intake.passedBytes = 0
+        guard intake.noteRead(records: records, bytes: all, of: prefetch) else { return }
         if !intake.isRoomy {
             intake.isRoomy = true
             roomy.append(intake)
@@ -209,8 +223,12 @@ final class Dispatcher {
             case .message(let message):
                 end = nil
                 intake.end = nil
+                guard takes(message, of: intake) else { return message.destroy() }
                 let content = JobContent(message, runtime: runtime)
-                if let decision = take(content, from: intake, now: now) { round.append(decision) }
+                guard let decision = take(content, from: intake, now: now), !isRepetition(content, of: intake) else {
+                    return
+                }
+                round.append(decision)
             case .end(let offset): end = offset
             case .failed(let error):
                 logger.log(.warning, "a partition can't be read; it is tried again", ["error": "\(error)"])
@@ -238,9 +256,11 @@ final class Dispatcher {
 
     /// Takes in a record that came by another way than its partition's queue.
     private func accept(_ record: Record, from intake: PartitionIntake) {
+        defer { notePassed([intake]) }
+        guard takes(record.storage.message, of: intake) else { return }
         let now = engine.clock.wall()
         let content = JobContent(record, runtime: runtime)
-        guard let decision = take(content, from: intake, now: now) else { return }
+        guard let decision = take(content, from: intake, now: now), !isRepetition(content, of: intake) else { return }
         admit(CollectionOfOne(decision), of: intake, now: now)
     }
 
@@ -272,6 +292,10 @@ final class Dispatcher {
 
     private func reachEnd(_ offset: Int64, of intake: PartitionIntake) {
         checkGap(upTo: offset, intake, next: offset)
+        guard intake.stretch == nil else {
+            _ = intake.stretch?.reachLogEnd(offset)
+            return notePassed([intake])
+        }
         intake.end = offset
         settleEnd(of: intake)
     }
@@ -285,7 +309,7 @@ final class Dispatcher {
     }
 
     /// Reports what retention took between the last record read and `offset`.
-    private func checkGap(upTo offset: Int64, _ intake: PartitionIntake, next: Int64) {
+    func checkGap(upTo offset: Int64, _ intake: PartitionIntake, next: Int64) {
         defer { intake.expected = next }
         // Few records stand behind a gap, and only for these librdkafka's lock is taken.
         guard let expected = intake.expected, offset > expected else { return }

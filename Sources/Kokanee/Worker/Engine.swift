@@ -100,6 +100,16 @@ final class Engine: Sendable {
         return holds
     }
 
+    /// Starts nothing of a queue, or starts again what waits; what runs goes on.
+    func setPaused(_ queue: Int32, _ isPaused: Bool) {
+        let now = clock.monotonic()
+        let handovers = state.withLock { state in
+            state.setPaused(isPaused, queue: queue)
+            return state.handOver(now: now)
+        }
+        perform(handovers)
+    }
+
     // MARK: - Intake
 
     /// Takes in records; returns where logs went back, by part and decision: what follows in such a part is not taken in.

@@ -14,6 +14,8 @@ enum HopRecord {
         let dueAt: Int64?
         switch Disposition.destination(after: wait, now: now, ladder: queue.ladder) {
         case .rung(let rung, let due): (topic, dueAt) = (queue.retryTopic(rung), due)
+        // A replay writes nothing to the live topic: its shortest rung takes longer, and never less.
+        case .main where queue.replay != nil: (topic, dueAt) = (queue.retryTopic(queue.ladder.rungs[0]), nil)
         case .main(let due): (topic, dueAt) = (queue.mainTopic, due)
         }
         let state = Envelope.rungState(

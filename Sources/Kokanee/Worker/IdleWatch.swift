@@ -22,7 +22,7 @@ struct IdleWatch {
             let committed = try consumer.committed(dispatcher.allPartitions)
             // Each of these waits for a broker, which is no sign of a thread that hangs.
             dispatcher.runtime.vitals.turn()
-            let ends = try consumer.edges(.latest, of: dispatcher.allPartitions)
+            let ends = try dispatcher.planEnds(consumer.edges(.latest, of: dispatcher.allPartitions))
             let untouched = dispatcher.allPartitions.filter { committed[$0] == nil && ends[$0] != 0 }
             dispatcher.runtime.vitals.turn()
             let starts = try consumer.edges(.earliest, of: untouched)

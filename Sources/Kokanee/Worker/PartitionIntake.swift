@@ -31,6 +31,15 @@ final class PartitionIntake {
     /// Where the log ended at the last look; nil if it has brought records since, or if the engine knows.
     var end: Int64?
 
+    /// The plan's part of it, in the main topic of a replay.
+    var stretch: ReplayStretch?
+    /// Selected records of the stretch, and what of both counts was told.
+    var matched = 0
+    var countedScanned = 0
+    var countedMatched = 0
+    /// Bytes of records that were passed over in this round.
+    var passedBytes = 0
+
     /// Until when a rung is not fetched; see ``Dispatcher/restRungs()``.
     var restsUntil: ContinuousClock.Instant?
 

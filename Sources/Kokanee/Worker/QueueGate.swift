@@ -2,6 +2,8 @@
 struct QueueGate {
     let runtime: QueueRuntime
     var lease: Lease
+    /// An operator wants nothing of it to start.
+    var isPaused = false
     /// Nil where there is to be none.
     private(set) var circuit: Circuit?
     /// The attempts by which the circuit decides whether to close.
@@ -15,6 +17,7 @@ struct QueueGate {
 
     /// What the scheduler is to let through; nil is everything.
     var gate: Scheduler<JobContent>.Gate? {
+        if isPaused { return .init(starts: 0, stopsIntake: true) }
         let allowance = circuit?.allowance
         if lease.hasLapsed { return .init(starts: 0, stopsIntake: allowance == 0) }
         return allowance.map { .init(starts: $0, stopsIntake: $0 == 0) }
@@ -130,6 +133,13 @@ extension EngineState {
         nextLeaseEnd = gates.compactMap { gate in gate.flatMap { $0.lease.hasLapsed ? nil : $0.lease.endsAt } }.min()
         // After the gates: what waits in batches has been taken back by then, where one has closed.
         startLimit.set(nextLeaseEnd)
+    }
+
+    /// Nothing of the queue starts, and nothing is read, until it is called with false.
+    mutating func setPaused(_ isPaused: Bool, queue: Int32) {
+        guard gates[Int(queue)]?.isPaused != isPaused else { return }
+        gates[Int(queue)]?.isPaused = isPaused
+        applyGate(of: queue)
     }
 
     private mutating func note(_ transition: Circuit.Transition, of queue: Int32) {

@@ -11,14 +11,24 @@ final class QueueRuntime: Sendable {
     let maximumAttempts: Int
     let attemptTimeout: Duration?
     let logger: Logger
+    /// Of a queue that is a replay's.
+    let replay: ReplayRun?
     /// Ends the wait of the queue's dispatcher.
     let wakeup: Wakeup
     /// What the dispatcher shows of itself to the watch.
     let vitals = DispatcherVitals()
 
-    init(index: Int32, queue: Queue, jobs: JobRegistry, configuration: WorkerConfiguration, logger: Logger) throws {
+    init(
+        index: Int32,
+        queue: Queue,
+        jobs: JobRegistry,
+        configuration: WorkerConfiguration,
+        replay: ReplayRun? = nil,
+        logger: Logger
+    ) throws {
         self.index = index
         self.queue = queue
+        self.replay = replay
         self.jobs = jobs
         handlers = HandlerTable(jobs)
         self.logger = logger

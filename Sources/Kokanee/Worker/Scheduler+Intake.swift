@@ -132,9 +132,15 @@ extension Scheduler {
     /// The partition has been read to `offset`, below which there is no further record.
     mutating func reachEnd(_ id: PartitionID, _ offset: Int64, now: Int64) {
         guard let slot = partitions.slot(of: id), partitions[slot: slot].isAssigned else { return }
+        partitions[slot: slot].isAtEnd = true
+        pass(id, upTo: offset, now: now)
+    }
+
+    /// What the partition has between the last record admitted and `offset` needs nobody.
+    mutating func pass(_ id: PartitionID, upTo offset: Int64, now: Int64) {
+        guard let slot = partitions.slot(of: id), partitions[slot: slot].isAssigned else { return }
         let before = partitions[slot: slot].tracker.watermark
         partitions[slot: slot].tracker.reachEnd(offset)
-        partitions[slot: slot].isAtEnd = true
         guard partitions[slot: slot].tracker.watermark != before else { return }
         partitions[slot: slot].movedAt = now
         partitions[slot: slot].isDirty = true

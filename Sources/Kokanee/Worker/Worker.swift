@@ -17,28 +17,43 @@ public final class Worker: Sendable {
 
     /// What the worker counts; see docs/operations.md for the names.
     public let metrics = MetricsRegistry()
-    private let queues: [Queue]
+    let queues: [Queue]
+    /// What is replayed, where the worker works a replay.
+    private let replay: ReplayRecord?
     private let jobs: JobRegistry
     private let configuration: WorkerConfiguration
-    private let client: ClientConfiguration
-    private let logger: Logger
-    private let control: WorkerControl
+    let client: ClientConfiguration
+    let logger: Logger
+    let control: WorkerControl
     private let engine = Mutex<Engine?>(nil)
     private let watchdog = Mutex<Watchdog?>(nil)
     private let runs = Atomic(0)
+    let replayRun = Mutex<ReplayRun?>(nil)
 
     /// - Parameters:
     ///   - queues: one or more, of different names; all share the worker's concurrency.
     ///   - client: how to reach the brokers. What the worker's promises rest on, such as the group and that offsets
     ///     are committed by hand, is set whatever it says.
-    public init(
+    public convenience init(
         queues: [Queue],
         jobs: JobRegistry,
         configuration: WorkerConfiguration = WorkerConfiguration(),
         client: ClientConfiguration,
         logger: Logger = .disabled
     ) {
+        self.init(queues, nil, jobs, configuration, client, logger)
+    }
+
+    init(
+        _ queues: [Queue],
+        _ replay: ReplayRecord?,
+        _ jobs: JobRegistry,
+        _ configuration: WorkerConfiguration,
+        _ client: ClientConfiguration,
+        _ logger: Logger
+    ) {
         self.queues = queues
+        self.replay = replay
         self.jobs = jobs
         self.configuration = configuration
         self.client = client
@@ -77,7 +92,9 @@ public final class Worker: Sendable {
         try validate()
         try await withTaskCancellationHandler {
             let layouts = try await prepareTopics()
-            try await work(layouts)
+            guard let replay else { return try await work(layouts, nil) }
+            let run = try await prepare(replay)
+            try await following(run) { try await work(layouts, run) }
         } onCancel: {
             control.stop()
         }
@@ -162,7 +179,7 @@ public final class Worker: Sendable {
 
     // MARK: - Work
 
-    private func work(_ layouts: [Layout]) async throws {
+    private func work(_ layouts: [Layout], _ replay: ReplayRun?) async throws {
         let producer = try Producer(producerConfiguration)
         let engine = Engine(configuration: configuration, producer: producer, logger: logger)
         self.engine.withLock { $0 = engine }
@@ -172,6 +189,7 @@ public final class Worker: Sendable {
                 queue: layout.queue,
                 jobs: jobs,
                 configuration: configuration,
+                replay: replay,
                 logger: logger
             )
         }

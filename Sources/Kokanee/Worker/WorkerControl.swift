@@ -9,6 +9,7 @@ final class WorkerControl: Sendable {
         var idleEnds: [Int32: [Int64]] = [:]
         /// Queues that were found so again after all of them had been.
         var stillIdle: Set<Int32> = []
+        var foundIdle = false
         var wakeups: [Wakeup] = []
     }
 
@@ -22,6 +23,9 @@ final class WorkerControl: Sendable {
     }
 
     var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// The worker was stopped because there was nothing more to do.
+    var foundIdle: Bool { state.withLock { $0.foundIdle } }
 
     /// The wakeup ends its dispatcher's wait when the worker is to stop.
     func add(_ wakeup: Wakeup) {
@@ -55,7 +59,8 @@ final class WorkerControl: Sendable {
                 return false
             }
             if ends != nil { state.stillIdle.insert(queue) }
-            return state.stillIdle.count == queueCount
+            state.foundIdle = state.stillIdle.count == queueCount
+            return state.foundIdle
         }
         if areAllIdle { stop() }
     }

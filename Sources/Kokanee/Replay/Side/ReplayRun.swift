@@ -1,0 +1,56 @@
+internal import RdKafka
+internal import Synchronization
+
+/// One replay as one worker works it: what belongs to it, how fast it is to go, and how far it is.
+final class ReplayRun: Sendable {
+    /// Tells whether a record is selected; for the thread that reads.
+    typealias Test = @Sendable (ConsumedMessage) -> Bool
+
+    /// What operators want of it at present.
+    struct Wish: Equatable {
+        var mode = ReplayRecord.Wish.Mode.run
+        /// Jobs a second over all workers; nil is without limit.
+        var rate: Double?
+    }
+
+    /// What this worker has read of the plan.
+    struct Count: Equatable {
+        var scanned = 0
+        var matched = 0
+    }
+
+    let record: ReplayRecord
+    let plan: ReplayPlan
+    let ranges: [Int32: Range<Int64>]
+    let selects: Test
+    private let state: Mutex<(wish: Wish, count: Count)>
+
+    init(_ record: ReplayRecord, plan: ReplayPlan, selects: @escaping Test) {
+        self.record = record
+        self.plan = plan
+        self.selects = selects
+        ranges = Dictionary(plan.partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
+        state = Mutex((Wish(mode: record.wish?.mode ?? .run, rate: record.wish?.rate), Count()))
+    }
+
+    var wish: Wish {
+        get { state.withLock { $0.wish } }
+        set { state.withLock { $0.wish = newValue } }
+    }
+
+    var count: Count { state.withLock { $0.count } }
+
+    func note(scanned: Int, matched: Int) {
+        state.withLock { state in
+            state.count.scanned += scanned
+            state.count.matched += matched
+        }
+    }
+
+    /// This worker's share of the rate, by the partitions that it owns of those that the plan covers.
+    func share(ofRate rate: Double, owning partitions: some Sequence<Int32>) -> Double {
+        let covered = ranges.values.count { !$0.isEmpty }
+        let owned = partitions.count { ranges[$0]?.isEmpty == false }
+        return covered == 0 ? rate : rate * Double(owned) / Double(covered)
+    }
+}

@@ -1,0 +1,73 @@
+public import RdKafka
+
+/// How far a side replay is, as its group's committed offsets tell.
+public struct ReplayProgress: Sendable, Hashable {
+    public struct Partition: Sendable, Hashable {
+        public var partition: Int32
+        public var from: Int64
+        public var to: Int64
+        /// All below it is done; `from` before anything is committed.
+        public var committed: Int64
+    }
+
+    public var partitions: [Partition]
+    /// Jobs that wait on the replay's ladder, at most: what a transaction's markers take up counts as well.
+    public var retrying: Int64
+    /// The replay's dead letters, with those that have a verdict.
+    public var dead: Int64
+
+    public var records: Int64 { partitions.reduce(0) { $0 + $1.to - $1.from } }
+    public var done: Int64 { partitions.reduce(0) { $0 + $1.committed - $1.from } }
+    /// The share of the plan that is done, from 0 to 1.
+    public var fraction: Double { records == 0 ? 1 : Double(done) / Double(records) }
+    public var isCovered: Bool { partitions.allSatisfy { $0.committed >= $0.to } && retrying == 0 }
+}
+
+extension SideReplay {
+    /// How far a replay is.
+    ///
+    /// - Throws: ``InputError`` where the record is not a side replay's; ``KafkaError``.
+    public static func progress(of replay: ReplayRecord, _ client: ClientConfiguration) async throws -> ReplayProgress {
+        let queue = try queue(of: replay)
+        let admin = try AdminClient(client)
+        let plan = (replay.beginning.plan?.partitions ?? []).filter { $0.records > 0 }
+        let main = plan.map { TopicPartition(topic: queue.mainTopic, partition: $0.partition) }
+        let metadata = try await admin.metadata(topics: queue.retryTopics + [queue.deadLetterTopic])
+        let rungs = queue.retryTopics.flatMap { metadata.partitions(of: $0) ?? [] }
+        let letters = metadata.partitions(of: queue.deadLetterTopic) ?? []
+        let committed = try await admin.committedOffsets(group: queue.group, main + rungs)
+        let ends = try await admin.listOffsets(rungs + letters, .latest)
+        let lows = try await admin.listOffsets(rungs + letters, .earliest)
+        func waiting(_ partition: TopicPartition) -> Int64 {
+            let start = (committed[partition] ?? nil)?.offset ?? lows[partition] ?? 0
+            return max(0, (ends[partition] ?? start) - start)
+        }
+        return ReplayProgress(
+            partitions: plan.map { part in
+                let place = TopicPartition(topic: queue.mainTopic, partition: part.partition)
+                let offset = (committed[place] ?? nil)?.offset ?? part.from
+                return .init(
+                    partition: part.partition,
+                    from: part.from,
+                    to: part.to,
+                    committed: min(max(offset, part.from), part.to)
+                )
+            },
+            retrying: rungs.reduce(0) { $0 + waiting($1) },
+            dead: letters.reduce(0) { $0 + (ends[$1] ?? 0) - (lows[$1] ?? 0) }
+        )
+    }
+
+    /// Writes the result of a replay whose plan is covered. Several workers may see that, and write the same.
+    static func conclude(_ replay: ReplayRecord, _ queue: Queue, _ client: ClientConfiguration) async throws {
+        let progress = try await progress(of: replay, client)
+        try await ReplayBook(client).end(
+            ReplayRecord.Result(
+                state: .finished,
+                at: Timestamp.now,
+                counts: ["dead": progress.dead]
+            ),
+            of: replay
+        )
+    }
+}

@@ -1,0 +1,201 @@
+import RdKafka
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+@Suite("A side replay")
+struct SideReplayTests {
+    @Test("runs exactly the plan's records again, and leaves the live group, ladder and dead letters as they are")
+    func plan() async throws {
+        let stage = try await ReplayStage(partitions: 2, jobs: 100)
+        let replay = try await stage.begin([(0, 10..<30), (1, 0..<0)])
+        let before = try await stage.liveState()
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, context in
+            #expect(context.attempt == 1)
+            try await ran.run(number) {}
+        }
+        try await worker.run()
+        #expect(ran.ends.sorted() == Array(10..<30))
+        #expect(try await stage.liveState() == before)
+        #expect(try await stage.committed(replay) == [0: 30])
+        let progress = try await SideReplay.progress(of: replay, stage.fixture.client)
+        #expect(progress.isCovered && progress.dead == 0 && progress.records == 20)
+        #expect(try await ReplayBook(stage.fixture.client).record(replay.id).result?.state == .finished)
+    }
+
+    @Test("jobs that fail climb a ladder of the replay's own and die in its dead letters")
+    func failures() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 10)
+        let before = try await stage.liveState()
+        let replay = try await stage.begin([(0, 0..<10)])
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, context in
+            try await ran.run(number) {
+                if number == 3, context.attempt == 1 { throw JobError.retry(after: .milliseconds(1), "soon") }
+                if number == 7 { throw JobError.deadLetter("never") }
+                if number == 5 { throw ReplayStage.Broken() }
+            }
+        }
+        try await worker.run()
+        #expect(ran.starts.count(where: { $0 == 3 }) == 2)
+        #expect(ran.starts.count(where: { $0 == 5 }) == 2)
+        let queue = try stage.fixture.queue.replay(replay.id)
+        let letters = try await stage.fixture.records(of: queue.deadLetterTopic)
+        #expect(letters.compactMap(\.value?.text).sorted() == ["5", "7"])
+        #expect(try await stage.liveState() == before)
+        #expect(try await SideReplay.progress(of: replay, stage.fixture.client).dead == 2)
+    }
+
+    @Test("where a worker stops another goes on from its commits, and together they run the plan")
+    func continued() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 200)
+        let replay = try await stage.begin([(0, 0..<200)])
+        let ran = Ledger()
+        let gate = Gate()
+        let first = try stage.worker(replay, set(\.concurrency, 1)) { number, _ in
+            try await ran.run(number) { if number >= 50 { try await gate.pass() } }
+        }
+        try await running(first) {
+            try await eventually("half of it has run") { ran.ends.count == 50 }
+            first.stop()
+            gate.open()
+        }
+        #expect(try await ReplayBook(stage.fixture.client).record(replay.id).result == nil)
+        let second = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await second.run()
+        #expect(ran.ends.sorted() == Array(0..<200))
+    }
+
+    @Test("records that are not selected are passed over, and the commits pass them")
+    func selection() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 5000) { $0.isMultiple(of: 1000) ? "rare" : "often" }
+        var selection = Selection()
+        selection.keys = ["rare"]
+        let replay = try await stage.begin([(0, 0..<4500)], selection)
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends.sorted() == [0, 1000, 2000, 3000, 4000])
+        #expect(try await stage.committed(replay) == [0: 4500])
+        #expect(worker.replayed?.scanned == 4500 && worker.replayed?.matched == 5)
+    }
+
+    @Test("a later attempt that stands in the main topic is history's, and is not run again")
+    func repetitions() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 3)
+        let producer = try Producer(stage.fixture.client)
+        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
+        await producer.close()
+        let replay = try await stage.begin([(0, 0..<4)])
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends.sorted() == [0, 1, 2])
+        #expect(try await stage.committed(replay) == [0: 4])
+    }
+
+    @Test("paused, nothing starts; at a rate, jobs go on; cancelled, it ends, and what has not run stays so")
+    func wishes() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 100)
+        let replay = try await stage.begin([(0, 0..<100)], rate: 0)
+        let book = try ReplayBook(stage.fixture.client)
+        func wish(_ mode: ReplayRecord.Wish.Mode, rate: Double? = nil) async throws {
+            try await book.wish(.init(mode: mode, rate: rate, at: 0, by: "test"), of: replay)
+        }
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await running(worker) {
+            try await wish(.run, rate: 20)
+            try await eventually("some have run") { ran.ends.count >= 5 }
+            try await wish(.pause)
+            var last = -1
+            try await eventually("nothing starts any more") {
+                defer { last = ran.starts.count }
+                return ran.starts.count == last
+            }
+            #expect(ran.ends.count < 100)
+            try await wish(.cancel)
+            try await eventually("it ends") { worker.inFlight == 0 && !worker.isReplaying }
+        }
+        #expect(ran.ends.count < 100)
+        #expect(try await book.record(replay.id).result == nil)
+    }
+}
+
+/// A queue with a history on an embedded broker, and replays of it.
+struct ReplayStage {
+    struct Broken: Error {}
+
+    struct LiveState: Equatable {
+        var committed: Int64?
+        var counts: [String: Int]
+    }
+
+    let fixture: WorkerFixture
+
+    init(partitions: Int, jobs: Int, key: (Int) -> String? = { _ in nil }) async throws {
+        fixture = try WorkerFixture(partitions: partitions)
+        try await fixture.enqueue(jobs, key: key)
+    }
+
+    func begin(
+        _ ranges: [(Int32, Range<Int64>)],
+        _ selection: Selection = Selection(),
+        rate: Double? = nil
+    ) async throws -> ReplayRecord {
+        let id = ReplayID.make(at: Timestamp.now)
+        let queue = try fixture.queue.replay(id)
+        for topic in queue.retryTopics + [queue.deadLetterTopic, queue.stateTopic] {
+            try fixture.broker.createTopic(topic, partitions: fixture.partitions)
+        }
+        let plan = ReplayPlan(
+            id: id,
+            queue: fixture.queue.name,
+            selection: selection,
+            partitions: ranges.map { .init(partition: $0, from: $1.lowerBound, to: $1.upperBound) }
+        )
+        return try await SideReplay.begin(
+            plan,
+            of: fixture.queue,
+            rate: rate,
+            by: "test",
+            words: "a test",
+            client: fixture.client
+        )
+    }
+
+    func worker(
+        _ replay: ReplayRecord,
+        _ configure: (inout WorkerConfiguration) -> Void = { _ in },
+        perform: @escaping @Sendable (Int, JobContext) async throws -> Void
+    ) throws -> Worker {
+        var jobs = JobRegistry()
+        try jobs.register("default") { (payload: Bytes, context) in try await perform(Int(payload.text) ?? -1, context)
+        }
+        var configuration = WorkerConfiguration()
+        configuration.commitInterval = .milliseconds(50)
+        configure(&configuration)
+        return try Worker(replaying: replay, jobs: jobs, configuration: configuration, client: fixture.client)
+    }
+
+    func liveState() async throws -> LiveState {
+        var counts: [String: Int] = [:]
+        for topic in fixture.queue.allTopics { counts[topic] = try await fixture.records(of: topic).count }
+        return LiveState(committed: try await fixture.committed()?.offset, counts: counts)
+    }
+
+    /// What the replay's group has committed in the main topic.
+    func committed(_ replay: ReplayRecord) async throws -> [Int32: Int64] {
+        let places = (0..<Int32(fixture.partitions)).map { TopicPartition(topic: "q", partition: $0) }
+        let committed = try await fixture.admin.committedOffsets(group: replay.beginning.group, places)
+        return Dictionary(
+            uniqueKeysWithValues: committed.compactMap { place, offset in
+                offset.flatMap { $0.offset > 0 ? (place.partition, $0.offset) : nil }
+            }
+        )
+    }
+}
