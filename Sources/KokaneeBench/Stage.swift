@@ -67,6 +67,18 @@ final class Stage {
         return queue
     }
 
+    /// Makes the topics of a replay of a queue, which take the embedded broker's word for it; returns the replay's id.
+    func replay(of queue: StageQueue) throws -> String {
+        let id = ReplayID.make(at: Timestamp.now)
+        guard broker != nil else { return id }
+        let rungs = try queue.ladder.map { try Ladder(text: $0) } ?? .standard
+        let replay = try Queue(queue.name, ladder: rungs).replay(id)
+        for topic in replay.retryTopics + [replay.deadLetterTopic, replay.stateTopic] {
+            try makeTopic(topic, partitions: queue.partitions)
+        }
+        return id
+    }
+
     private func makeTopic(_ name: String, partitions: Int) throws {
         guard let broker, ChildProcess.write(Array("\(name) \(partitions)\n".utf8), to: broker.input),
             broker.line() != nil

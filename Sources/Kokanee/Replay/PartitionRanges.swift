@@ -73,3 +73,44 @@ public enum PartitionRanges {
         return Int64(text)
     }
 }
+
+extension PartitionRanges {
+    /// Reads stretches of partitions: `0=100:200,1-3=40:,4=:50`, each from its first offset to the one behind its last;
+    /// what is left out is the log's start or its end.
+    ///
+    /// - Throws: ``InputError``.
+    public static func stretches(_ text: String) throws -> [Selection.Stretch] {
+        var stretches: [Selection.Stretch] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let ends = sides.count == 2 ? sides[1].split(separator: ":", omittingEmptySubsequences: false) : []
+            guard ends.count == 2, let range = range(sides[0]), let from = end(ends[0]), let to = end(ends[1]) else {
+                throw InputError(
+                    "\(SafeText.quoted(part)) is not PARTITION=FROM:TO, such as 0=100:200, 1-3=40: or 4=:50"
+                )
+            }
+            if let from, let to, from > to { throw InputError("\(SafeText.quoted(part)) ends before it begins") }
+            for partition in range { stretches.append(.init(partition: partition, from: from, to: to)) }
+        }
+        return stretches
+    }
+
+    /// Reads partitions: `0-3,7`.
+    ///
+    /// - Throws: ``InputError``.
+    public static func partitions(_ text: String) throws -> [Int32] {
+        var partitions: Set<Int32> = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let range = range(part) else {
+                throw InputError("\(SafeText.quoted(part)) is not a partition or a range of them, such as 7 or 0-3")
+            }
+            partitions.formUnion(range)
+        }
+        return partitions.sorted()
+    }
+
+    private static func end(_ text: Substring) -> Int64?? {
+        if text.isEmpty { return .some(nil) }
+        return number(text).map { .some($0) }
+    }
+}

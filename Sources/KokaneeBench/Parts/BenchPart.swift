@@ -22,6 +22,7 @@ package enum BenchPart {
         "spin-calibrate": calibrateSpin,
         "enqueue": enqueue,
         "work": work,
+        "replay": replay,
         "latency": latency,
         "decode": decode,
         "sleep": sleepBare,

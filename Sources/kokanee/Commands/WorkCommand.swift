@@ -17,40 +17,10 @@ extension Command {
             .init("kokanee work invoices --handler ./invoice.py --until-idle --json", "until there is nothing to do"),
         ],
         arguments: [Argument("QUEUE", maximum: 64, "the queue, or several")],
-        options: [
-            .value("handler", "CMD", "a program that speaks the handler protocol"),
-            .value("exec", "CMD", "a program run for each job: exit 0 done, 65 dead letter, 75 or else retry"),
-            .value("concurrency", "N", "jobs, and processes, at the same time", default: "the processors, at least 4"),
-            .value(
-                "write-ahead",
-                "N",
-                "the most jobs in the pipe of a --handler process that answers fast, such as 64; a slow one holds up the others",
-                default: "1"
-            ),
+        options: handlerOptions + [
             .value("group", "G", "the consumer group", default: "kokanee.QUEUE"),
             .value("ladder", "LIST", "the delays of retries, such as 1m,5m,1h", default: "the rungs that there are"),
-            .value("attempts", "N", "attempts before a job is a dead letter", default: "the rungs and one"),
-            .value("timeout", "D", "how long an attempt may run", default: "10m"),
-            .value(
-                "order",
-                "ORDER",
-                "jobs of a key, or of a partition, one at a time; or unordered",
-                default: "key",
-                choices: ["key", "partition", "unordered"]
-            ),
-            .value(
-                "circuit-share",
-                "SHARE",
-                "share of dead letters, as 0.5 or 50%, that stops the queue in this worker; 0 is never",
-                default: "50%"
-            ),
-            .value("circuit-jobs", "N", "the fewest ended jobs to take that share of", default: "100"),
-            .value("circuit-window", "D", "how far back jobs are counted for it", default: "1m"),
-            .value("circuit-pause", "D", "how long the queue stands still before a few jobs are tried", default: "30s"),
             .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
-            .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
-            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
-            .value("wedge-limit", "D", "how long a thread may hang before the process is ended", default: "60s"),
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
         ],
@@ -177,44 +147,5 @@ extension Command {
             defaultType: values.string("default-type") ?? "default",
             group: values.string("group")
         )
-    }
-}
-
-/// What executes the jobs: a pool of processes, or a process for each.
-private struct Handlers {
-    let handler: any JobHandler
-    private let closing: @Sendable () async -> Void
-
-    /// - Parameter configuration: of the worker, which a pool of processes sets for itself.
-    init(
-        _ values: OptionValues,
-        _ configuration: inout WorkerConfiguration,
-        writeAhead: Int,
-        logger: Logger
-    ) async throws {
-        let count = configuration.concurrency
-        if let command = values.string("handler") {
-            var settings = ProcessPool.Configuration()
-            settings.writeAhead = writeAhead
-            settings.timeout = configuration.attemptTimeout
-            let pool = try ProcessPool(command: command, count: count, configuration: settings, logger: logger)
-            do {
-                try await pool.start()
-            } catch {
-                await pool.close(within: .seconds(1))
-                throw error
-            }
-            pool.prepare(&configuration)
-            handler = pool
-            closing = { await pool.close(within: .seconds(5)) }
-        } else {
-            let command = try CommandHandler(command: try values.requiredString("exec"), count: count, logger: logger)
-            handler = command
-            closing = { await command.close(within: .seconds(5)) }
-        }
-    }
-
-    func close() async {
-        await closing()
     }
 }

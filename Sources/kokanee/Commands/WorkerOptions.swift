@@ -1,6 +1,48 @@
 internal import Foundation
 internal import Kokanee
 
+extension Command {
+    /// What runs the jobs, and how: the flags of every command that works a queue.
+    static let handlerOptions: [Option] = [
+        .value("handler", "CMD", "a program that speaks the handler protocol"),
+        .value("exec", "CMD", "a program run for each job: exit 0 done, 65 dead letter, 75 or else retry"),
+        .value("concurrency", "N", "jobs, and processes, at the same time", default: "the processors, at least 4"),
+        .value(
+            "write-ahead",
+            "N",
+            "the most jobs in the pipe of a --handler process that answers fast, such as 64; a slow one holds up the others",
+            default: "1"
+        ),
+        .value("attempts", "N", "attempts before a job is a dead letter", default: "the rungs and one"),
+        .value("timeout", "D", "how long an attempt may run", default: "10m"),
+        .value(
+            "order",
+            "ORDER",
+            "jobs of a key, or of a partition, one at a time; or unordered",
+            default: "key",
+            choices: ["key", "partition", "unordered"]
+        ),
+        .value(
+            "circuit-share",
+            "SHARE",
+            "share of dead letters, as 0.5 or 50%, that stops the queue in this worker; 0 is never",
+            default: "50%"
+        ),
+        .value("circuit-jobs", "N", "the fewest ended jobs to take that share of", default: "100"),
+        .value("circuit-window", "D", "how far back jobs are counted for it", default: "1m"),
+        .value("circuit-pause", "D", "how long the queue stands still before a few jobs are tried", default: "30s"),
+        .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
+        .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
+        .value("wedge-limit", "D", "how long a thread may hang before the process is ended", default: "60s"),
+        .value(
+            "build",
+            "BUILD",
+            "the release of the handler, by which a replay can select what it completed",
+            default: "$KOKANEE_BUILD"
+        ),
+    ]
+}
+
 extension OptionValues {
     /// What the flags of `work` say about how the worker is to work.
     func workerConfiguration() throws -> WorkerConfiguration {

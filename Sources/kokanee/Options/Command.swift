@@ -26,6 +26,7 @@ struct Command: Sendable {
     var options: [Option] = []
     /// Sets of flags of which at most one may be given.
     var exclusive: [[String]] = []
+    /// A command that also runs by itself does so where its first argument is the name of none of these.
     var subcommands: [Command] = []
     var interruption = Interruption.abandons
     /// Nil for a command that only groups others.

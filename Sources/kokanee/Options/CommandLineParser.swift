@@ -28,6 +28,10 @@ struct CommandLineParser {
                 words = try scan(words, of: command, into: &values)
                 guard let name = words.first else { break }
                 guard let next = command.subcommand(named: name) else {
+                    if command.run != nil {
+                        try scan(words, of: command, into: &values, stopsAtPositional: false)
+                        break
+                    }
                     let hint = Suggestion.hint(for: name, among: command.subcommands.map(\.name))
                     throw UsageError("unknown command \(name)\(hint)")
                 }
@@ -53,10 +57,15 @@ struct CommandLineParser {
     private func scan(
         _ words: [String],
         of command: Command,
-        into values: inout OptionValues
+        into values: inout OptionValues,
+        stopsAtPositional: Bool? = nil
     ) throws(UsageError) -> [String] {
         let options = command.options + globals
-        let scan = try OptionScanner.scan(words, options: options, stopsAtPositional: !command.subcommands.isEmpty)
+        let scan = try OptionScanner.scan(
+            words,
+            options: options,
+            stopsAtPositional: stopsAtPositional ?? !command.subcommands.isEmpty
+        )
         for token in scan.tokens {
             switch token {
             case .positional(let word):

@@ -22,9 +22,10 @@ struct HelpText {
     }
 
     var usage: String {
-        guard command.subcommands.isEmpty else { return "\(name) COMMAND [FLAG]…" }
+        guard command.subcommands.isEmpty || command.run != nil else { return "\(name) COMMAND [FLAG]…" }
         let flags = command.options.contains { !$0.isHidden } ? ["[FLAG]…"] : []
-        return ([name] + command.arguments.map(\.usage) + flags).joined(separator: " ")
+        let own = ([name] + command.arguments.map(\.usage) + flags).joined(separator: " ")
+        return command.subcommands.isEmpty ? own : "\(own)\n   or: \(name) COMMAND [FLAG]…"
     }
 
     private func entry(_ option: Option) -> (String, String) {

@@ -1,5 +1,4 @@
 public import RdKafka
-internal import Synchronization
 
 /// Runs a part of a queue's history again, beside live work: under a group, a ladder and dead letters of its own.
 ///
@@ -84,24 +83,31 @@ public enum SideReplay {
         }
     }
 
-    /// Follows what operators wish until the task is cancelled.
-    static func follow(_ run: ReplayRun, _ client: ClientConfiguration, _ logger: Logger) async {
-        let prefix = ReplayRecord.keyPrefix(queue: run.record.beginning.queue)
-        var isTold = false
-        while !Task.isCancelled {
-            do {
-                let entries = try await ControlTopic(client).read(prefix: prefix)
-                if let wish = ReplayRecord.records(entries).first(where: { $0.id == run.record.id })?.wish {
-                    run.wish = ReplayRun.Wish(mode: wish.mode, rate: wish.rate)
-                }
-                isTold = false
-            } catch {
-                if !isTold, !Task.isCancelled {
-                    logger.log(.warning, "can't see what operators want of the replay", ["error": "\(error)"])
-                }
-                isTold = true
+    /// Follows what operators wish until it is stopped.
+    static func follow(
+        _ run: ReplayRun,
+        _ client: ClientConfiguration,
+        _ logger: Logger
+    ) throws(KafkaError) -> ControlFollower {
+        let key = ReplayRecord.key(run.record.beginning.queue, run.record.id, .wish)
+        return try ControlFollower(
+            prefixes: [key],
+            configuration: client,
+            logger: logger,
+            changed: { change in
+                // What is taken away, or can't be read, leaves things as they are.
+                guard let bytes = change.entry?.value,
+                    let wish = try? JSONCodec().decode(ReplayRecord.Wish.self, from: Bytes(bytes))
+                else { return }
+                let news = ReplayRun.Wish(mode: wish.mode, rate: wish.rate)
+                guard run.wish != news else { return }
+                run.wish = news
+                logger.log(
+                    .info,
+                    "an operator's word for the replay",
+                    ["replay": run.record.id, "mode": wish.mode.rawValue, "by": wish.by]
+                )
             }
-            try? await Task.sleep(for: .milliseconds(500))
-        }
+        )
     }
 }

@@ -48,10 +48,12 @@ extension Worker {
 
     /// Works a replay, does what operators wish meanwhile, and writes its result where its plan is covered.
     func following(_ run: ReplayRun, _ work: () async throws -> Void) async throws {
-        let follower = Task { [client, logger] in
-            await SideReplay.follow(run, client, logger)
+        let follower = try SideReplay.follow(run, client, logger)
+        defer { follower.stop() }
+        // Whoever joins a paused replay must not start.
+        guard await follower.catchUp(within: .seconds(10)) else {
+            throw InputError("replay \(run.record.id): kokanee.control can't be read, which says whether it is paused")
         }
-        defer { follower.cancel() }
         try await work()
         guard control.foundIdle else { return }
         try await SideReplay.conclude(run.record, queues[0], client)

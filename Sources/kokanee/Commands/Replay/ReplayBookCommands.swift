@@ -1,0 +1,154 @@
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    static let replayList = Command(
+        name: "list",
+        summary: "Lists replays and resets: who did what, when, and what came of it.",
+        examples: [.init("kokanee replay list orders", "one queue's")],
+        arguments: [Argument("QUEUE", minimum: 0, "the queue")],
+        run: { context in
+            let queue = try context.arguments.first.map { try context.values.queue($0).mainTopic }
+            let records = try await ReplayBook(try await context.connect().configuration).records(queue: queue)
+            guard !records.isEmpty else { return context.console.say("there are no replays") }
+            if context.console.isJSON {
+                for record in records { try context.console.print(ReplayReport(record).json()) }
+            } else {
+                try context.console.print(ReplayReport.table(records))
+            }
+        }
+    )
+
+    static let replayShow = Command(
+        name: "show",
+        summary: "Shows a replay or a reset: its plan, how far it is, and what came of it.",
+        examples: [.init("kokanee replay show 20260709-101500-k3f9", "")],
+        arguments: [Argument("ID", "the replay, as `replay list` has it")],
+        run: { context in
+            let client = try await context.connect().configuration
+            let record = try await ReplayBook(client).record(context.arguments[0])
+            let isSide = record.beginning.kind == .side
+            let report = ReplayReport(record, isSide ? try await SideReplay.progress(of: record, client) : nil)
+            guard !context.console.isJSON else { return try context.console.print(report.json()) }
+            for line in report.lines { try context.console.print(line) }
+            try context.console.print(report.details)
+        }
+    )
+
+    static let replayPause = wishing("pause", "Stops a side replay for now: nothing of it starts, in any process.") {
+        replay,
+        _ in (.pause, replay.wish?.rate)
+    }
+
+    static let replayResume = wishing("resume", "Lets a paused side replay go on.") { replay, _ in
+        (.run, replay.wish?.rate)
+    }
+
+    static let replayRate = wishing(
+        "rate",
+        "Bounds how many jobs a side replay starts, over all processes.",
+        Argument("RATE", "50/s, 600/m, or none")
+    ) { replay, context in
+        let text = context.arguments[1]
+        do {
+            return (replay.wish?.mode ?? .run, text == "none" ? nil : try Rate(text: text).perSecond)
+        } catch {
+            throw context.values.error("RATE: \(error)")
+        }
+    }
+
+    static let replayCancel = Command(
+        name: "cancel",
+        summary: "Ends a side replay for good: what ran stays done, the rest is not run.",
+        examples: [.init("kokanee replay cancel 20260709-101500-k3f9", "")],
+        arguments: [Argument("ID", "the replay, as `replay list` has it")],
+        options: [.value("by", "WHO", "who does it, for the record", default: "USER@HOST")],
+        run: { context in
+            let client = try await context.connect().configuration
+            let book = try ReplayBook(client)
+            let replay = try await open(context.arguments[0], book)
+            try await wish(.cancel, replay.wish?.rate, replay, book, context)
+            let progress = try await SideReplay.progress(of: replay, client)
+            let result = ReplayRecord.Result(
+                state: .cancelled,
+                at: Timestamp.now,
+                counts: ["done": progress.done, "retrying": progress.retrying, "dead": progress.dead],
+                notes: ["cancelled by \(context.operatorName)"]
+            )
+            try await book.end(result, of: replay)
+            context.console.say(
+                """
+                replay \(replay.id) is cancelled at \(progress.done) of \(progress.records) records; \
+                \(progress.retrying) jobs stay on its ladder, and are not run
+                """
+            )
+        }
+    )
+
+    static let replayUndo = Command(
+        name: "undo",
+        summary: "Brings back the offsets that a reset moved, if nothing has moved since.",
+        discussion: "It says what it would do; --execute does it. What has run stays done.",
+        examples: [.init("kokanee replay undo 20260709-101500-k3f9 --execute", "")],
+        arguments: [Argument("ID", "the reset, as `replay list` has it")],
+        options: [
+            .flag("execute", "do it"),
+            .value("by", "WHO", "who does it, for the record", default: "USER@HOST"),
+        ],
+        run: runUndo
+    )
+
+    // MARK: - Wishes
+
+    private static func wishing(
+        _ name: String,
+        _ summary: String,
+        _ argument: Argument? = nil,
+        _ change: @escaping @Sendable (ReplayRecord, Context) throws -> (ReplayRecord.Wish.Mode, Double?)
+    ) -> Command {
+        Command(
+            name: name,
+            summary: summary,
+            discussion: "The replay's processes do so within a second.",
+            examples: [
+                .init("kokanee replay \(name) 20260709-101500-k3f9\(argument == nil ? "" : " 50/s")", "")
+            ],
+            arguments: [Argument("ID", "the replay, as `replay list` has it")] + (argument.map { [$0] } ?? []),
+            options: [.value("by", "WHO", "who does it, for the record", default: "USER@HOST")],
+            run: { context in
+                let book = try ReplayBook(try await context.connect().configuration)
+                let replay = try await open(context.arguments[0], book)
+                let (mode, rate) = try change(replay, context)
+                try await wish(mode, rate, replay, book, context)
+                let pace = rate.map { "at most \(Rate(perSecond: $0).text)" } ?? "without a bound on its rate"
+                context.console.say("replay \(replay.id): \(mode == .pause ? "paused" : "running"), \(pace)")
+            }
+        )
+    }
+
+    /// A side replay that has not ended.
+    private static func open(_ id: String, _ book: ReplayBook) async throws -> ReplayRecord {
+        let replay = try await book.record(id)
+        guard replay.beginning.kind == .side else {
+            throw Failure("\(id) is a reset of offsets, and was done at once; `replay undo` may bring them back")
+        }
+        if let result = replay.result { throw Failure("replay \(id) has ended: it is \(result.state.rawValue)") }
+        return replay
+    }
+
+    private static func wish(
+        _ mode: ReplayRecord.Wish.Mode,
+        _ rate: Double?,
+        _ replay: ReplayRecord,
+        _ book: ReplayBook,
+        _ context: Context
+    ) async throws {
+        let wish = ReplayRecord.Wish(mode: mode, rate: rate, at: Timestamp.now, by: context.operatorName)
+        try await book.wish(wish, of: replay)
+    }
+}
+
+extension Context {
+    /// What stands in records as the reason: `--reason`, else the command's name.
+    var reason: String { values.string("reason") ?? values.commandName }
+}

@@ -1,0 +1,67 @@
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    static let resetTargets = [
+        "to-earliest", "to-latest", "to-datetime", "by-duration", "to-offset", "shift-by", "offsets",
+    ]
+
+    static let resetOptions: [Option] = [
+        .flag("reset", "reset the offsets of the queue's group"),
+        .flag("live", "with --reset: have the group's members do it, while they work"),
+        .flag("to-earliest", "to the first records that there are"),
+        .flag("to-latest", "behind the last records"),
+        .value("to-datetime", "TIME", "to the first record at or after TIME"),
+        .value("by-duration", "D", "to the first record at or after D ago"),
+        .value("to-offset", "N", "to offset N in every partition"),
+        .value("shift-by", "N", "N records on from where the group is, or back where N is negative"),
+        .value(
+            "offsets",
+            "LIST",
+            "with --reset to an offset for each partition, 0=12,1-3=none; else only these stretches, 0=100:200,1-3=40:"
+        ),
+        .value("group", "GROUP", "the consumer group to reset", default: "kokanee.QUEUE"),
+    ]
+
+    /// Resets the offsets of a queue's group.
+    static func runReset(_ context: Context) async throws {
+        let values = context.values
+        let queue = try values.queue(context.arguments[0], group: values.string("group"))
+        let target = try target(values)
+        let configuration = try await context.connect().configuration
+        let resetter = try OffsetResetter(configuration, logger: context.console.logger())
+        let plan = try await resetter.plan(target, of: queue)
+        let isExecuted = values.isSet("execute")
+        if isExecuted, !plan.changesNothing { try await resetter.execute(plan) }
+
+        let old = Dictionary(uniqueKeysWithValues: plan.partitions.map { ($0.partition, $0.old) })
+        let undo = UndoCommand(queue: queue.name, old: old, values).text
+        let report = ResetReport(plan, isExecuted: isExecuted, undo: undo)
+        guard !context.console.isJSON else { return try context.console.print(report.json) }
+        try context.console.print(report.table)
+        for note in report.notes { context.console.say(note) }
+        if plan.changesNothing {
+            context.console.say("nothing to do: the offsets are there already")
+        } else {
+            try context.console.print(report.undoLine)
+            context.console.say(
+                isExecuted ? "the offsets are reset" : "nothing was changed; with --execute it is done"
+            )
+        }
+    }
+
+    private static func target(_ values: OptionValues) throws -> OffsetReset.Target {
+        guard let flag = resetTargets.first(where: values.isSet) else {
+            throw values.error("--reset wants one of \(resetTargets.map { "--\($0)" }.joined(separator: ", "))")
+        }
+        switch flag {
+        case "to-earliest": return .earliest
+        case "to-latest": return .latest
+        case "offsets": return .exactly(try values.parsed(flag) { try PartitionRanges.parse($0) } ?? [:])
+        case "to-datetime": return .time(try values.time(flag) ?? 0)
+        case "by-duration": return .time(max(0, Timestamp.now - (try values.duration(flag) ?? .zero).milliseconds))
+        case "to-offset": return .offset(Int64(try values.integer(flag, in: 0...Int.max) ?? 0))
+        default: return .shift(by: Int64(try values.integer(flag, in: Int.min...Int.max) ?? 0))
+        }
+    }
+}

@@ -1,0 +1,202 @@
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    static let sideReplayOptions: [Option] = [
+        .value("rate", "N/s", "start at most so many jobs a second, over all processes; also N/m, N/h"),
+        .flag("rehearse", "run the jobs with effects off and report what would happen"),
+        .value("sample", "N", "rehearse about N jobs, spread over all that are selected", default: "all"),
+        .value("report", "FILE", "also write the rehearsal's report as an HTML page"),
+        .flag("no-scan", "don't count what matches: the plan alone"),
+    ]
+
+    static var sideReplayFlags: [String] { sideReplayOptions.map(\.long) }
+
+    static let replayWork = Command(
+        name: "work",
+        summary: "Joins a side replay, or goes on with one, until its plan is covered.",
+        discussion: "Any number of processes may work one replay. What was committed is not run again.",
+        examples: [
+            .init("kokanee replay work 20260709-101500-k3f9 --handler ./fixed.py", "here, and on other machines")
+        ],
+        arguments: [Argument("ID", "the replay, as `replay list` has it")],
+        options: handlerOptions,
+        exclusive: [["handler", "exec"], ["write-ahead", "exec"]],
+        interruption: .isHandled,
+        run: { context in
+            guard context.values.isSet("handler") || context.values.isSet("exec") else {
+                throw context.values.error("--handler or --exec is missing: what is to run the jobs?")
+            }
+            let (replay, cluster) = try await context.untilInterrupted {
+                let cluster = try await context.connect()
+                return (try await ReplayBook(cluster.configuration).record(context.arguments[0]), cluster)
+            }
+            if let result = replay.result {
+                return context.console.say("replay \(replay.id) has ended: it is \(result.state.rawValue)")
+            }
+            try await work(on: replay, context, cluster)
+        }
+    )
+
+    /// Plans a side replay, and with `--execute` begins it and runs it.
+    static func runSideReplay(_ context: Context) async throws {
+        let values = context.values
+        if let flag = ["sample", "report"].first(where: values.isSet) {
+            throw values.error("--\(flag) goes with --rehearse")
+        }
+        let isExecuted = values.isSet("execute")
+        let rate = try values.parsed("rate") { try Rate(text: $0).perSecond }
+        let hasHandler = values.isSet("handler") || values.isSet("exec")
+        let (cluster, queue, plan) = try await context.untilInterrupted {
+            try await makePlan(context, keeps: isExecuted, scans: !isExecuted && !values.isSet("no-scan"))
+        }
+        try show(plan, isExecuted: isExecuted, context)
+        guard isExecuted, plan.records > 0 else { return }
+        let replay = try await SideReplay.begin(
+            plan,
+            of: queue,
+            rate: rate,
+            by: context.operatorName,
+            words: context.reason,
+            client: cluster.configuration
+        )
+        guard hasHandler else {
+            return context.console.say(
+                "replay \(replay.id) has begun; run it with: \(Program.name) replay work \(replay.id) --handler CMD"
+            )
+        }
+        try await work(on: replay, context, cluster)
+    }
+
+    /// - Parameters:
+    ///   - keeps: make the replay's topics, where the plan needs them to list its offsets.
+    ///   - scans: count what matches.
+    static func makePlan(
+        _ context: Context,
+        keeps: Bool,
+        scans: Bool
+    ) async throws -> (cluster: Cluster, queue: Queue, plan: ReplayPlan) {
+        let values = context.values
+        var selection = try values.selection()
+        if let file = values.string("ids") { selection.ids = try await ids(file) }
+        let cluster = try await context.connect()
+        let name = context.arguments[0]
+        let ladder = try await cluster.topics.ladder(of: try values.queue(name)) ?? .standard
+        let queue = try values.queue(name, ladder: ladder)
+        let id = ReplayID.make(at: Timestamp.now)
+        if keeps { try await SideReplay.makeTopics(of: id, queue, cluster.configuration) }
+        let progress = Progress("records looked at", console: context.console)
+        defer { progress.finish() }
+        let planner = try ReplayPlanner(cluster.configuration)
+        let plan = try await planner.plan(selection, of: queue, id: id, scans: scans, keeps: keeps) { done, total in
+            progress.update(count: Int(done), fraction: total > 0 ? Double(done) / Double(total) : nil)
+        }
+        return (cluster, queue, plan)
+    }
+
+    private static func ids(_ file: String) async throws -> Set<String> {
+        var ids: Set<String> = []
+        let reader = try LineReader(path: file)
+        defer { reader.stop() }
+        while let batch = try await reader.next() {
+            for line in batch.lines { ids.insert(String(String(decoding: line.bytes, as: UTF8.self).trimmed)) }
+        }
+        guard !ids.isEmpty else { throw InputError("\(file) has no ids; one stands on each line") }
+        return ids
+    }
+
+    private static func show(_ plan: ReplayPlan, isExecuted: Bool, _ context: Context) throws {
+        let report = PlanReport(plan)
+        if context.console.isJSON {
+            try context.console.print(report.json)
+        } else {
+            try context.console.print(report.table)
+        }
+        for note in report.notes { context.console.say(note) }
+        if plan.records == 0 || plan.count?.matched == 0 {
+            context.console.say("nothing to do: the plan covers no job")
+        } else if !isExecuted {
+            context.console.say("nothing was run; with --execute it is")
+        }
+    }
+
+    // MARK: - Work
+
+    /// Runs a worker on a replay until its plan is covered, and tells how far it is.
+    private static func work(on replay: ReplayRecord, _ context: Context, _ cluster: Cluster) async throws {
+        let values = context.values
+        var configuration = try values.workerConfiguration(environment: context.environment)
+        let logger = context.console.logger()
+        let handlers = try await Handlers(values, &configuration, writeAhead: values.writeAhead(), logger: logger)
+        var jobs = JobRegistry()
+        jobs.registerCatchAll(handlers.handler)
+        let client = cluster.configuration
+        let worker = try Worker(
+            replaying: replay,
+            jobs: jobs,
+            configuration: configuration,
+            client: client,
+            logger: logger
+        )
+        let start = ContinuousClock.now
+        let result = await run(worker, on: replay, client, context)
+        await handlers.close()
+        try result.get()
+        let ended = try await ReplayBook(client).record(replay.id)
+        let report = ReplayReport(ended, try await SideReplay.progress(of: ended, client))
+        guard ended.result == nil else {
+            let work = ReplayReport.Work(worker.statistics, worker.replayed, seconds: (.now - start) / .seconds(1))
+            if context.console.isJSON {
+                try context.console.print(report.json(work))
+            } else {
+                for line in report.summary(work) { try context.console.print(line) }
+            }
+            guard ended.result?.state == .finished else {
+                throw Failure("replay \(replay.id) was cancelled; what ran stays done")
+            }
+            return
+        }
+        context.console.say("not finished; go on with: \(Program.name) replay work \(replay.id) …")
+        throw CancellationError()
+    }
+
+    private static func run(
+        _ worker: Worker,
+        on replay: ReplayRecord,
+        _ client: ClientConfiguration,
+        _ context: Context
+    ) async -> Result<Void, any Error> {
+        let progress = Progress("records", console: context.console)
+        return await withTaskGroup(of: Result<Void, any Error>?.self) { group in
+            group.addTask {
+                do {
+                    return .success(try await worker.run())
+                } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask {
+                await context.interruption.wait()
+                if context.interruption.isRequested {
+                    context.console.say("ending: running jobs may finish; a second SIGINT ends at once")
+                }
+                worker.stop()
+                return nil
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    if let now = try? await SideReplay.progress(of: replay, client) {
+                        progress.update(count: Int(now.done), fraction: now.fraction)
+                    }
+                    try? await Task.sleep(for: .seconds(1))
+                }
+                return nil
+            }
+            var result: Result<Void, any Error>?
+            while result == nil, let ended = await group.next() { result = ended }
+            progress.finish()
+            group.cancelAll()
+            return result ?? .success(())
+        }
+    }
+}
