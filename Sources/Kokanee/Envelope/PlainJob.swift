@@ -75,7 +75,7 @@ struct PlainJob {
     }
 
     /// Printable ASCII, which is what ``HeaderScan/attribute(_:)`` takes without a second look.
-    private static func isPlainText(_ value: UnsafeRawBufferPointer) -> Bool {
+    static func isPlainText(_ value: UnsafeRawBufferPointer) -> Bool {
         guard (1...Envelope.longestName).contains(value.count) else { return false }
         var position = 0
         // A byte below 0x20, or above 0x7E, shows in the upper bit of its difference or sum.
@@ -93,7 +93,7 @@ struct PlainJob {
         return true
     }
 
-    private static func isCloudEvent(_ value: UnsafeRawBufferPointer?) -> Bool {
+    static func isCloudEvent(_ value: UnsafeRawBufferPointer?) -> Bool {
         let prefix: StaticString = "application/cloudevents"
         guard let value, value.count >= prefix.utf8CodeUnitCount else { return false }
         for index in 0..<prefix.utf8CodeUnitCount where value[index] | 0x20 != prefix.utf8Start[index] | 0x20 {

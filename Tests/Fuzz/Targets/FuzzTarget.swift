@@ -18,7 +18,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         envelope, structured, completionMap, commitMetadata, verdict, handler, jobLines, properties, duration, ladder,
-        time, json, partitionRanges, payload,
+        time, json, partitionRanges, payload, expression,
     ]
 }
 
