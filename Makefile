@@ -16,7 +16,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo test test-integration test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
+.PHONY: help demo demo-replay test test-integration test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ demo: setup-build ## jobs that run, fail, climb, die, are mended and run again; 
 	$(BUILD) --product kokanee
 	$(BUILD) --product kokanee-demo
 	.build/debug/kokanee-demo "$(DIR)"
+
+demo-replay: setup-build ## a release with a bug, found, rehearsed, run again and proved right, while live work goes on
+	$(BUILD) --product kokanee
+	$(BUILD) --product kokanee-demo
+	.build/debug/kokanee-demo --replay
 
 test: setup-test lint ## builds without warnings, and runs all tests
 	$(BUILD) --build-tests

@@ -1,14 +1,18 @@
 internal import Glibc
 
-/// `kokanee-demo [DIR]`. The main thread takes signals: SIGINT and SIGTERM cancel the demo, which then cleans up.
+/// `kokanee-demo [DIR]`, or `kokanee-demo --replay` for the story of a replay. The main thread takes signals: SIGINT and SIGTERM cancel the demo, which then cleans up.
 @main
 enum Main {
     private static let defaultDirectory = "/usr/include"
 
     static func main() {
-        let arguments = CommandLine.arguments.dropFirst()
-        guard arguments.count <= 1, arguments.first?.hasPrefix("-") != true else {
-            say("usage: kokanee-demo [DIR]; DIR is \(defaultDirectory) unless given")
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if arguments.count == 4, arguments[0] == "--invoices" {
+            InvoiceHandler.run(build: arguments[1], results: arguments[2], mails: arguments[3])
+        }
+        let isReplay = arguments == ["--replay"]
+        guard isReplay || arguments.count <= 1 && arguments.first?.hasPrefix("-") != true else {
+            say("usage: kokanee-demo [DIR | --replay]; DIR is \(defaultDirectory) unless given")
             exit(64)
         }
         var signals = sigset_t()
@@ -21,7 +25,7 @@ enum Main {
 
         let directory = arguments.first ?? defaultDirectory
         let demo = Task.detached {
-            exit(await run(directory))
+            exit(await run { isReplay ? try await ReplayStory.run() : try await Demo.run(directory) })
         }
         while true {
             var signal: Int32 = 0
@@ -29,9 +33,9 @@ enum Main {
         }
     }
 
-    private static func run(_ directory: String) async -> Int32 {
+    private static func run(_ demo: @Sendable () async throws -> Void) async -> Int32 {
         do {
-            try await Demo.run(directory)
+            try await demo()
             return 0
         } catch {
             say(Task.isCancelled ? "\ninterrupted" : "\nThe demo failed: \(error)")

@@ -34,6 +34,10 @@ struct Tool: Sendable {
     ///
     /// - Throws: ``Demo/Failed`` where it doesn't exit with 0.
     func show(_ arguments: String...) async throws {
+        try await show(arguments)
+    }
+
+    func show(_ arguments: [String]) async throws {
         let words = ["kokanee"] + prefix + arguments
         say("$ " + words.map { $0.contains(" ") ? "'\($0)'" : $0 }.joined(separator: " "))
         let (code, _) = try await run(arguments, input: nil, isCaptured: false)

@@ -29,7 +29,8 @@ extension Command {
         let stalledAfter = try values.duration("stalled-after") ?? .seconds(60)
         let named = try context.arguments.map { try values.queue($0, group: group) }
         guard group == nil || !named.isEmpty else { throw values.error("--group is for one QUEUE") }
-        let reader = try StatusReader(try await context.connect().configuration)
+        let client = try await context.connect().configuration
+        let reader = try StatusReader(client)
         let queues = named.isEmpty ? try await reader.queues().map { try Queue($0) } : named
         guard !queues.isEmpty else {
             context.console.say("there are no queues; create one with: kokanee topics create QUEUE")
@@ -37,12 +38,13 @@ extension Command {
         }
         for (index, queue) in queues.enumerated() {
             let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
+            let report = StatusReport(status, replays: try await RunningReplay.all(of: queue, client))
             if context.console.isJSON {
-                try context.console.print(StatusReport(status).json)
+                try context.console.print(report.json)
             } else {
                 if index > 0 { try context.console.print("") }
                 let isVerbose = context.console.verbosity == .verbose
-                try context.console.print(StatusReport(status).text(showsPartitions: isVerbose))
+                try context.console.print(report.text(showsPartitions: isVerbose))
             }
         }
     }

@@ -8,9 +8,11 @@ struct StatusReport {
     private static let mostStalls = 20
 
     private let status: QueueStatus
+    private let replays: [RunningReplay]
 
-    init(_ status: QueueStatus) {
+    init(_ status: QueueStatus, replays: [RunningReplay] = []) {
         self.status = status
+        self.replays = replays
     }
 
     // MARK: - For people
@@ -32,6 +34,7 @@ struct StatusReport {
         if status.stalls.count > Self.mostStalls {
             lines.append("  and \(status.stalls.count - Self.mostStalls) more partitions")
         }
+        lines += replays.map { "  \($0.line)" }
         lines += WorkerLines(status).lines.map { "  \($0)" }
         if showsPartitions || status.partitions.count <= Self.fewPartitions {
             lines += partitions.text().split(separator: "\n").map { "  \($0)" }
@@ -119,6 +122,7 @@ struct StatusReport {
         for (name, value) in status.metrics.sorted(by: { $0.key < $1.key }) { metrics.add(name, value) }
         object.add("metrics", object: metrics)
         object.add("workerReports", objects: status.reports.map(Self.json))
+        object.add("replays", objects: replays.map(\.json))
         return object
     }
 

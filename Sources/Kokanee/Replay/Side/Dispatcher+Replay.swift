@@ -22,7 +22,7 @@ extension Dispatcher {
         let offset = message.offset
         switch intake.stretch?.take(offset) {
         case .consider:
-            guard !replay.selects(message) else {
+            guard !replay.selects(message, intake.topicPartition.partition) else {
                 intake.matched += 1
                 return true
             }

@@ -4,7 +4,7 @@ internal import Synchronization
 /// One replay as one worker works it: what belongs to it, how fast it is to go, and how far it is.
 final class ReplayRun: Sendable {
     /// Tells whether a record is selected; for the thread that reads.
-    typealias Test = @Sendable (ConsumedMessage) -> Bool
+    typealias Test = @Sendable (_ message: ConsumedMessage, _ partition: Int32) -> Bool
 
     /// What operators want of it at present.
     struct Wish: Equatable {

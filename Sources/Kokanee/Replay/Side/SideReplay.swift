@@ -12,12 +12,14 @@ public enum SideReplay {
     /// Begins a replay: makes its topics and records it. Nothing runs before a worker joins.
     ///
     /// - Parameters:
+    ///   - listed: the selected offsets, where the plan has them listed; they are written to the replay's state topic.
     ///   - rate: jobs a second over all workers; nil is without limit.
     ///   - by: who begins it.
     ///   - words: why, or by which command.
     /// - Throws: ``TopicError`` where its topics can't be made; ``KafkaError``.
     public static func begin(
         _ plan: ReplayPlan,
+        listed: ListedOffsets? = nil,
         of queue: Queue,
         rate: Double? = nil,
         by: String,
@@ -25,7 +27,8 @@ public enum SideReplay {
         client: ClientConfiguration
     ) async throws -> ReplayRecord {
         let book = try ReplayBook(client)
-        try await makeTopics(of: plan.id, queue, client)
+        _ = try await TopicAdministrator(AdminClient(client)).create(queue.replay(plan.id))
+        try await listed?.write(to: queue.replay(plan.id), client)
         let now = Timestamp.now
         var replay = ReplayRecord(
             beginning: ReplayRecord.Beginning(
@@ -51,11 +54,6 @@ public enum SideReplay {
         return replay
     }
 
-    /// Makes the topics of a replay that are missing; those that are there are left alone.
-    public static func makeTopics(of id: String, _ queue: Queue, _ client: ClientConfiguration) async throws {
-        _ = try await TopicAdministrator(AdminClient(client)).create(queue.replay(id))
-    }
-
     /// The queue as the replay works it.
     ///
     /// - Throws: ``InputError`` where the record is not a side replay's.
@@ -77,10 +75,13 @@ public enum SideReplay {
         _ queue: Queue,
         _ client: ClientConfiguration
     ) async throws -> ReplayRun.Test {
-        let keys = Set(plan.selection.keys)
-        return { message in
-            keys.isEmpty || message.key.map { keys.contains(String(decoding: $0, as: UTF8.self)) } ?? false
+        var listed: [Int32: OffsetSet]?
+        if plan.hasListedOffsets {
+            let partitions = plan.partitions.map(\.partition)
+            listed = try await ListedOffsets.read(of: queue, partitions: partitions, client).partitions
         }
+        let selector = try RecordSelector(plan.selection, defaultType: queue.defaultType, listed: listed)
+        return { message, partition in selector.verdict(on: message, of: partition, alone: true) == .matches }
     }
 
     /// Follows what operators wish until it is stopped.

@@ -47,13 +47,15 @@ extension Command {
         let isExecuted = values.isSet("execute")
         let rate = try values.parsed("rate") { try Rate(text: $0).perSecond }
         let hasHandler = values.isSet("handler") || values.isSet("exec")
-        let (cluster, queue, plan) = try await context.untilInterrupted {
-            try await makePlan(context, keeps: isExecuted, scans: !isExecuted && !values.isSet("no-scan"))
+        let (cluster, queue, planned) = try await context.untilInterrupted {
+            try await makePlan(context, scans: !isExecuted && !values.isSet("no-scan"))
         }
+        let plan = planned.plan
         try show(plan, isExecuted: isExecuted, context)
         guard isExecuted, plan.records > 0 else { return }
         let replay = try await SideReplay.begin(
             plan,
+            listed: planned.listed,
             of: queue,
             rate: rate,
             by: context.operatorName,
@@ -68,14 +70,11 @@ extension Command {
         try await work(on: replay, context, cluster)
     }
 
-    /// - Parameters:
-    ///   - keeps: make the replay's topics, where the plan needs them to list its offsets.
-    ///   - scans: count what matches.
+    /// - Parameter scans: count what matches.
     static func makePlan(
         _ context: Context,
-        keeps: Bool,
         scans: Bool
-    ) async throws -> (cluster: Cluster, queue: Queue, plan: ReplayPlan) {
+    ) async throws -> (cluster: Cluster, queue: Queue, planned: ReplayPlanner.Planned) {
         let values = context.values
         var selection = try values.selection()
         if let file = values.string("ids") { selection.ids = try await ids(file) }
@@ -84,14 +83,16 @@ extension Command {
         let ladder = try await cluster.topics.ladder(of: try values.queue(name)) ?? .standard
         let queue = try values.queue(name, ladder: ladder)
         let id = ReplayID.make(at: Timestamp.now)
-        if keeps { try await SideReplay.makeTopics(of: id, queue, cluster.configuration) }
         let progress = Progress("records looked at", console: context.console)
         defer { progress.finish() }
         let planner = try ReplayPlanner(cluster.configuration)
-        let plan = try await planner.plan(selection, of: queue, id: id, scans: scans, keeps: keeps) { done, total in
-            progress.update(count: Int(done), fraction: total > 0 ? Double(done) / Double(total) : nil)
+        let planned = try await planner.plan(selection, of: queue, id: id, scans: scans) { now in
+            progress.update(
+                count: Int(now.scanned),
+                fraction: now.total > 0 ? Double(now.scanned) / Double(now.total) : nil
+            )
         }
-        return (cluster, queue, plan)
+        return (cluster, queue, planned)
     }
 
     private static func ids(_ file: String) async throws -> Set<String> {
