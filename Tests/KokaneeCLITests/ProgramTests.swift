@@ -30,7 +30,7 @@ struct ProgramTests {
     }
 
     /// A broker with the topics of queue `orders`, run by the command itself.
-    static func withBroker(_ body: (_ servers: String) async throws -> Void) async throws {
+    static func withBroker(partitions: Int = 2, _ body: (_ servers: String) async throws -> Void) async throws {
         let interruption = Interruption()
         let output = Recorder()
         let program = Program(
@@ -39,7 +39,7 @@ struct ProgramTests {
             error: Recorder().sink(),
             interruption: interruption
         )
-        async let code = program.run(["broker", "--queue", "orders", "--partitions", "2", "--ladder", "1s"])
+        async let code = program.run(["broker", "--queue", "orders", "--partitions", "\(partitions)", "--ladder", "1s"])
         let line = await output.firstLine()
         let parts = line.split(separator: "=")
         #expect(parts.first == "bootstrap.servers")

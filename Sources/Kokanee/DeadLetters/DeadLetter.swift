@@ -14,20 +14,45 @@ public struct DeadLetter: Sendable {
     public let diedAt: Int64
     /// Nil while nobody has decided.
     public let verdict: Verdict?
+    /// When that was, in milliseconds since the epoch.
+    public let verdictAt: Int64?
+    /// Who decided; nil where the verdict doesn't say.
+    public let verdictBy: String?
+    /// Why, where somebody said.
+    public let verdictReason: String?
 
-    init(_ record: Record, _ decoded: DecodedDeadLetter, verdict: Verdict?) {
-        place = Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset)
-        envelope = decoded.envelope
-        // A copy: the record's own bytes would keep all of its fetch in memory.
-        key = record.key.map { Bytes($0.array) }
-        attempts = decoded.attempts
-        reason = decoded.reason
-        diedAt = Self.diedAt(record, decoded)
-        self.verdict = verdict
+    init(_ record: Record, _ decoded: DecodedDeadLetter, _ note: VerdictIndex.Note?) {
+        self.init(
+            place: Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset),
+            // A copy: the record's own bytes would keep all of its fetch in memory.
+            key: record.key.map { Bytes($0.array) },
+            timestamp: record.timestamp,
+            decoded,
+            note
+        )
     }
 
-    static func diedAt(_ record: Record, _ decoded: DecodedDeadLetter) -> Int64 {
-        decoded.diedAt ?? max(0, record.timestamp)
+    init(
+        place: Envelope.Origin,
+        key: Bytes?,
+        timestamp: Int64,
+        _ decoded: DecodedDeadLetter,
+        _ note: VerdictIndex.Note?
+    ) {
+        self.place = place
+        envelope = decoded.envelope
+        self.key = key
+        attempts = decoded.attempts
+        reason = decoded.reason
+        diedAt = Self.diedAt(timestamp, decoded)
+        verdict = note?.verdict
+        verdictAt = note?.at
+        verdictBy = note?.by
+        verdictReason = note?.reason
+    }
+
+    static func diedAt(_ timestamp: Int64, _ decoded: DecodedDeadLetter) -> Int64 {
+        decoded.diedAt ?? max(0, timestamp)
     }
 }
 
@@ -36,8 +61,20 @@ public struct WholeDeadLetter: Sendable {
     public let letter: DeadLetter
     /// The record's headers, in their order.
     public let headers: [Header]
-    /// The job's payload; of a CloudEvent in structured mode its data.
+    /// The job's payload; of a CloudEvent in structured mode its data; empty where the record has none.
     public let payload: Bytes
+    /// Whether the record's value is null.
+    public let isWithoutPayload: Bool
     /// Who decided what and when; nil while nobody has.
     public let settlement: VerdictRecord?
+}
+
+extension WholeDeadLetter {
+    init(_ record: Record, _ decoded: DecodedDeadLetter, _ note: VerdictIndex.Note?, _ settlement: VerdictRecord?) {
+        letter = DeadLetter(record, decoded, note)
+        headers = record.headers
+        payload = Bytes(decoded.payload.array)
+        isWithoutPayload = record.value == nil
+        self.settlement = settlement
+    }
 }

@@ -8,6 +8,8 @@ public struct DeadLetterFilter: Sendable, Hashable {
     public var error: String?
     /// Died at this time or later, in milliseconds since the epoch.
     public var since: Int64?
+    /// Died before this time, in milliseconds since the epoch.
+    public var until: Int64?
     /// Only letters without a verdict.
     public var isOpenOnly: Bool
     /// Of those that match, so many that died last.
@@ -18,6 +20,7 @@ public struct DeadLetterFilter: Sendable, Hashable {
         type: String? = nil,
         error: String? = nil,
         since: Int64? = nil,
+        until: Int64? = nil,
         isOpenOnly: Bool = false,
         limit: Int? = nil
     ) {
@@ -25,6 +28,7 @@ public struct DeadLetterFilter: Sendable, Hashable {
         self.type = type
         self.error = error
         self.since = since
+        self.until = until
         self.isOpenOnly = isOpenOnly
         self.limit = limit
     }
@@ -34,6 +38,7 @@ public struct DeadLetterFilter: Sendable, Hashable {
         if let ids, !ids.contains(envelope.id) { return false }
         if let type, type != envelope.type { return false }
         if let since, diedAt < since { return false }
+        if let until, diedAt >= until { return false }
         guard let error = error?.lowercased(), !error.isEmpty else { return true }
         return [envelope.lastError, envelope.firstError].contains { $0?.lowercased().contains(error) == true }
     }

@@ -5,7 +5,7 @@ public import RdKafka
 /// A letter is never changed or removed; what becomes of it is a ``VerdictRecord`` in the queue's state topic. A job
 /// that died, was retried and died again has two letters, of which one is settled.
 ///
-/// Memory stays bounded, however many letters there are: about 40 bytes for each that matches and 60 for each verdict,
+/// Memory stays bounded, however many letters there are: about 50 bytes for each that matches and 80 for each verdict,
 /// and what one part of at most ``partSize`` letters takes.
 public final class DeadLetters: Sendable {
     /// Letters that are held in memory at a time.
@@ -33,21 +33,40 @@ public final class DeadLetters: Sendable {
     private let admin: AdminClient
     let operatorName: String
     let now: @Sendable () -> Int64
+    let clock: PacingClock
 
     /// - Parameters:
     ///   - operatorName: stands in the verdicts as who decided.
     ///   - now: milliseconds since the epoch.
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
-    public init(
+    public convenience init(
         _ queue: Queue,
         configuration: ClientConfiguration,
         operatorName: String = "kokanee",
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
     ) throws(KafkaError) {
+        try self.init(
+            queue,
+            configuration: configuration,
+            operatorName: operatorName,
+            now: now,
+            clock: .continuous
+        )
+    }
+
+    /// - Parameter clock: by which rates are kept.
+    package init(
+        _ queue: Queue,
+        configuration: ClientConfiguration,
+        operatorName: String,
+        now: @escaping @Sendable () -> Int64 = { Timestamp.now },
+        clock: PacingClock
+    ) throws(KafkaError) {
         self.queue = queue
         self.configuration = configuration
         self.operatorName = operatorName
         self.now = now
+        self.clock = clock
         var uncommitted = configuration
         uncommitted.properties["isolation.level"] = IsolationLevel.readUncommitted.rawValue
         admin = try AdminClient(uncommitted)
@@ -72,7 +91,7 @@ public final class DeadLetters: Sendable {
                 DeadLetter(
                     record,
                     Envelope.decodeDeadLetter(record, defaultType: defaultType),
-                    verdict: verdicts.verdict(at: place, letterTimestamp: record.timestamp)
+                    verdicts.note(at: place, letterTimestamp: record.timestamp)
                 )
             }
             for letter in letters { try each(letter) }
@@ -80,11 +99,16 @@ public final class DeadLetters: Sendable {
         return findings(search, references)
     }
 
-    /// Counts the letters that `filter` means. As ``list(_:progress:each:)`` otherwise.
-    public func count(_ filter: DeadLetterFilter, progress: Progress? = nil) async throws -> Findings {
+    /// What ``retry(_:reason:rate:progress:)``, or a discarding, would deal with.
+    ///
+    /// - Parameter filter: open letters are meant, whatever it says of that; the others are counted beside them.
+    public func plan(_ filter: DeadLetterFilter, progress: Progress? = nil) async throws -> DeadLetterPlan {
+        var all = filter
+        all.isOpenOnly = false
+        all.limit = nil
         let layout = try await layout()
-        let search = try await search(filter, layout, verdicts(layout, .asFarAsCommitted), progress)
-        return findings(search, search.references)
+        let search = try await search(all, layout, verdicts(layout, .asFarAsCommitted), progress)
+        return DeadLetterPlan(search, limit: filter.limit, findings: findings(search, search.references))
     }
 
     /// Calls `each` with the letters that `filter` means, whole. As ``list(_:progress:each:)`` otherwise.
@@ -97,13 +121,8 @@ public final class DeadLetters: Sendable {
         for part in references.parts(ofAtMost: Self.partSize, bytes: Self.partBytes) {
             let letters = try await read(part) { record, place in
                 let decoded = Envelope.decodeDeadLetter(record, defaultType: defaultType)
-                let verdict = verdicts.verdict(at: place, letterTimestamp: record.timestamp)
-                return WholeDeadLetter(
-                    letter: DeadLetter(record, decoded, verdict: verdict),
-                    headers: record.headers,
-                    payload: Bytes(decoded.payload.array),
-                    settlement: verdict.flatMap { _ in verdicts.whole[place] }
-                )
+                let note = verdicts.note(at: place, letterTimestamp: record.timestamp)
+                return WholeDeadLetter(record, decoded, note, note.flatMap { _ in verdicts.whole[place] })
             }
             for letter in letters { try each(letter) }
         }
@@ -130,6 +149,9 @@ public final class DeadLetters: Sendable {
         let names = [queue.mainTopic, queue.deadLetterTopic, queue.stateTopic]
         let metadata = try await admin.metadata(topics: names)
         let partitions = names.map { metadata.partitions(of: $0) ?? [] }
+        if let id = queue.replay, partitions.contains(where: \.isEmpty) {
+            throw TopicError("there is no replay \(id) of \(queue.mainTopic), or it has no dead letters' topic")
+        }
         guard !partitions[0].isEmpty else {
             throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
         }
@@ -138,7 +160,9 @@ public final class DeadLetters: Sendable {
             let command = TopicInspection.command(for: queue)
             throw TopicError("queue \(queue.name) lacks \(missing.joined(separator: ", ")); create it with: \(command)")
         }
-        guard Set(partitions.map(\.count)).count == 1 else {
+        // A queue may have grown since the replay began; its letters' partitions are there all the same.
+        let hasGrown = queue.replay != nil && partitions[0].count > partitions[1].count
+        guard Set(partitions.dropFirst(hasGrown ? 1 : 0).map(\.count)).count == 1 else {
             let counts = zip(names, partitions).map { "\($0) has \($1.count)" }.joined(separator: ", ")
             throw TopicError("all topics of a queue have the same number of partitions, but \(counts)")
         }
@@ -235,7 +259,7 @@ public final class DeadLetters: Sendable {
         )
     }
 
-    private func ranges(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Range<Int64>] {
+    func ranges(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Range<Int64>] {
         let starts = try await admin.listOffsets(partitions, .earliest)
         let ends = try await admin.listOffsets(partitions, .latest)
         return starts.reduce(into: [:]) { ranges, start in

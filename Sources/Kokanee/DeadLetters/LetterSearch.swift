@@ -7,6 +7,9 @@ struct LetterReference: Sendable {
     var diedAt: Int64
     /// Bytes of the record, about.
     var size: Int
+    /// Numbers of the job's type and of its last error's, in the search's tables.
+    var type: UInt16 = NameTable.noNumber
+    var error: UInt16 = NameTable.noNumber
     var isSettled: Bool
 }
 
@@ -16,6 +19,8 @@ struct LetterSearch: Sendable {
     private let defaultType: String
     private let verdicts: VerdictIndex
     private var found: [LetterReference] = []
+    private(set) var types = NameTable(most: 1000)
+    private(set) var errors = NameTable(most: 1000)
     /// Of the ids that the filter names.
     private var known: Set<String> = []
     private var open: Set<String> = []
@@ -28,7 +33,7 @@ struct LetterSearch: Sendable {
 
     mutating func look(at record: Record) {
         let decoded = Envelope.decodeDeadLetter(record, defaultType: defaultType)
-        let diedAt = DeadLetter.diedAt(record, decoded)
+        let diedAt = DeadLetter.diedAt(record.timestamp, decoded)
         let place = LetterPlace(partition: record.partition, offset: record.offset)
         if filter.ids?.contains(decoded.envelope.id) == true { known.insert(decoded.envelope.id) }
         guard filter.matches(decoded.envelope, diedAt: diedAt) else { return }
@@ -37,12 +42,15 @@ struct LetterSearch: Sendable {
         guard !isSettled || !filter.isOpenOnly else { return }
         var size = record.size + 64
         record.forEachHeader { name, value in size += name.count + (value?.count ?? 0) + 8 }
+        let error = decoded.envelope.lastError.map { $0.prefix { $0 != ":" } } ?? Substring(DeadLetterPlan.noError)
         found.append(
             LetterReference(
                 place: place,
                 timestamp: record.timestamp,
                 diedAt: diedAt,
                 size: size,
+                type: types.number(of: decoded.envelope.type),
+                error: errors.number(of: String(error)),
                 isSettled: isSettled
             )
         )

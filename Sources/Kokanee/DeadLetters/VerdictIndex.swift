@@ -5,9 +5,23 @@ struct VerdictIndex: Sendable {
     private struct Entry {
         var verdict: Verdict
         var letterTimestamp: Int64
+        var at: Int64
+        /// Numbers in ``texts``.
+        var by: UInt16
+        var reason: UInt16
+    }
+
+    /// A verdict, and who gave it, when and why, as far as that was kept.
+    struct Note: Sendable, Equatable {
+        var verdict: Verdict
+        var at: Int64
+        var by: String?
+        var reason: String?
     }
 
     private var entries: [LetterPlace: Entry] = [:]
+    /// Names and reasons: each command gives one of either to all its letters.
+    private var texts = NameTable(most: 10_000)
     /// Letters whose verdicts are kept whole.
     private let wanted: Set<LetterPlace>
     private(set) var whole: [LetterPlace: VerdictRecord] = [:]
@@ -28,7 +42,13 @@ struct VerdictIndex: Sendable {
             return
         }
         guard let record = VerdictRecord(value: value) else { return }
-        entries[place] = Entry(verdict: record.verdict, letterTimestamp: record.letterTimestamp)
+        entries[place] = Entry(
+            verdict: record.verdict,
+            letterTimestamp: record.letterTimestamp,
+            at: record.at,
+            by: record.by.isEmpty ? NameTable.noNumber : texts.number(of: record.by),
+            reason: record.reason.map { texts.number(of: $0) } ?? NameTable.noNumber
+        )
         if wanted.contains(place) { whole[place] = record }
     }
 
@@ -36,6 +56,11 @@ struct VerdictIndex: Sendable {
     func verdict(at place: LetterPlace, letterTimestamp: Int64) -> Verdict? {
         guard let entry = entries[place], entry.letterTimestamp == letterTimestamp else { return nil }
         return entry.verdict
+    }
+
+    func note(at place: LetterPlace, letterTimestamp: Int64) -> Note? {
+        guard let entry = entries[place], entry.letterTimestamp == letterTimestamp else { return nil }
+        return Note(verdict: entry.verdict, at: entry.at, by: texts[entry.by], reason: texts[entry.reason])
     }
 }
 

@@ -66,6 +66,9 @@ struct DeadLetterOutput {
         object.add("diedAt", letter.diedAt)
         object.add("origin", orNull: envelope.origin?.description)
         object.add("verdict", orNull: letter.verdict?.rawValue)
+        object.add("verdictAt", orNull: letter.verdictAt)
+        object.add("verdictBy", orNull: letter.verdictBy)
+        object.add("verdictReason", orNull: letter.verdictReason)
         return object
     }
 
@@ -133,12 +136,7 @@ struct DeadLetterOutput {
     private static func object(_ whole: WholeDeadLetter) -> JSONObjectWriter {
         var object = object(whole.letter)
         object.add("letter", whole.letter.place.description)
-        if let settlement = whole.settlement {
-            object.add("verdictAt", settlement.at)
-            object.add("verdictBy", settlement.by)
-            object.add("verdictReason", orNull: settlement.reason)
-            object.add("verdictTo", orNull: settlement.destination)
-        }
+        if let settlement = whole.settlement { object.add("verdictTo", orNull: settlement.destination) }
         // A name may occur more than once, which an object can't say.
         var headers = [UInt8(ascii: "[")]
         for header in whole.headers {
@@ -160,67 +158,8 @@ struct DeadLetterOutput {
     }
 }
 
-/// What `dlq retry` and `dlq discard` say of what they did, or would do.
-struct DeadLetterSummary {
-    /// The letters that a preview shows.
-    static let sampleSize = 20
-
-    let queue: Queue
-    let console: Console
-    /// `retry`
-    let action: String
-    /// `retried`
-    let done: String
-
-    func preview(_ findings: DeadLetters.Findings) throws {
-        noteSettled(findings)
-        let count = findings.letters
-        guard !console.isJSON else {
-            return try console.print(object(isExecuted: false, letters: count, Settlement(findings)))
-        }
-        guard count > 0 else { return sayNothing(findings) }
-        if count > Self.sampleSize { try console.print("… and \(count - Self.sampleSize) that died before") }
-        try console.print("would \(action) \(DeadLetterOutput.count(count)) of \(queue.name)")
-        console.say("nothing is done yet: --execute does it")
-    }
-
-    func print(_ settlement: Settlement) throws {
-        noteSettled(settlement.findings)
-        for refusal in settlement.refusals { console.complain("\(refusal.id.onOneLine): \(refusal.reason)") }
-        guard !console.isJSON else {
-            return try console.print(object(isExecuted: true, letters: settlement.letters, settlement))
-        }
-        guard settlement.findings.letters > 0 else { return sayNothing(settlement.findings) }
-        try console.print("\(done) \(DeadLetterOutput.count(settlement.letters)) of \(queue.name)")
-    }
-
-    private func noteSettled(_ findings: DeadLetters.Findings) {
-        for id in findings.settledIDs { console.say("\(id.onOneLine) has its verdict already") }
-    }
-
-    private func sayNothing(_ findings: DeadLetters.Findings) {
-        guard findings.unknownIDs.isEmpty else { return }
-        console.say("nothing to do: no dead letter of \(queue.name) without a verdict is meant")
-    }
-
-    private func object(isExecuted: Bool, letters: Int, _ settlement: Settlement) -> JSONObjectWriter {
-        var object = JSONObjectWriter()
-        object.add("action", action)
-        object.add("executed", isExecuted)
-        object.add("letters", letters)
-        object.add("refused", settlement.refusals.map(\.id))
-        object.add("settledBefore", settlement.findings.settledIDs)
-        object.add("unknown", settlement.findings.unknownIDs)
-        return object
-    }
-}
-
 extension JSONObjectWriter {
     fileprivate mutating func add(_ name: String, orNull value: String?) {
-        if let value { add(name, value) } else { addNull(name) }
-    }
-
-    fileprivate mutating func add(_ name: String, orNull value: Int64?) {
         if let value { add(name, value) } else { addNull(name) }
     }
 }

@@ -45,6 +45,11 @@ final class Console: Sendable {
         try write(object.finish())
     }
 
+    /// A result that is a line already, without its line break.
+    func print(_ line: [UInt8]) throws {
+        try write(line)
+    }
+
     func print(_ table: Table) throws {
         let text = table.text(isBold: usesColour && output.isTerminal)
         guard !text.isEmpty else { return }

@@ -9,11 +9,20 @@ struct Graveyard {
     let letters: DeadLetters
     let partitions: Int
 
-    init(_ kind: TestCluster.Kind, partitions: Int = 2, mainConfigs: [String: String] = [:]) async throws {
+    /// - Parameters:
+    ///   - replay: the queue is that of a replay, whose main topic has grown to as many partitions as `grownTo`.
+    init(
+        _ kind: TestCluster.Kind,
+        partitions: Int = 2,
+        mainConfigs: [String: String] = [:],
+        replay: String? = nil,
+        grownTo: Int? = nil
+    ) async throws {
         cluster = try await TestCluster.shared(kind)
-        queue = try Queue(TestCluster.uniqueName("dead"))
+        let live = try Queue(TestCluster.uniqueName("dead"))
+        queue = try replay.map { try live.replay($0) } ?? live
         self.partitions = partitions
-        try await cluster.makeTopic(named: queue.mainTopic, partitions: partitions, configs: mainConfigs)
+        try await cluster.makeTopic(named: queue.mainTopic, partitions: grownTo ?? partitions, configs: mainConfigs)
         // The letters that tests write are old.
         let forEver = ["retention.ms": "-1"]
         try await cluster.makeTopic(named: queue.deadLetterTopic, partitions: partitions, configs: forEver)
@@ -26,8 +35,8 @@ struct Graveyard {
     }
 
     /// Somebody else who looks after the same queue.
-    func colleague(_ name: String) throws -> DeadLetters {
-        try DeadLetters(queue, configuration: cluster.configuration, operatorName: name)
+    func colleague(_ name: String, clock: PacingClock = .continuous) throws -> DeadLetters {
+        try DeadLetters(queue, configuration: cluster.configuration, operatorName: name, clock: clock)
     }
 
     struct Job {
