@@ -1,0 +1,248 @@
+internal import CRdKafka
+internal import Synchronization
+
+/// Reads a topic from its start, or from given offsets, and goes on reading what is written to it, until it is stopped.
+///
+/// It is no member of a group and commits nothing. It has a thread of its own, survives brokers that are away, waits for
+/// a topic that is not there yet, and takes up partitions that are added to it within some seconds. Records of one
+/// partition come in order, those of several mixed. A log that was cut and written anew is read from its start again.
+public final class TopicFollower: Sendable {
+    private let state: FollowerState
+
+    /// - Parameters:
+    ///   - partitions: those to be followed; nil is all that there are, and that there will be.
+    ///   - starts: the first offset of a partition; those that are not named are read from their start. Where the log
+    ///     begins after it, or ends before it, it is read from its start.
+    ///   - configuration: what is set there about groups and offset resets has no effect.
+    ///   - failed: called with what librdkafka reports of partitions that can't be read, again and again; it goes on
+    ///     trying.
+    ///   - caughtUp: called once, when all partitions that there were at the first look have been read to where they
+    ///     ended at some time since, or when the broker says that there is no such topic.
+    ///   - each: called with each record. A record may be kept: its memory, and the client's, live as long as it does.
+    ///
+    /// All three are called on the follower's thread, which reads nothing meanwhile.
+    ///
+    /// - Throws: ``KafkaError`` where librdkafka refuses a property.
+    public init(
+        _ topic: String,
+        partitions: Set<Int32>? = nil,
+        from starts: [Int32: Int64] = [:],
+        configuration: ClientConfiguration,
+        isolation: IsolationLevel = .readCommitted,
+        failed: @escaping @Sendable (KafkaError) -> Void = { _ in },
+        caughtUp: @escaping @Sendable () -> Void = {},
+        each: @escaping @Sendable (Record) -> Void
+    ) throws(KafkaError) {
+        let state = FollowerState(wakeup: try Wakeup())
+        self.state = state
+        let client = try ClientHandle(.consumer, Self.properties(configuration, isolation))
+        let wishes = FollowerRun.Wishes(topic: topic, partitions: partitions, starts: starts)
+        OSThread.start(name: "rdk:follower") {
+            FollowerRun(wishes, client, state, failed: failed, caughtUp: caughtUp, each: each).follow()
+        }
+    }
+
+    /// Ends it; returns at once. A call of one of its closures that is under way ends by itself; there is no other one
+    /// after it.
+    public func stop() {
+        state.stop()
+    }
+
+    deinit {
+        state.stop()
+    }
+
+    private static func properties(
+        _ configuration: ClientConfiguration,
+        _ isolation: IsolationLevel
+    ) -> ClientConfiguration {
+        var configuration = configuration.with(
+            defaults: [
+                "queued.max.messages.kbytes": "8192",
+                // Past this many messages a fetch waits for up to a second: the bound is that of bytes.
+                "queued.min.messages": "1000000",
+                "reconnect.backoff.max.ms": "1000",
+            ],
+            required: [
+                "isolation.level": isolation.rawValue,
+                "enable.partition.eof": "true",
+                "enable.auto.commit": "false",
+                "auto.offset.reset": "earliest",
+                "allow.auto.create.topics": "false",
+            ]
+        )
+        configuration.properties["group.id"] = nil
+        configuration.properties["group.instance.id"] = nil
+        // A follower of the partition may not have seen its end yet; the leader has.
+        configuration.properties["client.rack"] = nil
+        return configuration
+    }
+}
+
+/// What a follower and its thread have in common.
+private final class FollowerState: Sendable {
+    let wakeup: Wakeup
+    private let stopped = Atomic(false)
+
+    init(wakeup: Wakeup) {
+        self.wakeup = wakeup
+    }
+
+    var isStopped: Bool { stopped.load(ordering: .acquiring) }
+
+    func stop() {
+        stopped.store(true, ordering: .releasing)
+        wakeup.wake()
+    }
+}
+
+/// The thread's part: it alone starts, reads and stops partitions, because batch calls of librdkafka 2.0 lose messages
+/// when a partition is started or stopped beside them.
+private final class FollowerRun {
+    struct Wishes: Sendable {
+        let topic: String
+        let partitions: Set<Int32>?
+        let starts: [Int32: Int64]
+    }
+
+    private static let batchSize = 500
+    /// From one look at the topic's partitions to the next. While it is not there all topics have to be listed, because
+    /// there are brokers that create whatever is named.
+    private static let lookInterval = Duration.seconds(5)
+    private static let searchInterval = Duration.seconds(1)
+    /// How long a look may keep records waiting.
+    private static let lookLimit = Duration.milliseconds(500)
+
+    private let wishes: Wishes
+    private let client: ClientHandle
+    private let state: FollowerState
+    private let failed: @Sendable (KafkaError) -> Void
+    private let each: @Sendable (Record) -> Void
+    /// Nil once it has been called.
+    private var caughtUp: (@Sendable () -> Void)?
+    private let queue: OpaquePointer
+    private var topic: OpaquePointer?
+    private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: batchSize)
+    private var sources: [Int32: MessageSource] = [:]
+    /// Partitions of the first look whose ends have not been seen; nil before it.
+    private var behind: Set<Int32>?
+    private var nextLookAt = ContinuousClock.now
+
+    init(
+        _ wishes: Wishes,
+        _ client: ClientHandle,
+        _ state: FollowerState,
+        failed: @escaping @Sendable (KafkaError) -> Void,
+        caughtUp: @escaping @Sendable () -> Void,
+        each: @escaping @Sendable (Record) -> Void
+    ) {
+        self.wishes = wishes
+        self.client = client
+        self.state = state
+        self.failed = failed
+        self.caughtUp = caughtUp
+        self.each = each
+        queue = rd_kafka_queue_new(client.pointer)
+        var one: UInt64 = 1
+        rd_kafka_queue_io_event_enable(queue, state.wakeup.descriptor, &one, MemoryLayout<UInt64>.size)
+    }
+
+    deinit {
+        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        for partition in sources.keys { rd_kafka_consume_stop(topic, partition) }
+        rd_kafka_queue_destroy(queue)
+        if let topic { rd_kafka_topic_destroy(topic) }
+    }
+
+    func follow() {
+        while !state.isStopped {
+            if ContinuousClock.now >= nextLookAt { look() }
+            rd_kafka_poll(client.pointer, 0)
+            while !state.isStopped, readBatch() {}
+            let pause = max(.zero, nextLookAt - .now)
+            if !state.isStopped { state.wakeup.wait(milliseconds: min(pause, .seconds(1)).wholeMilliseconds) }
+        }
+    }
+
+    // MARK: - Partitions
+
+    /// Starts to read the partitions that are new.
+    private func look() {
+        let count = partitionCount()
+        nextLookAt = .now + (sources.isEmpty ? Self.searchInterval : Self.lookInterval)
+        guard let count else { return }
+        let found = Set(0..<Int32(clamping: count)).filter { wishes.partitions?.contains($0) ?? true }
+        for partition in found.sorted() where sources[partition] == nil { start(partition) }
+        if behind == nil { behind = found }
+        tellIfCaughtUp()
+    }
+
+    private func start(_ partition: Int32) {
+        topic = topic ?? rd_kafka_topic_new(client.pointer, wishes.topic, nil)
+        let offset = wishes.starts[partition] ?? Int64(RD_KAFKA_OFFSET_BEGINNING)
+        guard let topic, rd_kafka_consume_start_queue(topic, partition, offset, queue) == 0 else {
+            let operation = "starting to follow \(wishes.topic)/\(partition)"
+            return failed(KafkaError(rd_kafka_last_error(), operation: operation))
+        }
+        sources[partition] = MessageSource(TopicPartition(topic: wishes.topic, partition: partition), client: client)
+    }
+
+    /// 0 where there is no such topic; nil where nobody answers, or the topic can't be described.
+    private func partitionCount() -> Int? {
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let limit = Self.lookLimit.wholeMilliseconds
+        let code = rd_kafka_metadata(client.pointer, topic == nil ? 1 : 0, topic, &metadata, limit)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else {
+            failed(KafkaError(code, operation: "asking for the partitions of \(wishes.topic)"))
+            return nil
+        }
+        defer { rd_kafka_metadata_destroy(metadata) }
+        let topics = UnsafeBufferPointer(start: metadata.pointee.topics, count: Int(metadata.pointee.topic_cnt))
+        guard let found = topics.first(where: { String(cString: $0.topic) == wishes.topic }) else { return 0 }
+        guard found.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART else { return 0 }
+        guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+            failed(KafkaError(found.err, operation: "asking for the partitions of \(wishes.topic)"))
+            return nil
+        }
+        return Int(found.partition_cnt)
+    }
+
+    // MARK: - Records
+
+    /// Reads what is there; false if that was all.
+    private func readBatch() -> Bool {
+        let count = messages.withUnsafeMutableBufferPointer {
+            rd_kafka_consume_batch_queue(queue, 0, $0.baseAddress, $0.count)
+        }
+        guard count > 0 else { return false }
+        for index in 0..<count {
+            guard let message = messages[index] else { continue }
+            take(message)
+        }
+        return count == messages.count
+    }
+
+    private func take(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
+        let partition = message.pointee.partition
+        guard let source = sources[partition], !state.isStopped else { return rd_kafka_message_destroy(message) }
+        // It owns the message from here on, whatever comes.
+        let storage = RecordStorage(ConsumedMessage(message, source: source), of: source)
+        switch message.pointee.err {
+        case RD_KAFKA_RESP_ERR_NO_ERROR: each(Record(storage))
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+            behind?.remove(partition)
+            tellIfCaughtUp()
+        default:
+            let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
+            failed(
+                KafkaError(message.pointee.err, operation: "following \(source.topicPartition)", message: reason)
+            )
+        }
+    }
+
+    private func tellIfCaughtUp() {
+        guard let caughtUp, behind?.isEmpty == true else { return }
+        self.caughtUp = nil
+        caughtUp()
+    }
+}
