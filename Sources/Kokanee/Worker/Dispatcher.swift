@@ -39,6 +39,9 @@ final class Dispatcher {
     /// Rungs that need not be fetched for now, until librdkafka is told so; and when the next one has to be again.
     var toRest: [PartitionIntake] = []
     var nextRestEnd = ContinuousClock.now
+    /// What ``serveRewinds()`` has seen, and whether it has more to do.
+    var rewindsSeen = 0
+    var hasRewindsToServe = false
     private let prefetch: Prefetch
     private var firstInRotation = 0
     private var round = Intake.Round()
@@ -91,12 +94,14 @@ final class Dispatcher {
     private func work() throws {
         engine.add(runtime, leaseLength: leaseLength)
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
+        awaitControl()
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
             FailPoint.dispatcherTurn.pass()
             consumer.wait(upTo: pause)
             try serveEvents()
             keepLease()
+            serveRewinds()
             let hasMore = readPartitions()
             restRungs()
             let untilRung = releaseRungs()
@@ -223,6 +228,7 @@ final class Dispatcher {
     private func take(_ content: JobContent, from intake: PartitionIntake, now: Int64) -> Intake.Decision? {
         FailPoint.recordRead.pass()
         let offset = content.offset
+        if intake.landing != nil, !hasLanded(intake, at: offset) { return nil }
         checkGap(upTo: offset, intake, next: offset + 1)
         if let delay = intake.delay {
             intake.hold(content, until: PartitionIntake.dueAt(content.message, delay: delay, now: now))
@@ -271,6 +277,7 @@ final class Dispatcher {
     }
 
     private func reachEnd(_ offset: Int64, of intake: PartitionIntake) {
+        if intake.landing != nil, !hasLanded(intake, at: offset) { return }
         checkGap(upTo: offset, intake, next: offset)
         intake.end = offset
         settleEnd(of: intake)

@@ -15,6 +15,8 @@ final class QueueRuntime: Sendable {
     let wakeup: Wakeup
     /// What the dispatcher shows of itself to the watch.
     let vitals = DispatcherVitals()
+    /// What operators want of the queue's offsets.
+    let rewinds = RewindBoard()
 
     init(index: Int32, queue: Queue, jobs: JobRegistry, configuration: WorkerConfiguration, logger: Logger) throws {
         self.index = index
