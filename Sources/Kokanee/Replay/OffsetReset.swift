@@ -68,6 +68,11 @@ public struct OffsetReset: Sendable, Hashable {
     /// Every partition is where it is to be.
     public var changesNothing: Bool { partitions.allSatisfy(\.changesNothing) }
 
+    /// As ``ReplayRecord`` tells of it.
+    public var moves: [ReplayRecord.Move] {
+        partitions.map { .init(partition: $0.partition, old: $0.old, new: $0.new) }
+    }
+
     /// The target that brings the old offsets back. What the group had finished beyond them is not brought back.
     public var undo: Target {
         .exactly(Dictionary(uniqueKeysWithValues: partitions.map { ($0.partition, $0.old) }))

@@ -19,11 +19,16 @@ public struct OffsetResetter: Sendable {
     /// - Throws: ``ResetError`` while the group has members, where the broker can tell, and for a target by time on a
     ///   broker that knows none; ``TopicError`` where there is no such queue; ``InputError``; ``KafkaError``.
     public func plan(_ target: OffsetReset.Target, of queue: Queue) async throws -> OffsetReset {
+        try await plan(target, of: queue, isLive: false)
+    }
+
+    /// - Parameter isLive: the group may have members, because they are to move the offsets themselves.
+    func plan(_ target: OffsetReset.Target, of queue: Queue, isLive: Bool) async throws -> OffsetReset {
         guard let partitions = try await admin.metadata(topics: [queue.mainTopic]).partitions(of: queue.mainTopic)
         else {
             throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
         }
-        try await refuseMembers(of: queue.group)
+        if !isLive { try await refuseMembers(of: queue.group) }
         let committed = try await admin.committedOffsets(group: queue.group, partitions)
         let lows = try await admin.listOffsets(partitions, .earliest)
         let ends = try await admin.listOffsets(partitions, .latest)
@@ -122,7 +127,7 @@ public struct OffsetResetter: Sendable {
     static func refusal(_ group: String, members: String = "") -> ResetError {
         ResetError(
             "group \(group) has members\(members), and offsets can only be reset while it has none: stop its workers, or "
-                + "wait until those that died are taken out of it (session.timeout.ms)"
+                + "wait until those that died are taken out of it (session.timeout.ms); --live lets the workers do it"
         )
     }
 

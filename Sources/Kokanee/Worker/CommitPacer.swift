@@ -111,20 +111,30 @@ struct CommitPacer {
 
     private func take(_ dispatcher: Dispatcher) -> ([Engine.PartitionID], [TopicPartition: CommittedOffset]) {
         let queue = Int(dispatcher.runtime.index)
-        let commits = dispatcher.engine.withScheduler { $0.takeCommits { $0 >> 32 == queue } }
+        let withheld = dispatcher.idsWithoutKnownCommit
+        let commits = dispatcher.engine.withScheduler {
+            $0.takeCommits { $0 >> 32 == queue && !withheld.contains($0) }
+        }
         var offsets: [TopicPartition: CommittedOffset] = [:]
         for commit in commits {
             guard let partition = dispatcher.partition(of: commit.partition) else { continue }
-            offsets[partition] = CommittedOffset(offset: commit.offset, metadata: metadata(commit, of: commits.count))
+            let rewind = dispatcher.intakes[partition]?.rewind
+            let metadata = metadata(commit, rewind, of: commits.count)
+            offsets[partition] = CommittedOffset(offset: commit.offset, metadata: metadata)
         }
         return (commits.map(\.partition), offsets)
     }
 
     /// - Parameter count: of the partitions that are committed together.
-    private func metadata(_ commit: Scheduler<JobContent>.Commit, of count: Int) -> String {
+    private func metadata(_ commit: Scheduler<JobContent>.Commit, _ rewind: String?, of count: Int) -> String {
         guard metadataLimit > 0 else { return "" }
         let limit = min(metadataLimit, CommitPace.metadataLimit(partitions: count))
-        let metadata = CommitMetadata(owner: owner, movedAt: commit.movedAt, completed: commit.completed)
+        let metadata = CommitMetadata(
+            owner: owner,
+            movedAt: commit.movedAt,
+            completed: commit.completed,
+            rewind: rewind
+        )
         return metadata.text(above: commit.offset, limit: limit)
     }
 

@@ -11,38 +11,43 @@ extension Dispatcher {
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index, except: ids) })
         let committed = committedOffsets(of: partitions)
+        let assignedAt = engine.clock.wall()
+        // What is not known now has to be asked for before a rewind that stands is judged.
+        hasRewindsToServe = hasRewindsToServe || committed == nil
+        var beginnings: [TopicPartition: Beginning] = [:]
         var starts: [TopicPartition: Consumer.Start] = [:]
         for partition in partitions {
             guard let committed else {
                 starts[partition] = .committed
                 continue
             }
-            starts[partition] = committed[partition].map { .offset($0.offset) } ?? start(of: partition)
+            let beginning = beginning(of: partition, committed[partition])
+            beginnings[partition] = beginning
+            starts[partition] = beginning.offset.map { .offset($0) } ?? .beginning
         }
         let queues = try consumer.assign(starts)
         rotation = queues.map { queue in
             let partition = queue.topicPartition
-            let start = committed?[partition]
-            let metadata = start.flatMap { CommitMetadata(text: $0.metadata, above: $0.offset) }
-            let stretch = stretch(of: partition)
-            let offset = start?.offset ?? stretch.map(\.range.lowerBound)
+            let beginning = beginnings[partition] ?? Beginning()
             let intake = PartitionIntake(
                 id: id(of: partition),
                 queue: queue,
                 delay: rungs[partition.topic],
-                expected: offset
+                expected: beginning.offset
             )
-            intake.stretch = stretch
-            begin(
-                intake,
-                at: offset,
-                restored: metadata?.completed ?? CompletionMap(),
-                movedAt: metadata?.movedAt
-            )
+            intake.assigned = committed.map { .init(offset: $0[partition], at: assignedAt) }
+            intake.rewind = beginning.rewind
+            intake.stretch = stretch(of: partition)
+            begin(intake, at: beginning.offset, restored: beginning.restored, movedAt: beginning.movedAt)
             return intake
         }
+        let news = Set(rotation.filter { beginnings[$0.topicPartition]?.isNews ?? false }.map(\.id))
         let finishedElsewhere = engine.withScheduler { scheduler in
-            rotation.flatMap { scheduler.forgetSuspended(of: $0.id, below: $0.expected ?? 0) }
+            scheduler.commitAgain { news.contains($0) }
+            return rotation.flatMap { intake in
+                let isRewound = beginnings[intake.topicPartition]?.isRewound ?? false
+                return scheduler.forgetSuspended(of: intake.id, below: isRewound ? .max : intake.expected ?? 0)
+            }
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil

@@ -41,6 +41,9 @@ final class Dispatcher {
     /// Rungs that need not be fetched for now, until librdkafka is told so; and when the next one has to be again.
     var toRest: [PartitionIntake] = []
     var nextRestEnd = ContinuousClock.now
+    /// What ``serveRewinds()`` has seen, and whether it has more to do.
+    var rewindsSeen = 0
+    var hasRewindsToServe = false
     private let prefetch: Prefetch
     /// Of a replay: what is to be done, and how fast.
     var pace: ReplayPace
@@ -97,12 +100,14 @@ final class Dispatcher {
     private func work() throws {
         engine.add(runtime, leaseLength: leaseLength)
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
+        awaitControl()
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
             FailPoint.dispatcherTurn.pass()
             consumer.wait(upTo: pause)
             try serveEvents()
             keepLease()
+            serveRewinds()
             let hasMore = readPartitions()
             restRungs()
             let untilRung = releaseRungs()
@@ -241,6 +246,7 @@ final class Dispatcher {
     private func take(_ content: JobContent, from intake: PartitionIntake, now: Int64) -> Intake.Decision? {
         FailPoint.recordRead.pass()
         let offset = content.offset
+        if intake.landing != nil, !hasLanded(intake, at: offset) { return nil }
         checkGap(upTo: offset, intake, next: offset + 1)
         if let delay = intake.delay {
             intake.hold(content, until: PartitionIntake.dueAt(content.message, delay: delay, now: now))
@@ -291,6 +297,7 @@ final class Dispatcher {
     }
 
     private func reachEnd(_ offset: Int64, of intake: PartitionIntake) {
+        if intake.landing != nil, !hasLanded(intake, at: offset) { return }
         checkGap(upTo: offset, intake, next: offset)
         guard intake.stretch == nil else {
             _ = intake.stretch?.reachLogEnd(offset)

@@ -40,6 +40,20 @@ final class PartitionIntake {
     /// Bytes of records that were passed over in this round.
     var passedBytes = 0
 
+    /// What the group had committed when the partition was assigned, and when that was, in milliseconds since the epoch.
+    struct Assigned {
+        /// Nil for nothing.
+        let offset: CommittedOffset?
+        let at: Int64
+    }
+
+    /// Nil where the coordinator did not answer.
+    var assigned: Assigned?
+    /// The rewind that the partition's commits are to name.
+    var rewind: String?
+    /// Set from a rewind until its target has been read.
+    var landing: Landing?
+
     /// Until when a rung is not fetched; see ``Dispatcher/restRungs()``.
     var restsUntil: ContinuousClock.Instant?
 

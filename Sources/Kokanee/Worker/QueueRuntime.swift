@@ -17,6 +17,8 @@ final class QueueRuntime: Sendable {
     let wakeup: Wakeup
     /// What the dispatcher shows of itself to the watch.
     let vitals = DispatcherVitals()
+    /// What operators want of the queue's offsets.
+    let rewinds = RewindBoard()
 
     init(
         index: Int32,

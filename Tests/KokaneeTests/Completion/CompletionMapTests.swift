@@ -84,9 +84,34 @@ struct CommitMetadataTests {
 
     @Test(
         "text of another kind says nothing",
-        arguments: ["", "k1", "k2;o;1;", "k1;o;x;", "k1;o;1;!!!", "k1;o;1;AQ==", "k1;o;1;;", "\u{0}", "{\"a\":1}"]
+        arguments: ["", "k1", "k2;o;1;", "k1;o;x;", "k1;o;1;!!!", "k1;o;1;AQ==", "k1;o;1", "\u{0}", "{\"a\":1}"]
     )
     func foreign(text: String) {
         #expect(CommitMetadata(text: text, above: 0) == nil)
+    }
+
+    @Test("the id of the last rewind is kept, whatever has to give way to it", arguments: [48, 64, 128, 512, 4096])
+    func rewind(limit: Int) throws {
+        let runs: [Range<Int64>] = (0..<5000).map { (index: Int64) in 100 + 3 * index..<101 + 3 * index }
+        let metadata = CommitMetadata(
+            owner: String(repeating: "x", count: 200),
+            movedAt: 1_700_000_000_000,
+            completed: CompletionMap(runs: runs),
+            rewind: "20261125-214400-k3f9"
+        )
+        let text = metadata.text(above: 50, limit: limit)
+        #expect(text.utf8.count <= limit)
+        let read = try #require(CommitMetadata(text: text, above: 50))
+        #expect(read.rewind == metadata.rewind)
+        #expect(read.completed.runs == Array(runs.prefix(read.completed.runs.count)))
+    }
+
+    @Test("fields of later releases are passed over, and what is no id is none")
+    func furtherFields() {
+        #expect(CommitMetadata(text: "k1;o;1;;20261125-214400-k3f9;x;y", above: 0)?.rewind == "20261125-214400-k3f9")
+        for text in ["k1;o;1;", "k1;o;1;;", "k1;o;1;;latest", "k1;o;1;;;20261125-214400-k3f9"] {
+            #expect(CommitMetadata(text: text, above: 0)?.rewind == nil)
+            #expect(CommitMetadata(text: text, above: 0)?.owner == "o")
+        }
     }
 }

@@ -10,12 +10,6 @@ extension Dispatcher {
         return ReplayStretch(replay.ranges[partition.partition] ?? 0..<0)
     }
 
-    /// Where a partition starts of which the group has committed nothing.
-    func start(of partition: TopicPartition) -> Consumer.Start {
-        guard let range = stretch(of: partition)?.range else { return .beginning }
-        return .offset(range.lowerBound)
-    }
-
     /// Whether a message is to be worked, as far as the plan is concerned.
     func takes(_ message: ConsumedMessage, of intake: PartitionIntake) -> Bool {
         guard let replay = runtime.replay, intake.stretch != nil else { return true }

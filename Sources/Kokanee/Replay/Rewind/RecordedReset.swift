@@ -1,0 +1,71 @@
+public import RdKafka
+
+/// Carries out resets of groups without members, and keeps the book of them.
+///
+/// The record's beginning is written before anything is moved: one without a result tells that somebody began, and that
+/// nobody knows how far it came.
+public struct RecordedReset: Sendable {
+    private let resetter: OffsetResetter
+    private let book: ReplayBook
+    private let desk: RewindDesk
+
+    /// - Throws: ``KafkaError`` where librdkafka refuses a property.
+    public init(_ configuration: ClientConfiguration, logger: Logger = .disabled) throws(KafkaError) {
+        resetter = try OffsetResetter(configuration, logger: logger)
+        book = try ReplayBook(configuration)
+        desk = try RewindDesk(configuration)
+    }
+
+    /// Does what was planned by ``OffsetResetter/plan(_:of:)``.
+    ///
+    /// A live rewind that stands for the group does not count for these partitions any more.
+    ///
+    /// - Parameters:
+    ///   - by: who does it, for the record.
+    ///   - words: the command line's, or a program's.
+    ///   - undoes: the id of the reset that this one takes back.
+    /// - Returns: the record as it was written.
+    /// - Throws: as ``OffsetResetter/execute(_:)``; the record then says that it failed, and why. ``KafkaError`` where
+    ///   the control topic can't be written: nothing is changed then, unless it was the result that could not be.
+    public func execute(
+        _ reset: OffsetReset,
+        by: String,
+        words: String,
+        undoes: String? = nil
+    ) async throws -> ReplayRecord {
+        let now = Timestamp.now
+        var record = ReplayRecord(
+            beginning: .init(
+                id: ReplayID.make(at: now),
+                kind: .reset,
+                queue: reset.queue.name,
+                group: reset.queue.group,
+                at: now,
+                by: by,
+                words: words,
+                moves: reset.moves,
+                undoes: undoes
+            )
+        )
+        try await book.begin(record.beginning)
+        do {
+            let partitions = reset.partitions.map(\.partition)
+            try await desk.release(partitions, queue: reset.queue.name, group: reset.queue.group)
+            try await resetter.execute(reset)
+        } catch {
+            // Whoever reads the error knows more than the record needs to; if this fails too, there is no result.
+            try? await book.end(.init(state: .cancelled, at: Timestamp.now, notes: ["failed: \(error)"]), of: record)
+            throw error
+        }
+        let result = ReplayRecord.Result(
+            state: .finished,
+            at: Timestamp.now,
+            counts: [
+                "runsAgain": reset.runsAgain, "skipped": reset.skipped, "lostToRetention": reset.lostToRetention,
+            ]
+        )
+        try await book.end(result, of: record)
+        record.result = result
+        return record
+    }
+}
