@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Kokanee
 internal import RdKafka
 
@@ -9,6 +10,26 @@ struct Context: Sendable {
     let environment: [String: String]
 
     var arguments: [String] { values.positionals }
+
+    /// Who gives the command, for the record: `--by`, else `USER@HOST`, as far as they are known.
+    ///
+    /// - Throws: ``UsageError`` for a name that is empty or too long.
+    var operatorName: String {
+        get throws(UsageError) {
+            if let name = try values.recordText("by") { return name }
+            let user = environment["USER"] ?? environment["LOGNAME"] ?? "uid \(getuid())"
+            var host = [CChar](repeating: 0, count: 256)
+            guard gethostname(&host, host.count - 1) == 0 else { return user }
+            return "\(user)@\(String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))"
+        }
+    }
+
+    /// What stands in records as the reason: `--reason`, else the command's name.
+    ///
+    /// - Throws: ``UsageError`` for a text that is empty or too long.
+    var reason: String {
+        get throws(UsageError) { try values.recordText("reason") ?? values.commandName }
+    }
 
     /// For the message of an error; empty where the settings themselves are wrong.
     var bootstrapServers: String {

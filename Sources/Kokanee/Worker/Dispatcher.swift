@@ -298,7 +298,8 @@ final class Dispatcher {
 
     private func reachEnd(_ offset: Int64, of intake: PartitionIntake) {
         if intake.landing != nil, !hasLanded(intake, at: offset) { return }
-        checkGap(upTo: offset, intake, next: offset)
+        let end = min(offset, intake.stretch?.range.upperBound ?? offset)
+        checkGap(upTo: end, intake, next: end)
         guard intake.stretch == nil else {
             _ = intake.stretch?.reachLogEnd(offset)
             return notePassed([intake])

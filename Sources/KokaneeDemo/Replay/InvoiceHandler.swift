@@ -18,8 +18,7 @@ enum InvoiceHandler {
         let decoder = JSONDecoder()
         while let line = readLine() {
             guard let request = try? decoder.decode(Request.self, from: Data(line.utf8)) else {
-                print("{\"id\":\"\",\"ok\":false,\"error\":\"not a request\"}")
-                fflush(stdout)
+                say("{\"id\":\"\",\"ok\":false,\"error\":\"not a request\"}")
                 continue
             }
             let now = now()
@@ -57,7 +56,7 @@ enum InvoiceHandler {
     private static func append(_ path: String) -> Int32 {
         let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         guard file >= 0 else {
-            fputs("can't open \(path): \(String(cString: strerror(errno)))\n", stderr)
+            perror("can't open \(path)")
             exit(1)
         }
         return file

@@ -46,7 +46,7 @@ final class LiveTraffic: Sendable {
         )
         var job = try NewJob(
             type: number.isMultiple(of: 3) ? InvoiceJob.receipt : InvoiceJob.total,
-            payload: JSONCodec().encode(invoice),
+            payload: JSONCodec.json.encode(invoice),
             contentType: "application/json"
         )
         job.id = "invoice-\(number)"

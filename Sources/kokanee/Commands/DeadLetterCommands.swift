@@ -110,23 +110,14 @@ extension Command {
         return try DeadLetters(
             queue,
             configuration: cluster.configuration,
-            operatorName: try context.values.operatorName(context.environment)
+            operatorName: try context.operatorName
         )
     }
 }
 
 extension OptionValues {
-    /// Who gives a verdict: `--by`, else `USER@HOST`, as far as they are known.
-    fileprivate func operatorName(_ environment: [String: String]) throws(UsageError) -> String {
-        if let name = try verdictText("by") { return name }
-        let user = environment["USER"] ?? environment["LOGNAME"] ?? "uid \(getuid())"
-        var host = [CChar](repeating: 0, count: 256)
-        guard gethostname(&host, host.count - 1) == 0 else { return user }
-        return "\(user)@\(String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self))"
-    }
-
-    /// A text that is kept with each verdict.
-    func verdictText(_ long: String) throws(UsageError) -> String? {
+    /// A text that is kept for the record.
+    func recordText(_ long: String) throws(UsageError) -> String? {
         guard let text = string(long) else { return nil }
         guard (1...1000).contains(text.utf8.count) else { throw error("--\(long) has 1 to 1000 bytes") }
         return text

@@ -36,7 +36,7 @@ extension Command {
         let settings = LetterImportRun.Settings(
             executes: values.isSet("execute"),
             keepsGoing: values.isSet("keep-going"),
-            reason: try values.verdictText("reason"),
+            reason: try values.recordText("reason"),
             rate: try values.rate("rate")
         )
         let letters = try await context.untilInterrupted { try await connectToLetters(context) }

@@ -24,7 +24,7 @@ extension Command {
         interruption: .isHandled,
         run: { context in
             let rate = try context.values.rate("rate")
-            let reason = try context.values.verdictText("reason")
+            let reason = try context.values.recordText("reason")
             try await settle(context, action: "retry", done: "retried", rate: rate) { letters, filter, progress in
                 try await letters.retry(filter, reason: reason, rate: rate, progress: progress)
             }
@@ -43,7 +43,7 @@ extension Command {
         options: letterSelection + letterVerdict + [.flag("execute", "do it"), letterDefaultType],
         interruption: .isHandled,
         run: { context in
-            let reason = try context.values.verdictText("reason")
+            let reason = try context.values.recordText("reason")
             try await settle(context, action: "discard", done: "discarded", rate: nil) { letters, filter, progress in
                 try await letters.discard(filter, reason: reason, progress: progress)
             }

@@ -69,11 +69,12 @@ extension Command {
             let replay = try await open(context.arguments[0], book)
             try await wish(.cancel, replay.wish?.rate, replay, book, context)
             let progress = try await SideReplay.progress(of: replay, client)
+            let name = try context.operatorName
             let result = ReplayRecord.Result(
                 state: .cancelled,
                 at: Timestamp.now,
                 counts: ["done": progress.done, "retrying": progress.retrying, "dead": progress.dead],
-                notes: ["cancelled by \(context.operatorName)"]
+                notes: ["cancelled by \(name)"]
             )
             try await book.end(result, of: replay)
             context.console.say(
@@ -143,12 +144,7 @@ extension Command {
         _ book: ReplayBook,
         _ context: Context
     ) async throws {
-        let wish = ReplayRecord.Wish(mode: mode, rate: rate, at: Timestamp.now, by: context.operatorName)
+        let wish = ReplayRecord.Wish(mode: mode, rate: rate, at: Timestamp.now, by: try context.operatorName)
         try await book.wish(wish, of: replay)
     }
-}
-
-extension Context {
-    /// What stands in records as the reason: `--reason`, else the command's name.
-    var reason: String { values.string("reason") ?? values.commandName }
 }

@@ -53,13 +53,14 @@ extension Command {
         let plan = planned.plan
         try show(plan, isExecuted: isExecuted, context)
         guard isExecuted, plan.records > 0 else { return }
+        let (by, words) = (try context.operatorName, try context.reason)
         let replay = try await SideReplay.begin(
             plan,
             listed: planned.listed,
             of: queue,
             rate: rate,
-            by: context.operatorName,
-            words: context.reason,
+            by: by,
+            words: words,
             client: cluster.configuration
         )
         guard hasHandler else {
