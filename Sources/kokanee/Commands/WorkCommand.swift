@@ -51,6 +51,12 @@ extension Command {
             .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
             .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
             .value("wedge-limit", "D", "how long a thread may hang before the process is ended", default: "60s"),
+            .value(
+                "build",
+                "BUILD",
+                "the release of the handler, by which a replay can select what it completed",
+                default: "$KOKANEE_BUILD"
+            ),
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
         ],
@@ -67,7 +73,7 @@ extension Command {
         guard context.arguments.count == 1 || !values.isSet("group") else {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
-        var configuration = try values.workerConfiguration()
+        var configuration = try values.workerConfiguration(environment: context.environment)
         let writeAhead = try values.writeAhead()
         #if KOKANEE_FAIL_POINTS
             try armFailPoints(context)
