@@ -53,11 +53,12 @@ struct OutcomeBook {
     /// Of an offset, to its chunk's number.
     private static let shift: Int64 = 13
     /// Chunks that are kept, unless there are so many partitions that this is few.
-    private static let usualLimit = 1024
+    static let usualLimit = 1024
     private static let chunksOfPage = 4
 
     /// Names the worker's run.
     private let incarnation: String
+    private let usualLimit: Int
     private var pageKeys: [PageKey] = []
     private var pages: [PageKey: Page] = [:]
     /// By page and kind.
@@ -73,7 +74,8 @@ struct OutcomeBook {
     /// Chunks that were forgotten before they were written.
     private(set) var dropped = 0
 
-    init(incarnation: String) {
+    init(incarnation: String, usualLimit: Int = Self.usualLimit) {
+        self.usualLimit = usualLimit
         precondition(1 << Self.shift == OffsetSet.chunkLength)
         self.incarnation = incarnation
     }
@@ -82,7 +84,7 @@ struct OutcomeBook {
     var count: Int { places.count }
 
     /// The most that it holds but for a moment: a kilobyte each.
-    private var limit: Int { max(Self.usualLimit, pageKeys.count * Self.chunksOfPage) }
+    private var limit: Int { max(usualLimit, pageKeys.count * Self.chunksOfPage) }
 
     // MARK: - Marks
 

@@ -157,7 +157,7 @@ struct OutcomeRecord: Equatable, Sendable {
     private static func words(bitmap bytes: ArraySlice<UInt8>) -> [UInt64]? {
         guard bytes.count <= OffsetSet.wordsInChunk * 8 else { return nil }
         var words = [UInt64](repeating: 0, count: OffsetSet.wordsInChunk)
-        for (index, byte) in bytes.enumerated() { words[index >> 3] |= UInt64(byte) << UInt64(index & 7) * 8 }
+        for (index, byte) in bytes.enumerated() { words[index >> 3] |= UInt64(byte) << UInt64((index & 7) * 8) }
         return words
     }
 
