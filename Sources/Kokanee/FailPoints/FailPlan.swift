@@ -47,10 +47,10 @@
         /// Whether what stands here is a step that fails in earnest, too.
         var canFail: Bool {
             switch self {
-            case .attemptStarting, .attemptEnded, .hopProducing, .hopAcknowledged, .commitSending,
-                .commitAcknowledged, .partitionsAssigning:
+            case .attemptStarting, .attemptEnded, .hopProducing, .hopAcknowledged, .marksProducing,
+                .marksAcknowledged, .commitSending, .commitAcknowledged, .partitionsAssigning:
                 true
-            case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .commitSent,
+            case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
                 .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving:
                 false
             }

@@ -23,7 +23,13 @@ enum FailPoint: CaseIterable, Hashable, Sendable {
     case hopAcknowledged
     /// A job is completed, discarded or hopped, and its offset finished; nothing is committed.
     case jobFinished
-    /// What is finished has been taken for a commit.
+    /// Marks of what became of jobs are about to be handed to the producer; the commit that covers the jobs waits.
+    case marksProducing
+    /// librdkafka has the marks; whether a broker has them nobody knows.
+    case marksProduced
+    /// The broker has the marks, and the worker is about to learn of it. On the producer's thread.
+    case marksAcknowledged
+    /// What is finished has been taken for a commit, and its marks are written, or not waited for.
     case commitSending
     /// librdkafka has the commit; whether a broker has it nobody knows.
     case commitSent

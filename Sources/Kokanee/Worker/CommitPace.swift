@@ -10,11 +10,15 @@ struct CommitPace {
     private static let share = 10
     /// The bytes of metadata in one request, over all its partitions: brokers take a request of 100 MB, but not gladly.
     private static let metadataBytes = 1 << 20
+    /// How many bytes of marks may be written in a second: where thousands of partitions have some at each commit, there
+    /// are fewer commits.
+    private static let markRate = 4 << 20
     /// Enough for a map of some runs, whatever the number of partitions.
     private static let leastMetadata = 128
 
     private let interval: Duration
     private var roundTrip = Duration.zero
+    private var markTime = Duration.zero
 
     init(interval: Duration) {
         self.interval = interval
@@ -26,9 +30,14 @@ struct CommitPace {
         self.roundTrip = max(roundTrip, self.roundTrip / 2)
     }
 
+    /// So many bytes of marks went before the last commit.
+    mutating func note(markBytes: Int) {
+        markTime = .milliseconds(markBytes * 1000 / Self.markRate)
+    }
+
     /// From one commit to the next.
     var pause: Duration {
-        max(interval, min(roundTrip * Self.share, interval * Self.longestStretch))
+        max(interval, min(max(roundTrip * Self.share, markTime), interval * Self.longestStretch))
     }
 
     /// How many bytes of metadata a partition may have, of so many that are committed together.

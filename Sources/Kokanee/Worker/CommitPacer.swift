@@ -1,6 +1,9 @@
 internal import RdKafka
 
 /// Commits what is finished, once an interval, one request at a time.
+///
+/// A commit is sent only when the marks of what it covers are acknowledged, or have not been for too long: else a crash in
+/// between would leave jobs without marks that never run again.
 struct CommitPacer {
     /// A result that does not come within this is taken for lost.
     private static let patience = Duration.seconds(60)
@@ -8,7 +11,16 @@ struct CommitPacer {
     private static let lastCommitLimit = Duration.seconds(5)
     private static let confirmationInterval = Duration.milliseconds(500)
 
+    /// What waits for its marks.
+    private struct Held {
+        var commits: [Scheduler<JobContent>.Commit]
+        var offsets: [Engine.PartitionID: (partition: TopicPartition, offset: CommittedOffset)]
+        var isConfirmation = false
+    }
+
     let interval: Duration
+    private let marks: OutcomeWriter
+    private var held: Held?
     private var pace: CommitPace
     private let owner: String
     private var nextAt = ContinuousClock.now
@@ -21,20 +33,25 @@ struct CommitPacer {
     /// Falls where the broker's `offset.metadata.max.bytes` is below the default.
     private var metadataLimit = CommitMetadata.defaultLimit
 
-    init(interval: Duration, owner: String) {
+    init(interval: Duration, owner: String, marks: OutcomeWriter) {
+        self.marks = marks
         self.interval = interval
         pace = CommitPace(interval: interval)
         self.owner = owner
     }
 
-    var isIdle: Bool { outstanding == nil }
+    var isIdle: Bool { outstanding == nil && held == nil }
 
     mutating func commitIfDue(_ dispatcher: Dispatcher) {
         let now = dispatcher.engine.clock.monotonic()
         if outstanding != nil, now - sentAt > Self.patience { giveUp(dispatcher) }
-        guard outstanding == nil, now >= nextAt else { return }
-        nextAt = now + pace.pause
-        send(dispatcher)
+        guard outstanding == nil else { return }
+        if held == nil {
+            guard now >= nextAt, !marks.isAwaited(now: now) else { return }
+            take(dispatcher, now)
+            nextAt = now + pace.pause
+        }
+        sendIfMarked(dispatcher)
     }
 
     /// Commits every partition's watermark, whether or not it has moved, to learn whether the group still takes commits
@@ -44,20 +61,32 @@ struct CommitPacer {
         if outstanding != nil, now - sentAt > Self.patience { giveUp(dispatcher) }
         // One from before the lapse proves nothing.
         guard outstanding == nil, now >= nextConfirmationAt else { return }
-        nextConfirmationAt = now + Self.confirmationInterval
-        let queue = Int(dispatcher.runtime.index)
-        dispatcher.engine.withScheduler { $0.commitAgain { $0 >> 32 == queue } }
-        send(dispatcher)
-        confirmation = outstanding?.tag
+        if held == nil {
+            guard !marks.isAwaited(now: now) else { return }
+            nextConfirmationAt = now + Self.confirmationInterval
+            let queue = Int(dispatcher.runtime.index)
+            dispatcher.engine.withScheduler { $0.commitAgain { $0 >> 32 == queue } }
+            take(dispatcher, now)
+        }
+        held?.isConfirmation = true
+        sendIfMarked(dispatcher)
     }
 
     /// Commits all that is finished and waits for the answer, though not for long.
     mutating func commitNow(_ dispatcher: Dispatcher) {
         let clock = dispatcher.engine.clock
-        let deadline = clock.monotonic() + Self.lastCommitLimit
+        let start = clock.monotonic()
+        let deadline = start + Self.lastCommitLimit
+        let markDeadline = start + OutcomePacer.patience
         // The one under way goes first: librdkafka may send it again, and then behind a newer one it would win.
         awaitResult(until: deadline, dispatcher)
         if outstanding != nil { giveUp(dispatcher) }
+        // What ended since it was taken is to be in the last one.
+        if let held { dispatcher.engine.withScheduler { $0.commitFailed(held.commits.map(\.partition)) } }
+        held = nil
+        awaitMarks(until: markDeadline, dispatcher)
+        take(dispatcher, clock.monotonic())
+        awaitMarks(until: markDeadline, dispatcher)
         send(dispatcher)
         awaitResult(until: deadline, dispatcher)
     }
@@ -78,9 +107,18 @@ struct CommitPacer {
         while let (tag, result) = dispatcher.consumer.nextCommitResult() { ended(tag, result, dispatcher) }
     }
 
+    private mutating func sendIfMarked(_ dispatcher: Dispatcher) {
+        if !marks.isAwaited(now: dispatcher.engine.clock.monotonic()) { send(dispatcher) }
+    }
+
+    /// Sends what is held of the epochs that still go on.
     private mutating func send(_ dispatcher: Dispatcher) {
-        let (ids, offsets) = take(dispatcher)
+        guard let held else { return }
+        self.held = nil
+        let isCurrent = dispatcher.engine.withScheduler { scheduler in held.commits.map { scheduler.isCurrent($0) } }
+        let ids = zip(held.commits, isCurrent).filter(\.1).map(\.0.partition)
         guard !ids.isEmpty else { return }
+        let offsets = Dictionary(uniqueKeysWithValues: ids.compactMap { held.offsets[$0] })
         lastTag += 1
         do {
             try FailPoint.commitSending.check(.localTransport)
@@ -88,8 +126,17 @@ struct CommitPacer {
             FailPoint.commitSent.pass()
             outstanding = (lastTag, ids)
             sentAt = dispatcher.engine.clock.monotonic()
+            if held.isConfirmation { confirmation = lastTag }
         } catch {
             failed(ids, error, dispatcher)
+        }
+    }
+
+    private func awaitMarks(until deadline: ContinuousClock.Instant, _ dispatcher: Dispatcher) {
+        let clock = dispatcher.engine.clock
+        while case let now = clock.monotonic(), now < deadline, marks.isAwaited(now: now) {
+            dispatcher.runtime.vitals.turn()
+            dispatcher.consumer.wait(upTo: .milliseconds(10))
         }
     }
 
@@ -109,20 +156,24 @@ struct CommitPacer {
         failed(ids, error, dispatcher)
     }
 
-    private func take(_ dispatcher: Dispatcher) -> ([Engine.PartitionID], [TopicPartition: CommittedOffset]) {
-        let queue = Int(dispatcher.runtime.index)
-        let withheld = dispatcher.idsWithoutKnownCommit
-        let commits = dispatcher.engine.withScheduler {
-            $0.takeCommits { $0 >> 32 == queue && !withheld.contains($0) }
-        }
-        var offsets: [TopicPartition: CommittedOffset] = [:]
-        for commit in commits {
+    /// Takes what is to be committed, and hands over its marks.
+    private mutating func take(_ dispatcher: Dispatcher, _ now: ContinuousClock.Instant) {
+        let withMarks = marks.mayWrite(now: now)
+        let taken = dispatcher.engine.takeCommits(
+            of: dispatcher.runtime.index,
+            except: dispatcher.idsWithoutKnownCommit,
+            withMarks: withMarks
+        )
+        pace.note(markBytes: marks.write(taken.marks))
+        var held = Held(commits: taken.commits, offsets: [:])
+        for commit in taken.commits {
             guard let partition = dispatcher.partition(of: commit.partition) else { continue }
             let rewind = dispatcher.intakes[partition]?.rewind
-            let metadata = metadata(commit, rewind, of: commits.count)
-            offsets[partition] = CommittedOffset(offset: commit.offset, metadata: metadata)
+            let metadata = metadata(commit, rewind, of: taken.commits.count)
+            let offset = CommittedOffset(offset: commit.offset, metadata: metadata)
+            held.offsets[commit.partition] = (partition, offset)
         }
-        return (commits.map(\.partition), offsets)
+        self.held = taken.commits.isEmpty ? nil : held
     }
 
     /// - Parameter count: of the partitions that are committed together.

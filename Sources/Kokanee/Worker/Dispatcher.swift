@@ -75,7 +75,11 @@ final class Dispatcher {
         allPartitions = ([runtime.queue.mainTopic] + rungs.keys.sorted()).flatMap { topic in
             (0..<Int32(partitions)).map { TopicPartition(topic: topic, partition: $0) }
         }
-        commits = CommitPacer(interval: configuration.commitInterval, owner: control.name)
+        commits = CommitPacer(
+            interval: configuration.commitInterval,
+            owner: control.name,
+            marks: OutcomeWriter(runtime, engine: engine)
+        )
         let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
         suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
         leaseLength = .milliseconds(sessionTimeout / 3)

@@ -18,7 +18,11 @@ extension Engine {
                 "at": content.place.description,
             ]
         )
-        state.withLock { $0.statistics[content.runtime.index].dead += 1 }
+        state.withLock { state in
+            state.statistics[content.runtime.index].dead += 1
+            // Here, because a record that is no job comes to this without an attempt.
+            state.outcomes?.mark(.failed, content, at: state.scheduler.place(of: ticket))
+        }
         hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
     }
 

@@ -88,8 +88,10 @@ extension EngineState {
                 completed.removeAll(keepingCapacity: true)
                 queue = item.content.queueIndex
             }
+            let place = scheduler.place(of: item.ticket)
             let conclusion = scheduler.conclude(item.ticket, hops: false, now: wall)
             if conclusion == .accepted {
+                outcomes?.mark(.completed, item.content, at: place)
                 completed.append(item.ticket)
                 turn.completed += 1
             } else {

@@ -94,6 +94,8 @@ struct EngineState {
     var scheduler: Scheduler<JobContent>
     var runners: [Runner]
     var statistics = StatisticsTable()
+    /// Nil where nothing is marked; changed by the extension beside ``OutcomeBook``.
+    var outcomes: OutcomeIndex?
     var hopsToRetry = Heap<PendingHop>()
     /// Of the hops that failed and go on being tried.
     var hopTroubles: [Engine.Ticket: HopTrouble] = [:]
@@ -134,6 +136,7 @@ struct EngineState {
         scanInterval = max(.milliseconds(5), .microseconds(configuration.concurrency))
         grace = configuration.cancellationGrace
         demand = configuration.demand
+        if configuration.marksOutcomes { outcomes = OutcomeIndex(incarnation: OutcomeIndex.makeIncarnation()) }
     }
 
     // MARK: - Runners
@@ -203,6 +206,7 @@ struct EngineState {
     ///   - wall: milliseconds since the epoch.
     mutating func conclude(_ decided: DecidedAttempt, now: Instant, wall: Int64) -> Scheduler<JobContent>.Conclusion {
         let ticket = decided.item.ticket
+        let place = scheduler.place(of: ticket)
         let conclusion: Scheduler<JobContent>.Conclusion
         if let disposition = decided.disposition {
             conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
@@ -216,12 +220,14 @@ struct EngineState {
             switch decided.disposition {
             case nil: break
             case .complete:
+                outcomes?.mark(.completed, decided.item.content, at: place)
                 statistics[queue].completed += 1
                 outcome = .succeeded
             case .discard:
                 statistics[queue].discarded += 1
                 outcome = .succeeded
             case .retry:
+                outcomes?.mark(.failed, decided.item.content, at: place)
                 statistics[queue].failedAttempts += 1
                 statistics[queue].retried += 1
                 outcome = .retried

@@ -110,6 +110,20 @@ final class JobContent: @unchecked Sendable {
         if case .whole(let whole) = reading { whole.job.envelope.attempt } else { 1 }
     }
 
+    /// Whether it is a first attempt with no state of ours.
+    var isPlain: Bool {
+        if case .plain = reading { true } else { false }
+    }
+
+    /// Where the job stood first, as its record says.
+    var origin: Envelope.Origin? {
+        switch reading {
+        case .plain: nil
+        case .whole(let whole): whole.job.envelope.origin
+        case .none: HeaderScan(message).origin
+        }
+    }
+
     var version: Int {
         switch reading {
         case .plain(_, let version): version

@@ -112,6 +112,11 @@ extension Scheduler {
         return jobs[ticket.place]
     }
 
+    /// Where a job that was taken stands: its partition's slot, and its offset. Nobody else's if the ticket is stale.
+    func place(of ticket: Ticket) -> (slot: Int, offset: Int64) {
+        (jobs[ticket.place].slot, jobs[ticket.place].offset)
+    }
+
     func content(of ticket: Ticket) -> Content? {
         jobs[ticket.place].stamp == ticket.stamp ? contents[ticket.place] : nil
     }

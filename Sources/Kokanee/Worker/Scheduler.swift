@@ -59,6 +59,7 @@ struct Scheduler<Content> {
     /// What may be committed of a partition.
     struct Commit {
         var partition: PartitionID
+        var epoch: UInt64
         var offset: Int64
         var completed: CompletionMap
         var movedAt: Int64
@@ -266,6 +267,7 @@ extension Scheduler {
             commits.append(
                 Commit(
                     partition: id,
+                    epoch: partition.epoch,
                     offset: watermark,
                     completed: partition.tracker.completionMap,
                     movedAt: partition.movedAt
@@ -274,6 +276,11 @@ extension Scheduler {
             partitions.update(id) { $0.isDirty = false }
         }
         return commits
+    }
+
+    /// Whether what was taken may still be committed: its epoch goes on.
+    func isCurrent(_ commit: Commit) -> Bool {
+        partitions[commit.partition].map { $0.isAssigned && $0.epoch == commit.epoch } ?? false
     }
 
     /// What is assigned is to be committed again, though nothing has changed.

@@ -127,6 +127,11 @@ public final class Worker: Sendable {
                 """
             )
         }
+        if let build = configuration.build, !OutcomeRecord.isBuild(build) {
+            throw InputError(
+                "a worker's build has at most \(OutcomeRecord.longestBuild) bytes and no control characters"
+            )
+        }
         try configuration.circuit?.validate()
     }
 

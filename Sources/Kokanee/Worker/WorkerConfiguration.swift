@@ -79,10 +79,21 @@ public struct WorkerConfiguration: Sendable {
     public var groupInstanceID: String?
     /// Names the worker for people in `kokanee status`. Default `host:pid`.
     public var name: String?
+    /// What release of the handlers this worker runs: a version, a commit's hash. It is noted beside what the worker
+    /// completes, so that a replay can select just that. At most 200 bytes without control characters. Default nil, which
+    /// is noted as "".
+    public var build: String?
+    /// Notes in the queue's state topic which jobs were completed and which failed, for replays to select by. Default
+    /// true. It takes a few hundred bytes for each partition at work at each commit, and a commit waits for them, 2 s at
+    /// most.
+    public var marksOutcomes = true
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.
     public var createsTopics = false
 
     public init() {}
+
+    /// Whether a text can be a ``build``.
+    package static func isBuild(_ text: String) -> Bool { OutcomeRecord.isBuild(text) }
 }

@@ -69,6 +69,12 @@ public final class Producer: Sendable {
         core.produce(PendingRecord(record, completion), isMinded: false)
     }
 
+    /// As ``produceInPassing(_:_:)-(ProducerRecord,_)``, of several records, of which one completion tells; not of none.
+    package func produceInPassing(_ records: [ProducerRecord], _ completion: @escaping @Sendable (SettledBatch) -> Void) {
+        precondition(!records.isEmpty)
+        core.produce(PendingBatch(RecordArray(records), whenSettled: completion), isMinded: false)
+    }
+
     /// How the producer is, asked for without waiting for any lock of its.
     package func pulse(now: ContinuousClock.Instant) -> ProducerPulse {
         core.pulse(now: now)

@@ -37,7 +37,7 @@ extension Command {
         guard context.arguments.count == 1 || !values.isSet("group") else {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
-        var configuration = try values.workerConfiguration()
+        var configuration = try values.workerConfiguration(environment: context.environment)
         let writeAhead = try values.writeAhead()
         #if KOKANEE_FAIL_POINTS
             try armFailPoints(context)

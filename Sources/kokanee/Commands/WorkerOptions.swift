@@ -45,7 +45,9 @@ extension Command {
 
 extension OptionValues {
     /// What the flags of `work` say about how the worker is to work.
-    func workerConfiguration() throws -> WorkerConfiguration {
+    ///
+    /// - Parameter environment: of this process.
+    func workerConfiguration(environment: [String: String] = [:]) throws -> WorkerConfiguration {
         var configuration = WorkerConfiguration()
         configuration.concurrency =
             try integer("concurrency", in: 1...10_000) ?? max(4, ProcessInfo.processInfo.activeProcessorCount)
@@ -68,7 +70,22 @@ extension OptionValues {
         configuration.circuit = try circuitPolicy()
         configuration.stopsWhenIdle = isSet("until-idle")
         configuration.createsTopics = isSet("create-topics")
+        configuration.build = try build(environment)
         return configuration
+    }
+
+    /// The environment variable for who does not set `--build`.
+    static let buildVariable = "KOKANEE_BUILD"
+
+    private func build(_ environment: [String: String]) throws -> String? {
+        let (source, build) =
+            if let build = string("build") { ("--build", build) } else {
+                ("$\(Self.buildVariable)", environment[Self.buildVariable] ?? "")
+            }
+        guard WorkerConfiguration.isBuild(build) else {
+            throw error("\(source) has at most 200 bytes and no control characters")
+        }
+        return build.isEmpty ? nil : build
     }
 
     func writeAhead() throws -> Int {

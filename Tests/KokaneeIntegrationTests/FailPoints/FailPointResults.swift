@@ -19,6 +19,7 @@ enum FailPointResults {
         // To the rung, to the dead letters by a verdict, and from the rung to the dead letters.
         case .hopAcknowledged: [.kill(point, at: 1), .kill(point, at: 2), .kill(point, at: 4)]
         case .jobFinished: [.kill(point, at: 1), .kill(point, at: 6)]
+        case .marksProducing, .marksProduced, .marksAcknowledged: [.kill(point, at: 1), .kill(point, at: 2)]
         case .commitSending, .commitSent, .commitAcknowledged: [.kill(point, at: 1), .kill(point, at: 2)]
         case .partitionsAssigning, .partitionsAssigned: [.kill(point, at: 1)]
         case .partitionsRevoked: [.kill(point, at: 1, .isJoined)]
@@ -31,11 +32,13 @@ enum FailPointResults {
     /// Of those that ``FailPoint/canFail``.
     private static func failures(of point: FailPoint) -> [FailCase] {
         switch point {
+        // Marks that were refused are tried again only seconds later.
+        case .marksProducing, .marksAcknowledged: [.fail(point, times: 1)]
         case .attemptStarting, .attemptEnded, .hopAcknowledged: [.fail(point, times: 2)]
         case .hopProducing, .commitSending, .commitAcknowledged: [.fail(point, times: 3)]
         // Three times is as often as the offsets are asked for; librdkafka then begins at the group's by itself.
         case .partitionsAssigning: [.fail(point, times: 2), .fail(point, times: 3)]
-        case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .commitSent,
+        case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
             .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving:
             []
         }

@@ -17,6 +17,7 @@ struct FailPointTests {
         for result in results {
             #expect(result.first.code == 128 + SIGKILL, "\(result.play.plan): \(result.first)")
             result.expectThatCommitsHold()
+            result.expectThatCommitsAreMarked()
             result.expectThatSecondWorkerRanWhatWasLeft()
             result.expectThatAllEnded()
             result.expectThatHopsAreFew()
@@ -35,6 +36,9 @@ struct FailPointTests {
             #expect(result.first.code == 0, "\(result.play.plan): \(result.first)")
             result.expectThatAllEnded()
             expectWhatTheFailureMeans(result)
+            if ![.marksProducing, .marksAcknowledged].contains(result.play.point) {
+                result.expectThatCommitsAreMarked()
+            }
         }
     }
 
@@ -92,6 +96,10 @@ struct FailPointTests {
             #expect(result.hops(in: result.after) > result.hops(in: result.before) && result.hopsAgain > 0, words)
         case .jobFinished:
             #expect(result.uncovered(in: result.before).contains { runs.contains($0) || $0.job == "expired" }, words)
+        case .marksProducing, .marksProduced, .marksAcknowledged:
+            // The commit that they are for was not sent.
+            #expect(result.hasCommitted == (passage > 1), words)
+            #expect(!runs.isEmpty, words)
         case .commitSending, .commitSent:
             // The one before has been taken.
             if result.play.point == .commitSending || passage > 1 {
@@ -120,7 +128,8 @@ struct FailPointTests {
         let runs = result.firstRuns.attempts.counted
         let usual = FailJobs.attempts.counted
         switch result.play.point {
-        case .hopProducing, .commitSending, .commitAcknowledged, .partitionsAssigning:
+        case .hopProducing, .marksProducing, .marksAcknowledged, .commitSending, .commitAcknowledged,
+            .partitionsAssigning:
             #expect(runs == usual, words)
             #expect(result.hops(in: result.after) == 4, words)
         case .attemptStarting:
@@ -143,7 +152,7 @@ struct FailPointTests {
             #expect(flaky + fails + rejected == 3 + 2, words)
             #expect(result.count("fails", 2, in: result.play.deadLetters) == fails, words)
             #expect(runs == usual.merging([.init("flaky", 2): flaky, .init("fails", 2): fails]) { $1 }, words)
-        case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .commitSent,
+        case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
             .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving:
             Issue.record("\(result.play.plan): no step that can fail")
         }

@@ -24,6 +24,34 @@ extension FailStage.Result {
         }
     }
 
+    /// Whatever the broker had as finished when the first worker was dead has the marks that tell what became of it.
+    func expectThatCommitsAreMarked() {
+        // Of the second one's marks those of failures can't be told from the first one's.
+        let completed = outcomes.completed(by: ["first"])
+        let origins = before[play.queue].records.map(\.offset)
+        for topic in play.worked {
+            for record in before[topic].records where before[topic].covers(record) {
+                let attempt = FailJobs.Attempt(record)
+                let name = attempt.job
+                guard let origin = before[play.queue].records.first(where: { FailJobs.Attempt($0).job == name })?.offset
+                else { continue }
+                let isMarked =
+                    switch (name, attempt.number) {
+                    case ("flaky", 1), ("fails", _), ("rejected", _): outcomes.failed.contains(origin)
+                    case ("expired", _): true
+                    default: completed.contains(origin)
+                    }
+                #expect(isMarked, "\(play.plan): \(attempt) was committed without a mark")
+            }
+        }
+        // Nor is there a mark of what was not.
+        let ran = Set((ended + secondRuns.attempts).map(\.job))
+        for (offset, record) in zip(origins, before[play.queue].records) where outcomes.completed().contains(offset) {
+            let job = FailJobs.Attempt(record).job
+            #expect(ran.contains(job) && !["rejected", "fails", "expired"].contains(job), "\(play.plan): \(job)")
+        }
+    }
+
     /// Every record that was not committed ran, once; and no other.
     func expectThatSecondWorkerRanWhatWasLeft() {
         let left = uncovered(in: after).filter { $0.job != "expired" }

@@ -16,7 +16,7 @@ extension FailStage {
         // One slot makes an order of the passages. Beside a job that does not end there has to be another one.
         let concurrency = play.course.hasLongJob ? 2 : 1
         return try start(
-            work([play.queue], concurrency: concurrency, ledger: ledger(play.queue))
+            work([play.queue], concurrency: concurrency, ledger: ledger(play.queue), build: "first")
                 + (play.canRecover ? ["--until-idle", "--json"] : []),
             failPoints: play.plan
         )

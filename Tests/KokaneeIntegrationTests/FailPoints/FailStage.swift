@@ -19,6 +19,8 @@ final class FailStage: Sendable {
         /// Before the second worker began.
         let before: FailSnapshot
         let after: FailSnapshot
+        /// What is marked in the end; of the first worker only what it wrote before its end.
+        let outcomes: Outcomes
     }
 
     /// More processes that start at a time only take each other's processor.
@@ -80,7 +82,9 @@ final class FailStage: Sendable {
         let before = try await FailSnapshot(of: groups, on: servers)
         // Enough slots for all jobs that wait for the first workers' ends, and others beside them.
         let second = try start(
-            work(kills.map(\.queue), concurrency: 8, ledger: ledger("second")) + ["--until-idle", "--json"]
+            work(kills.map(\.queue), concurrency: 8, ledger: ledger("second"), build: "second") + [
+                "--until-idle", "--json",
+            ]
         )
         var ends: [FirstEnd] = []
         for (play, first) in zip(all, firsts) {
@@ -99,14 +103,20 @@ final class FailStage: Sendable {
         let outcome = try await second.outcome(within: .seconds(120))
         let after = try await FailSnapshot(of: groups, on: servers)
         let secondRuns = try ledger("second").runs()
-        let results = zip(all, ends).map { play, end in
-            Result(
+        let reader = try OutcomeReader(ClientConfiguration(bootstrapServers: servers))
+        let outcomes = try await mapped(all) { play in
+            try await reader.read(queue: Queue(play.queue))[0] ?? Outcomes()
+        }
+        let results = zip(zip(all, ends), outcomes).map { course, outcomes in
+            let (play, end) = course
+            return Result(
                 play: play,
                 first: end.outcome,
                 firstRuns: end.runs,
                 secondRuns: secondRuns.filter { $0.start.id.hasPrefix("\(play.queue)/") },
                 before: before,
-                after: after
+                after: after,
+                outcomes: outcomes
             )
         }
         return Results(
@@ -123,12 +133,12 @@ final class FailStage: Sendable {
     /// The file for whose existence a case's long job waits.
     func gate(of play: FailCase) -> URL { scratch.file("\(play.queue).gate") }
 
-    func work(_ queues: [String], concurrency: Int, ledger: Ledger) throws -> [String] {
+    func work(_ queues: [String], concurrency: Int, ledger: Ledger, build: String) throws -> [String] {
         let program = scratch.file("handler-\(UUID().uuidString).py")
         try Data(HandlerProgram.obedient.utf8).write(to: program)
         return ["work"] + queues + [
             "--handler", "exec python3 '\(program.path)' '\(ledger.file.path)'", "--concurrency", "\(concurrency)",
-            "-X", "session.timeout.ms=6000",
+            "-X", "session.timeout.ms=6000", "--build", build,
         ]
     }
 

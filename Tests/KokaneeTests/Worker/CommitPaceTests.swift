@@ -18,6 +18,19 @@ struct CommitPaceTests {
         #expect(pace.pause == .seconds(1))
     }
 
+    @Test("many bytes of marks stretch the pause, up to the same bound, and few don't")
+    func marks() {
+        var pace = CommitPace(interval: .seconds(1))
+        pace.note(markBytes: 1 << 20)
+        #expect(pace.pause == .seconds(1))
+        pace.note(markBytes: 20 << 20)
+        #expect(pace.pause == .seconds(5))
+        pace.note(markBytes: 1 << 30)
+        #expect(pace.pause == .seconds(10))
+        pace.note(markBytes: 0)
+        #expect(pace.pause == .seconds(1))
+    }
+
     @Test("one request has a megabyte of metadata at most, and a few partitions as much as brokers take of one")
     func metadata() {
         #expect(CommitPace.metadataLimit(partitions: 1) >= 4096 && CommitPace.metadataLimit(partitions: 256) >= 4096)
