@@ -273,6 +273,21 @@ struct ReplayPlannerTests {
         #expect(plan.notes.contains { $0.hasPrefix("2 records can't be read") })
     }
 
+    @Test("records without timestamps are in no range of time, and told of", arguments: TestCluster.Kind.allCases)
+    func undated(kind: TestCluster.Kind) async throws {
+        let stage = try await Stage(kind, partitions: 1)
+        let undated = ProducerRecord(topic: stage.queue.mainTopic, partition: 0, value: "{}", timestamp: -1)
+        try await stage.produce([undated])
+        try await stage.produce([5, 6])
+        try await stage.produce([undated])
+        let plan = try await stage.plan(from: 5, scans: true).plan
+        #expect(text(plan) == "0: 0..<4", "no time says where the range begins")
+        #expect(plan.count?.scanned == 4 && plan.count?.matched == 2)
+        #expect(plan.notes.contains { $0.contains("The records in partition 0 have no timestamps") })
+        #expect(plan.notes.contains { $0.hasPrefix("2 records have no timestamp") })
+        #expect(try await stage.plan(scans: true).plan.count?.matched == 4)
+    }
+
     @Test("a scan tells how far it is, and ends with all of it")
     func progress() async throws {
         let stage = try await Stage(.embedded, partitions: 2)
