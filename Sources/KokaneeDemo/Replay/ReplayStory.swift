@@ -53,7 +53,7 @@ struct ReplayStory: Sendable {
         worker = try work(InvoiceRelease.bad)
         try await wait("work of release \(InvoiceRelease.bad)") { $0.count { $0.build == InvoiceRelease.bad } >= 1200 }
 
-        chapter("Thursday: release \(InvoiceRelease.fixed) mends it. What has the other one done?")
+        chapter("Thursday: release \(InvoiceRelease.fixed) mends it. What has the other one done")
         try await worker.end()
         worker = try work(InvoiceRelease.fixed)
         try await wait("live work to be on time") { results in

@@ -1,4 +1,4 @@
-internal import RdKafka
+public import RdKafka
 
 /// Plans replays: what a selection comes to in the logs as they are now.
 public struct ReplayPlanner: Sendable {
@@ -33,6 +33,11 @@ public struct ReplayPlanner: Sendable {
     private let outcomes: OutcomeSource
 
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
+    public init(_ configuration: ClientConfiguration) throws(KafkaError) {
+        let reader = try OutcomeReader(configuration)
+        try self.init(configuration) { queue, ranges in try await reader.read(queue: queue, within: ranges) }
+    }
+
     init(_ configuration: ClientConfiguration, outcomes: @escaping OutcomeSource) throws(KafkaError) {
         self.configuration = configuration
         self.outcomes = outcomes

@@ -58,14 +58,27 @@ extension SideReplay {
         )
     }
 
-    /// Writes the result of a replay whose plan is covered. Several workers may see that, and write the same.
-    static func conclude(_ replay: ReplayRecord, _ queue: Queue, _ client: ClientConfiguration) async throws {
+    /// Writes the result of a replay whose plan is covered. Several workers may see that, and write the same: the counts are
+    /// from what the broker keeps, and not from what this worker has done.
+    ///
+    /// - Parameter lost: records of the plan that this worker missed because retention was faster.
+    static func conclude(_ run: ReplayRun, _ queue: Queue, lost: Int64, _ client: ClientConfiguration) async throws {
+        let replay = run.record
         let progress = try await progress(of: replay, client)
+        let marks = try await OutcomeReader(client).read(queue: queue, within: run.ranges)
+        var completed: Int64 = 0
+        for (partition, outcomes) in marks {
+            guard let range = run.ranges[partition] else { continue }
+            completed += outcomes.completed(in: .replay(replay.id)).count(in: range)
+        }
+        var notes: [String] = []
+        if lost > 0 { notes.append("retention took \(lost) records of the plan before a worker read them") }
         try await ReplayBook(client).end(
             ReplayRecord.Result(
                 state: .finished,
                 at: Timestamp.now,
-                counts: ["dead": progress.dead]
+                counts: ["covered": progress.records, "completed": completed, "dead": progress.dead],
+                notes: notes
             ),
             of: replay
         )

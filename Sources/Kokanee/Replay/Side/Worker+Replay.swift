@@ -56,6 +56,6 @@ extension Worker {
         }
         try await work()
         guard control.foundIdle else { return }
-        try await SideReplay.conclude(run.record, queues[0], client)
+        try await SideReplay.conclude(run, queues[0], lost: statistics.lostToRetention, client)
     }
 }
