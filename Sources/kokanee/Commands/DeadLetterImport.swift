@@ -138,8 +138,8 @@ private struct LetterImportRun: Sendable {
     private func tell(_ refusals: [LetterImport.Refusal], _ console: Console) {
         let settled = refusals.filter(\.isSettled).map { (line: $0.line, message: $0.reason) }
         for text in BulkEnqueue.grouped(settled) { console.say(text) }
-        let wrong = refusals.filter { !$0.isSettled }
-        for refusal in wrong { console.complain("line \(refusal.line): \(refusal.reason.onOneLine)") }
+        let wrong = refusals.filter { !$0.isSettled }.map { (line: $0.line, message: $0.reason.onOneLine) }
+        for text in BulkEnqueue.grouped(wrong) { console.complain(text) }
     }
 
     /// - Parameter isWhole: it came to the end of the lines.
