@@ -223,7 +223,8 @@ public struct LetterImport: Sendable {
         }
         let found = Gathering((letters: [LetterPlace: LetterParts](), bytes: 0))
         let (places, isBounded) = (wanted, candidates.count > 1)
-        try await TopicReader.read(stretches, configuration: letters.configuration) { record in
+        let configuration = letters.lookupConfiguration(stretches.count)
+        try await TopicReader.read(stretches, configuration: configuration) { record in
             let place = LetterPlace(partition: record.partition, offset: record.offset)
             guard places.contains(place) else { return true }
             let parts = LetterParts(record)

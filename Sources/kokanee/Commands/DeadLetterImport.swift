@@ -61,6 +61,9 @@ private struct LetterImportRun: Sendable {
         var error: (any Error)?
     }
 
+    private static let linesAtATime = 5000
+    private static let bytesAtATime = 8 << 20
+
     let letters: DeadLetters
     let reader: LineReader
     let settings: Settings
@@ -108,7 +111,7 @@ private struct LetterImportRun: Sendable {
         }
         var bytesBefore = 0
         do {
-            while !work.hasEnded, let batch = try await reader.next() {
+            while !work.hasEnded, let batch = try await nextBatch() {
                 try Task.checkCancellation()
                 let (start, linesBefore) = (bytesBefore, work.tally.lines)
                 bytesBefore = batch.bytesRead
@@ -133,6 +136,16 @@ private struct LetterImportRun: Sendable {
             return End(tally: work.tally, hasEnded: work.hasEnded, error: error)
         }
         return End(tally: work.tally, hasEnded: work.hasEnded)
+    }
+
+    /// Lines for one look at their letters, which costs a while, however few they are.
+    private func nextBatch() async throws -> LineReader.Batch? {
+        guard var batch = try await reader.next() else { return nil }
+        let end = batch.bytesRead + Self.bytesAtATime
+        while batch.lines.count < Self.linesAtATime, batch.bytesRead < end, let next = try await reader.next() {
+            batch = LineReader.Batch(lines: batch.lines + next.lines, bytesRead: next.bytesRead)
+        }
+        return batch
     }
 
     private func tell(_ refusals: [LetterImport.Refusal], _ console: Console) {

@@ -22,10 +22,13 @@ struct SendingPaceTests {
         }
 
         func clock(_ onSleep: @escaping @Sendable () throws -> Void = {}) -> PacingClock {
-            PacingClock(now: { self.now }) { duration in
-                self.sleep(duration)
-                try onSleep()
-            }
+            PacingClock(
+                now: { self.now },
+                sleep: { duration in
+                    self.sleep(duration)
+                    try onSleep()
+                }
+            )
         }
     }
 
