@@ -79,7 +79,7 @@ private struct LetterImportRun: Sendable {
         }
         progress.finish()
         let end = try result.get()
-        guard let tally = end.tally, end.error == nil || tally.jobs > 0 else {
+        guard let tally = end.tally, end.error == nil || settings.executes && tally.jobs > 0 else {
             throw end.error.map { wrapped($0, jobs: 0) } ?? CancellationError()
         }
         try summarise(tally, isWhole: end.error == nil, console)
@@ -142,7 +142,9 @@ private struct LetterImportRun: Sendable {
     private func nextBatch() async throws -> LineReader.Batch? {
         guard var batch = try await reader.next() else { return nil }
         let end = batch.bytesRead + Self.bytesAtATime
-        while batch.lines.count < Self.linesAtATime, batch.bytesRead < end, let next = try await reader.next() {
+        while batch.lines.count < Self.linesAtATime, batch.bytesRead < end {
+            // What is wrong is told when it is asked for again, after the lines before it.
+            guard let next = try? await reader.next() else { break }
             batch = LineReader.Batch(lines: batch.lines + next.lines, bytesRead: next.bytesRead)
         }
         return batch
@@ -175,14 +177,15 @@ private struct LetterImportRun: Sendable {
             let letters = DeadLetterOutput.count(tally.settled)
             return console.say("nothing to do: all \(letters) have their verdicts already")
         }
-        let jobs = tally.jobs == 1 ? "1 job" : "\(tally.jobs) jobs"
+        func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
         var parts = ["\(tally.same) as they were, \(tally.edited) edited"]
         if tally.rekeyed > 0 { parts.append("\(tally.rekeyed) with another key, to that key's partition") }
-        if tally.settled > 0 { parts.append("\(tally.settled) letters had their verdicts before") }
-        if tally.refused > 0 { parts.append("\(tally.refused) lines refused") }
+        if tally.settled > 0 { parts.append("\(count(tally.settled, "letter")) with a verdict passed over") }
+        if tally.refused > 0 { parts.append("\(count(tally.refused, "line")) refused") }
         let queue = letters.queue
         let replay = queue.replay.map { ", into live work, with the header kokanee-replay: \($0)" } ?? ""
         let verb = settings.executes ? "sent" : "would send"
+        let jobs = count(tally.jobs, "job")
         try console.print("\(verb) \(jobs) back to \(queue.mainTopic)\(replay): \(parts.joined(separator: "; "))")
         guard !settings.executes else { return }
         if let rate = settings.rate {
