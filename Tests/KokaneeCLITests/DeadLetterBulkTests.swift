@@ -136,7 +136,7 @@ struct DeadLetterBulkTests {
             let file = try ProgramTests.file("\(lines[0])\n\nnonsense\n\(lines[1])\n")
             let dry = await Self.run(servers, "import", "orders", "--file", file)
             #expect(dry.code == .input)
-            #expect(dry.output.lines == ["would send 2 jobs back to orders: 2 as they were, 0 edited; 1 lines refused"])
+            #expect(dry.output.lines == ["would send 2 jobs back to orders: 2 as they were, 0 edited; 1 line refused"])
             let ended = await Self.run(servers, "import", "orders", "--file", file, "--execute")
             #expect(ended.code == .input)
             #expect(
@@ -145,7 +145,7 @@ struct DeadLetterBulkTests {
                     "kokanee: 1 line is wrong; nothing after it was sent",
                 ]
             )
-            #expect(ended.output.lines == ["sent 1 job back to orders: 1 as they were, 0 edited; 1 lines refused"])
+            #expect(ended.output.lines == ["sent 1 job back to orders: 1 as they were, 0 edited; 1 line refused"])
             let rest = await Self.run(servers, "import", "orders", "--file", file, "--execute", "--keep-going")
             #expect(rest.code == .input)
             #expect(rest.output.lines.first?.hasPrefix("sent 1 job back to orders: 1 as they were, 0 edited; ") == true)

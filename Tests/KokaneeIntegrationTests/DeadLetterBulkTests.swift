@@ -138,6 +138,28 @@ struct DeadLetterBulkTests {
         }
     }
 
+    @Test("an interrupted import says what was done and how to go on, and nothing goes twice")
+    func interruptedImport() async throws {
+        try await Stand.with(partitions: 2) { stand in
+            try await Self.bury(60, stand)
+            let file = try await Self.export(stand, to: "letters.ndjson")
+            let words = ["dlq", "import", stand.queue, "--file", file.path, "--execute"]
+            let slow = try stand.start(words + ["--rate", "20/s"])
+            try await eventually("some jobs are back", within: .seconds(60)) {
+                try await stand.oracle.count(of: stand.queue) > 60
+            }
+            slow.signal(SIGINT)
+            let outcome = try await slow.outcome()
+            #expect(outcome.code == 130, "\(outcome)")
+            let done = try await stand.oracle.count(of: stand.queue) - 60
+            #expect(outcome.error.contains("interrupted; \(done) jobs were sent before. Run it again"), "\(outcome)")
+            let rest = try await stand.start(words).outcome()
+            #expect(rest.code == 0, "\(rest)")
+            #expect(rest.output.hasPrefix("sent \(60 - done) jobs back to \(stand.queue): "), "\(rest)")
+            #expect(try await stand.oracle.count(of: stand.queue) == 120)
+        }
+    }
+
     @Test("hostile texts and bytes go through an export and back without a change")
     func hostile() async throws {
         try await Stand.with(partitions: 2) { stand in

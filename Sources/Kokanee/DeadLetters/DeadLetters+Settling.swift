@@ -67,26 +67,30 @@ extension DeadLetters {
     ) async throws -> Settlement {
         try await settle(filter, rate, progress) { [self] record, place, id in
             let headers = record.headers
-            if Envelope.Cut(headers) == .payload { return [] }
+            if Envelope.Cut(headers) == .payload { return nil }
             let origin = Envelope.Origin(topic: record.topic, partition: record.partition, offset: record.offset)
-            let job = ProducerRecord(
-                topic: queue.mainTopic,
-                partition: record.partition,
-                // Copies: the record's own bytes would keep all of its fetch in memory.
-                key: record.key.map { Bytes($0.array) },
-                value: record.value.map { Bytes($0.array) },
-                headers: jobHeaders(copying: headers, from: origin)
+            return LetterDecision(
+                id: id,
+                size: record.size,
+                place: place,
+                job: ProducerRecord(
+                    topic: queue.mainTopic,
+                    partition: record.partition,
+                    // Copies: the record's own bytes would keep all of its fetch in memory.
+                    key: record.key.map { Bytes($0.array) },
+                    value: record.value.map { Bytes($0.array) },
+                    headers: jobHeaders(copying: headers, from: origin)
+                ),
+                verdict: VerdictRecord(
+                    .retried,
+                    at: 0,
+                    by: operatorName,
+                    job: id,
+                    letterTimestamp: record.timestamp,
+                    reason: reason,
+                    destination: "\(queue.mainTopic)/\(record.partition)"
+                )
             )
-            let verdict = VerdictRecord(
-                .retried,
-                at: now(),
-                by: operatorName,
-                job: id,
-                letterTimestamp: record.timestamp,
-                reason: reason,
-                destination: "\(queue.mainTopic)/\(record.partition)"
-            )
-            return [job, verdict.record(in: queue, on: place)]
         }
     }
 
@@ -96,27 +100,32 @@ extension DeadLetters {
         reason: String? = nil,
         progress: Progress? = nil
     ) async throws -> Settlement {
-        try await settle(filter, nil, progress) { [queue, operatorName, now] record, place, id in
-            let verdict = VerdictRecord(
-                .discarded,
-                at: now(),
-                by: operatorName,
-                job: id,
-                letterTimestamp: record.timestamp,
-                reason: reason
+        try await settle(filter, nil, progress) { [operatorName] record, place, id in
+            LetterDecision(
+                id: id,
+                size: record.size,
+                place: place,
+                verdict: VerdictRecord(
+                    .discarded,
+                    at: 0,
+                    by: operatorName,
+                    job: id,
+                    letterTimestamp: record.timestamp,
+                    reason: reason
+                )
             )
-            return [verdict.record(in: queue, on: place)]
         }
     }
 
     private static let lacksPayload =
         "its payload was too large for the dead letters; it may still stand at the job's origin, as kokanee-origin says"
 
+    /// - Parameter decide: nil where the letter lacks its job's payload.
     private func settle(
         _ filter: DeadLetterFilter,
         _ rate: Rate?,
         _ progress: Progress?,
-        _ records: @escaping @Sendable (Record, LetterPlace, _ id: String) -> [ProducerRecord]
+        _ decide: @escaping @Sendable (Record, LetterPlace, _ id: String) -> LetterDecision?
     ) async throws -> Settlement {
         let layout = try await layout()
         var writer: DecisionWriter
@@ -139,11 +148,12 @@ extension DeadLetters {
             for part in references.parts(ofAtMost: Self.partSize, bytes: Self.partBytes) {
                 let decisions = try await read(part) { record, place in
                     let id = Envelope.decodeDeadLetter(record, defaultType: defaultType).envelope.id
-                    return LetterDecision(id: id, size: record.size, records: records(record, place, id))
+                    return (id, decide(record, place, id))
                 }
-                let refused = decisions.filter(\.records.isEmpty)
-                settlement.refusals += refused.map { .init(id: $0.id, reason: Self.lacksPayload) }
-                try await writer.write(decisions.filter { !$0.records.isEmpty }) { done, refusal in
+                settlement.refusals += decisions.filter { $1 == nil }.map {
+                    .init(id: $0.0, reason: Self.lacksPayload)
+                }
+                try await writer.write(decisions.compactMap(\.1)) { done, refusal in
                     if let refusal {
                         settlement.refusals += done.map { .init(id: $0.id, reason: refusal) }
                     } else {

@@ -240,7 +240,7 @@ public final class DeadLetters: Sendable {
         }
         let indices = wanted
         let values = Gathering([Value?](repeating: nil, count: references.count))
-        try await TopicReader.read(ranges, configuration: configuration) { record in
+        try await TopicReader.read(ranges, configuration: lookupConfiguration(ranges.count)) { record in
             let place = LetterPlace(partition: record.partition, offset: record.offset)
             guard let index = indices[place] else { return true }
             let value = transform(record, place)
@@ -248,6 +248,15 @@ public final class DeadLetters: Sendable {
             return true
         }
         return values.value.compactMap(\.self)
+    }
+
+    /// For reading stretches that are short: what a client fetches beyond them is thrown away.
+    func lookupConfiguration(_ partitions: Int) -> ClientConfiguration {
+        var configuration = configuration
+        // Past this much librdkafka 2.0 waits for a second before it fetches more.
+        let kilobytes = max(4096, Self.partBytes / 1024 / max(1, partitions))
+        configuration.properties.merge(["queued.max.messages.kbytes": "\(kilobytes)"]) { set, _ in set }
+        return configuration
     }
 
     func findings(_ search: LetterSearch, _ references: [LetterReference]) -> Findings {

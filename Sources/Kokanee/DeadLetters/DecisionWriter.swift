@@ -6,8 +6,11 @@ struct LetterDecision: Sendable {
     var id: String
     /// Bytes of the letter.
     var size: Int
-    /// The job that goes back, if it does, and the verdict; none where the job can't go back.
-    var records: [ProducerRecord]
+    var place: LetterPlace
+    /// The job that goes back, if it does.
+    var job: ProducerRecord?
+    /// Without its time, which is that of the writing: at a slow rate that may be hours later.
+    var verdict: VerdictRecord
     /// Of an import: the line that says so, and what it changes.
     var line = 0
     var change = LetterChange()
@@ -19,7 +22,8 @@ struct DecisionWriter: Sendable {
     private static let batchBytes = 5_000_000
 
     private let producer: TransactionalProducer
-    private let mainTopic: String
+    private let queue: Queue
+    private let now: @Sendable () -> Int64
     private let clock: PacingClock
     private var pace: SendingPace
 
@@ -31,7 +35,8 @@ struct DecisionWriter: Sendable {
             letters.producerConfiguration,
             transactionalID: letters.transactionalID
         )
-        mainTopic = letters.queue.mainTopic
+        queue = letters.queue
+        now = letters.now
         clock = letters.clock
         pace = SendingPace(rate)
         try await producer.takeOver()
@@ -60,15 +65,21 @@ struct DecisionWriter: Sendable {
         _ each: (ArraySlice<LetterDecision>, _ refusal: String?) throws -> Void
     ) async throws {
         do throws(KafkaError) {
-            try await producer.send(batch.flatMap(\.records))
+            try await producer.send(batch.flatMap { records(of: $0, at: now()) })
         } catch {
             guard error.isTooLarge, !error.isFatal else { throw error }
-            guard batch.count > 1 else { return try each(batch, "too large for \(mainTopic)") }
+            guard batch.count > 1 else { return try each(batch, "too large for \(queue.mainTopic)") }
             let middle = batch.startIndex + batch.count / 2
             try await commit(batch[..<middle], each)
             return try await commit(batch[middle...], each)
         }
         try each(batch, nil)
+    }
+
+    private func records(of decision: LetterDecision, at now: Int64) -> [ProducerRecord] {
+        var verdict = decision.verdict
+        verdict.at = now
+        return [decision.job, verdict.record(in: queue, on: decision.place)].compactMap(\.self)
     }
 
     static func batches(_ decisions: [LetterDecision], ofAtMost most: Int) -> [ArraySlice<LetterDecision>] {

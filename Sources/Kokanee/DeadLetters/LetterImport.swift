@@ -193,7 +193,7 @@ public struct LetterImport: Sendable {
         )
         let verdict = VerdictRecord(
             .retried,
-            at: letters.now(),
+            at: 0,
             by: letters.operatorName,
             job: candidate.line.id,
             letterTimestamp: letter.timestamp,
@@ -203,7 +203,9 @@ public struct LetterImport: Sendable {
         return LetterDecision(
             id: candidate.line.id,
             size: (job.key?.count ?? 0) + (job.value?.count ?? 0),
-            records: [record, verdict.record(in: queue, on: candidate.place)],
+            place: candidate.place,
+            job: record,
+            verdict: verdict,
             line: candidate.number,
             change: job.change
         )
@@ -221,7 +223,8 @@ public struct LetterImport: Sendable {
         }
         let found = Gathering((letters: [LetterPlace: LetterParts](), bytes: 0))
         let (places, isBounded) = (wanted, candidates.count > 1)
-        try await TopicReader.read(stretches, configuration: letters.configuration) { record in
+        let configuration = letters.lookupConfiguration(stretches.count)
+        try await TopicReader.read(stretches, configuration: configuration) { record in
             let place = LetterPlace(partition: record.partition, offset: record.offset)
             guard places.contains(place) else { return true }
             let parts = LetterParts(record)

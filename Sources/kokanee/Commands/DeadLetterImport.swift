@@ -61,6 +61,9 @@ private struct LetterImportRun: Sendable {
         var error: (any Error)?
     }
 
+    private static let linesAtATime = 5000
+    private static let bytesAtATime = 8 << 20
+
     let letters: DeadLetters
     let reader: LineReader
     let settings: Settings
@@ -76,7 +79,7 @@ private struct LetterImportRun: Sendable {
         }
         progress.finish()
         let end = try result.get()
-        guard let tally = end.tally, end.error == nil || tally.jobs > 0 else {
+        guard let tally = end.tally, end.error == nil || settings.executes && tally.jobs > 0 else {
             throw end.error.map { wrapped($0, jobs: 0) } ?? CancellationError()
         }
         try summarise(tally, isWhole: end.error == nil, console)
@@ -108,7 +111,7 @@ private struct LetterImportRun: Sendable {
         }
         var bytesBefore = 0
         do {
-            while !work.hasEnded, let batch = try await reader.next() {
+            while !work.hasEnded, let batch = try await nextBatch() {
                 try Task.checkCancellation()
                 let (start, linesBefore) = (bytesBefore, work.tally.lines)
                 bytesBefore = batch.bytesRead
@@ -135,11 +138,23 @@ private struct LetterImportRun: Sendable {
         return End(tally: work.tally, hasEnded: work.hasEnded)
     }
 
+    /// Lines for one look at their letters, which costs a while, however few they are.
+    private func nextBatch() async throws -> LineReader.Batch? {
+        guard var batch = try await reader.next() else { return nil }
+        let end = batch.bytesRead + Self.bytesAtATime
+        while batch.lines.count < Self.linesAtATime, batch.bytesRead < end {
+            // What is wrong is told when it is asked for again, after the lines before it.
+            guard let next = try? await reader.next() else { break }
+            batch = LineReader.Batch(lines: batch.lines + next.lines, bytesRead: next.bytesRead)
+        }
+        return batch
+    }
+
     private func tell(_ refusals: [LetterImport.Refusal], _ console: Console) {
         let settled = refusals.filter(\.isSettled).map { (line: $0.line, message: $0.reason) }
         for text in BulkEnqueue.grouped(settled) { console.say(text) }
-        let wrong = refusals.filter { !$0.isSettled }
-        for refusal in wrong { console.complain("line \(refusal.line): \(refusal.reason.onOneLine)") }
+        let wrong = refusals.filter { !$0.isSettled }.map { (line: $0.line, message: $0.reason.onOneLine) }
+        for text in BulkEnqueue.grouped(wrong) { console.complain(text) }
     }
 
     /// - Parameter isWhole: it came to the end of the lines.
@@ -162,14 +177,15 @@ private struct LetterImportRun: Sendable {
             let letters = DeadLetterOutput.count(tally.settled)
             return console.say("nothing to do: all \(letters) have their verdicts already")
         }
-        let jobs = tally.jobs == 1 ? "1 job" : "\(tally.jobs) jobs"
+        func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
         var parts = ["\(tally.same) as they were, \(tally.edited) edited"]
         if tally.rekeyed > 0 { parts.append("\(tally.rekeyed) with another key, to that key's partition") }
-        if tally.settled > 0 { parts.append("\(tally.settled) letters had their verdicts before") }
-        if tally.refused > 0 { parts.append("\(tally.refused) lines refused") }
+        if tally.settled > 0 { parts.append("\(count(tally.settled, "letter")) with a verdict passed over") }
+        if tally.refused > 0 { parts.append("\(count(tally.refused, "line")) refused") }
         let queue = letters.queue
         let replay = queue.replay.map { ", into live work, with the header kokanee-replay: \($0)" } ?? ""
         let verb = settings.executes ? "sent" : "would send"
+        let jobs = count(tally.jobs, "job")
         try console.print("\(verb) \(jobs) back to \(queue.mainTopic)\(replay): \(parts.joined(separator: "; "))")
         guard !settings.executes else { return }
         if let rate = settings.rate {

@@ -108,8 +108,9 @@ extension Context {
         let work = Task { try await body() }
         let watch = Task {
             await interruption.wait()
-            onInterruption()
+            // First: whoever is woken is to find that it was cancelled.
             work.cancel()
+            onInterruption()
         }
         let result = await work.result
         watch.cancel()

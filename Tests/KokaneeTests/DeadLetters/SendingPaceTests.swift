@@ -22,10 +22,13 @@ struct SendingPaceTests {
         }
 
         func clock(_ onSleep: @escaping @Sendable () throws -> Void = {}) -> PacingClock {
-            PacingClock(now: { self.now }) { duration in
-                self.sleep(duration)
-                try onSleep()
-            }
+            PacingClock(
+                now: { self.now },
+                sleep: { duration in
+                    self.sleep(duration)
+                    try onSleep()
+                }
+            )
         }
     }
 
@@ -78,6 +81,22 @@ struct SendingPaceTests {
         #expect(counts.withLock { $0 } == [10, 20, 25])
         #expect(hand.sleeps == [.milliseconds(200), .milliseconds(200)])
         #expect(try await yard.jobsInMain().count == 25)
+    }
+
+    @Test("a verdict has the time at which its job went back, however long that had to wait")
+    func times() async throws {
+        let hand = HandClock()
+        let yard = try await Graveyard(.embedded)
+        try await yard.bury((0..<3).map { .init(id: "job\($0)") })
+        let letters = try DeadLetters(
+            yard.queue,
+            configuration: yard.cluster.configuration,
+            operatorName: "ann",
+            now: { 1000 + hand.now.milliseconds },
+            clock: hand.clock()
+        )
+        #expect(try await letters.retry(.init(), rate: Rate(text: "1/m")).letters == 3)
+        #expect(try await yard.list().map(\.verdictAt) == [1000, 61_000, 121_000])
     }
 
     @Test("one who is interrupted while waiting has done what was done, and the next does the rest")
