@@ -1,7 +1,8 @@
 internal import Glibc
 internal import RdKafka
 
-/// What is to be known of records' headers. An object, so that a closure that has it costs no more than counting its owners.
+/// What is to be known of records' headers. An object, so that a closure that has it costs no more than counting its
+/// owners.
 final class HeaderQuestion: Sendable {
     /// Nil is all.
     let types: ByteSet?
@@ -23,8 +24,8 @@ final class HeaderQuestion: Sendable {
     }
 }
 
-/// What one pass over the headers of a record tells of a ``HeaderQuestion``, if the record is plain: a CloudEvent in binary
-/// mode, or a record without any of its headers, without an attribute that needs a second look.
+/// What one pass over the headers of a record tells of a ``HeaderQuestion``, if the record is plain: a CloudEvent in
+/// binary mode, or a record without any of its headers, without an attribute that needs a second look.
 ///
 /// What is not plain is for ``Envelope`` to decode, which would tell the same of what is.
 struct SelectedHeaders {
