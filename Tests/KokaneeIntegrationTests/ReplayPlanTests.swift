@@ -86,7 +86,7 @@ struct ReplayPlanTests {
         let wanted = seen.map { each in Int64(each.times.count { $0 >= from && $0 < to }) }
         #expect(plan.partitions.map { $0.count?.matched } == wanted, "no job of the range is missing")
         #expect(wanted.allSatisfy { $0 > 0 })
-        // Whether the lost ones were of the range nobody can say; where the log begins after the range, some may have been.
+        // Whether the lost ones were of the range nobody can say; where the log begins within it, some may have been.
         let isCut = seen[2].times[0] > from
         #expect(plan.partitions.map(\.lostToRetention) == [0, 0, isCut ? 40 : 0])
     }

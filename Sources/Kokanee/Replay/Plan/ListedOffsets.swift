@@ -1,11 +1,12 @@
 public import RdKafka
 internal import Synchronization
 
-/// The selected offsets of a plan whose selection can't be told from the records alone, by partition of the queue's main topic.
+/// The selected offsets of a plan whose selection can't be told from the records alone, by partition of the queue's
+/// main topic.
 ///
-/// They stand in the replay's state topic, each partition's in the partition of the same number: under `offsets/N` the bits of the
-/// N-th 8192 offsets, the lowest bit of the first byte first, and under `offsets/total`, which is written last, how many there are. So a list
-/// that was not written to its end is not taken for a shorter one.
+/// They stand in the replay's state topic, each partition's in the partition of the same number: under `offsets/N` the
+/// bits of the N-th 8192 offsets, the lowest bit of the first byte first, and under `offsets/total`, which is written
+/// last, how many there are. So a list that was not written to its end is not taken for a shorter one.
 public struct ListedOffsets: Sendable, Equatable {
     private static let prefix = "offsets/"
     private static let totalKey = "offsets/total"
@@ -95,7 +96,8 @@ public struct ListedOffsets: Sendable, Equatable {
                 if partitions == nil, reading == Reading() { continue }
                 throw TopicError(
                     "the list of selected offsets of replay \(replay.replay ?? replay.name) is not whole in "
-                        + "\(topic)/\(partition): \(reading.offsets.count) of \(reading.total.map(String.init) ?? "an unknown number") "
+                        + "\(topic)/\(partition): \(reading.offsets.count) of "
+                        + "\(reading.total.map(String.init) ?? "an unknown number") "
                         + "are there. Cancel the replay, and begin it anew"
                 )
             }

@@ -23,9 +23,9 @@ public struct ReplayPlanner: Sendable {
         public var listed: ListedOffsets?
     }
 
-    /// How much later than its timestamp says a record may come into a log whose timestamps are the producers': it is still
-    /// looked for, beyond the first record that is past the range. Batches, retries and clocks that differ delay records;
-    /// `delivery.timeout.ms` is 5 minutes unless somebody says more.
+    /// How much later than its timestamp says a record may come into a log whose timestamps are the producers': it is
+    /// still looked for, beyond the first record that is past the range. Batches, retries and clocks that differ delay
+    /// records; `delivery.timeout.ms` is 5 minutes unless somebody says more.
     static let stragglerLimit = Duration.seconds(600)
 
     let configuration: ClientConfiguration
@@ -46,10 +46,10 @@ public struct ReplayPlanner: Sendable {
 
     /// Plans a replay; changes nothing, anywhere.
     ///
-    /// A range of time begins at the first record from its beginning on, and ends before the first record from its end on;
-    /// in a topic whose timestamps are the producers', and so in no order, 10 minutes behind that. Where
-    /// the broker knows no offsets by time the log is read for them. A range of event times covers the whole log: `ce_time` is what
-    /// a producer says, before or after the record's own time.
+    /// A range of time begins at the first record from its beginning on, and ends before the first record from its end
+    /// on; in a topic whose timestamps are the producers', and so in no order, 10 minutes behind that. Where the broker
+    /// knows no offsets by time the log is read for them. A range of event times covers the whole log: `ce_time` is
+    /// what a producer says, before or after the record's own time.
     ///
     /// What a record alone does not tell, ids from a list and outcomes, is looked up now and becomes
     /// ``Planned/listed``; the plan's selection then has no ids any more.

@@ -6,11 +6,13 @@ struct ReplayRanges: Equatable {
         var low: Int64
         /// The log's end when the plan is made.
         var end: Int64
-        /// The first record's time, in milliseconds since the epoch, below 0 where it has none; nil where no record is there.
+        /// The first record's time, in milliseconds since the epoch, below 0 where it has none; nil where no record is
+        /// there.
         var firstTime: Int64?
         /// The first record from the selection's first time on, or the end; nil where that was not asked.
         var atFrom: Int64?
-        /// Behind the last record that is from before the selection's end, as far as is known; nil where that was not asked.
+        /// Behind the last record that is from before the selection's end, as far as is known; nil where that was not
+        /// asked.
         var atTo: Int64?
 
         var isEmpty: Bool { low >= end }
@@ -32,7 +34,8 @@ struct ReplayRanges: Equatable {
             let from = stretch.from ?? 0
             if from < 0 || stretch.to.map({ $0 <= from }) == true {
                 throw InputError(
-                    "the offsets of partition \(stretch.partition), from \(from) to \(stretch.to.map(String.init) ?? "the end"), "
+                    "the offsets of partition \(stretch.partition), "
+                        + "from \(from) to \(stretch.to.map(String.init) ?? "the end"), "
                         + "are no range: the second is the one behind the last"
                 )
             }
@@ -109,7 +112,8 @@ extension ReplayRanges {
         let asksTime = selection.from != nil || selection.to != nil
         if let from = selection.from, from > now {
             notes.append(
-                "The range begins in the future, at \(Timestamp.text(from)): what is enqueued until then is no part of this plan."
+                "The range begins in the future, at \(Timestamp.text(from)): "
+                    + "what is enqueued until then is no part of this plan."
             )
         } else if let to = selection.to, to > now {
             notes.append("The range ends in the future: the plan ends with the records that are there now.")
@@ -121,7 +125,8 @@ extension ReplayRanges {
             notes.append(
                 selection.stretches != nil
                     ? "Retention has taken \(count) of the offsets that were asked for, \(places)."
-                    : "Retention has taken the first \(count) records \(places): at most so many of them were of this range."
+                    : "Retention has taken the first \(count) records \(places): "
+                        + "at most so many of them were of this range."
             )
         }
         if asksTime {
@@ -130,7 +135,7 @@ extension ReplayRanges {
                 notes.append("The range is one of event times, which have no order in the log: it was taken whole.")
             } else if !undated.isEmpty {
                 notes.append(
-                    "The records \(of(undated)) have no timestamps: a range of time selects none of those that have none. "
+                    "The records \(of(undated)) have no timestamps: a range of time selects none of them. "
                         + "Name offsets, or select by event time."
                 )
             }
@@ -159,7 +164,8 @@ extension ReplayRanges {
         let young = plans.map(\.partition).filter { logs[$0].map(isYounger) == true }
         guard !young.isEmpty, logs.values.contains(where: isOlder) else { return nil }
         return
-            "Nothing older than \(Timestamp.text(from)) was ever \(of(young)): the topic may have got more partitions since. "
+            "Nothing older than \(Timestamp.text(from)) was ever \(of(young)): "
+            + "the topic may have got more partitions since. "
             + "They are in the plan; a key's jobs from before may be in another partition."
     }
 

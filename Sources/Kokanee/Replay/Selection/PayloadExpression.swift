@@ -13,9 +13,9 @@ public import RdKafka
 /// literal    = string | number | "true" | "false" | "null"
 /// ```
 ///
-/// A string is one of JSON's, in single quotes too; a number is one of JSON's. A name has letters, digits, `_`, `$`, `@`
-/// and `-`; others stand in quotes: `data."odd name"[0]`. `not` is for the one test behind it, and `and` binds stronger
-/// than `or`. The words of the language may be in capitals.
+/// A string is one of JSON's, in single quotes too; a number is one of JSON's. A name has letters, digits, `_`, `$`,
+/// `@` and `-`; others stand in quotes: `data."odd name"[0]`. `not` is for the one test behind it, and `and` binds
+/// stronger than `or`. Operators may be in capitals, paths and literals not.
 ///
 /// What it means:
 /// - `data` is the payload, which has to be JSON in UTF-8, of at most 16 MiB and 128 levels; an empty one is `{}`, as
@@ -24,10 +24,12 @@ public import RdKafka
 /// - A comparison is false where a value is missing, or is of another kind than its opposite: `"1"` is not `1`. `!=` is
 ///   always the contrary of `==`, so that it is true there. `null` is a value, which is `exists`, and equals `null`.
 /// - Numbers are compared exactly where both are whole numbers without an exponent, of any length; else as doubles.
-/// - Strings are compared by their UTF-8 bytes, as they are without normalisation. Only numbers and strings have an order.
+/// - Strings are compared by their UTF-8 bytes, as they are without normalisation. Only numbers and strings have an
+///   order.
 /// - `contains` asks whether a string has another in it, or an array has an element.
 /// - Of members of one name the first counts, as for ``JSONCodec``.
-/// - What is no valid string or number inside of a payload that is JSON otherwise, is as if missing.
+/// - A string or a number that is not valid, inside of a payload that is JSON otherwise, is there for `exists`, and
+///   compares as if it were missing.
 public struct PayloadExpression: Sendable, Equatable {
     /// What came of asking.
     public enum Answer: Sendable, Equatable {

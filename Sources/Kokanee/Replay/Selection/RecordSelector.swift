@@ -2,8 +2,8 @@ internal import RdKafka
 
 /// Tells of each record of a queue's main topic whether a ``Selection`` means it.
 ///
-/// What costs nothing is asked first: partition, offset, time and key; then the headers, in one pass that makes nothing;
-/// the payload last. What can't be told from a record alone, ids of a file aside, is in the listed offsets.
+/// What costs nothing is asked first: partition, offset, time and key; then the headers, in one pass that makes
+/// nothing; the payload last. What can't be told from a record alone, ids of a file aside, is in the listed offsets.
 struct RecordSelector: Sendable {
     enum Verdict: Sendable, Equatable {
         case matches
@@ -59,7 +59,7 @@ struct RecordSelector: Sendable {
             || expression.map { $0.asksEnvelope || $0.asksPayload } == true
     }
 
-    /// Whether records have to be looked at that are in the plan's ranges.
+    /// The ids that are asked for.
     var ids: ByteSet? { question.ids }
 
     /// Takes the listed offsets of a partition, in the place of those that it had.

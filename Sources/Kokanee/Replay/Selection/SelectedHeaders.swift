@@ -1,22 +1,31 @@
 internal import Glibc
 internal import RdKafka
 
-/// What is to be known of records' headers.
-struct HeaderQuestion: Sendable {
+/// What is to be known of records' headers. An object, so that a closure that has it costs no more than counting its
+/// owners.
+final class HeaderQuestion: Sendable {
     /// Nil is all.
-    var types: ByteSet?
+    let types: ByteSet?
     /// Nil is all.
-    var ids: ByteSet?
+    let ids: ByteSet?
     /// Whether `ce_time` is asked for.
-    var asksTime = false
+    let asksTime: Bool
     /// Whether type and id are wanted as texts.
-    var wantsNames = false
+    let wantsNames: Bool
     /// What records without CloudEvents headers are.
-    var defaultType: String
+    let defaultType: String
+
+    init(types: ByteSet?, ids: ByteSet?, asksTime: Bool, wantsNames: Bool, defaultType: String) {
+        self.types = types
+        self.ids = ids
+        self.asksTime = asksTime
+        self.wantsNames = wantsNames
+        self.defaultType = defaultType
+    }
 }
 
-/// What one pass over the headers of a record tells of a ``HeaderQuestion``, if the record is plain: a CloudEvent in binary
-/// mode, or a record without any of its headers, without an attribute that needs a second look.
+/// What one pass over the headers of a record tells of a ``HeaderQuestion``, if the record is plain: a CloudEvent in
+/// binary mode, or a record without any of its headers, without an attribute that needs a second look.
 ///
 /// What is not plain is for ``Envelope`` to decode, which would tell the same of what is.
 struct SelectedHeaders {
