@@ -17,9 +17,12 @@ struct RewindTests {
         )
     }
 
-    @Test("a queue is rewound under two workers, and back before anything has ended; each run is accounted for")
-    func live() async throws {
-        try await Stand.withGroups(partitions: 4) { stand in
+    @Test("a queue is rewound under two workers, and back before anything has ended", arguments: ["server", "groups"])
+    func live(broker: String) async throws {
+        let with =
+            broker == "server"
+            ? { try await Stand.with(partitions: 4, $0) } : { try await Stand.withGroups(partitions: 4, $0) }
+        try await with { stand in
             let release = stand.scratch.file("release")
             try await Self.enqueue(200, "job", stand)
             let workers = try (0..<2).map { _ in try stand.startWorker(concurrency: 20) }
