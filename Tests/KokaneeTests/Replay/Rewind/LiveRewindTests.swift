@@ -91,13 +91,30 @@ struct LiveRewindTests {
         #expect(Set(ledger.ends) == Set(50..<60))
     }
 
-    @Test("a rewind in the middle of a rebalance is applied once to each partition, by whoever owns it")
-    func rebalance() async throws {
+    /// What workers say of partitions, in the order in which they say it.
+    private final class Story: Sendable {
+        private let lines = Mutex<[String]>([])
+
+        var logger: Logger {
+            Logger { [self] entry in
+                let partition = entry.fields.first { $0.key == "partition" }?.value ?? ""
+                lines.withLock { $0.append("\(entry.message) \(partition)") }
+            }
+        }
+
+        func count(_ text: String) -> Int { lines.withLock { $0.count { $0.contains(text) } } }
+    }
+
+    @Test(
+        "a rewind around a rebalance is applied to each partition by whoever owns it, and to none again",
+        arguments: [false, true]
+    )
+    func rebalance(isInTheMiddle: Bool) async throws {
         let fixture = try WorkerFixture(partitions: 4)
         try await Self.enqueue(240, fixture)
-        let ledger = Ledger()
+        let (ledger, story) = (Ledger(), Story())
         func worker() throws -> Worker {
-            try fixture.worker { job, _ in
+            try fixture.worker(logger: story.logger) { job, _ in
                 try await ledger.run(job, as: "k\(job % 6)") { try await Task.sleep(for: .milliseconds(2)) }
             }
         }
@@ -107,14 +124,23 @@ struct LiveRewindTests {
             try await eventually("all is done once", within: .seconds(40)) {
                 try await ends(fixture).compactMap { $0 }.reduce(0, +) == 240
             }
-            // The second joins, and the rewind is given, while the group rebalances.
             group.addTask { try await second.run() }
+            if isInTheMiddle {
+                try await eventually("nobody has a partition", within: .seconds(30)) {
+                    story.count("partitions revoked") == 1
+                }
+            }
             let record = try await rewind(fixture)
             #expect(record.result?.state == .finished)
+            if isInTheMiddle { #expect(story.count("partitions assigned") == 3) }
+            let rewound = (0..<4).map { story.count("on \(fixture.queue.mainTopic)/\($0)") }
+            // Where the rebalance came before the commit that says so it was applied by the next owner as well.
+            #expect(rewound.allSatisfy { isInTheMiddle ? $0 == 1 : 1...2 ~= $0 }, "\(rewound)")
             try await eventually("all is done again", within: .seconds(60)) {
                 try await ends(fixture).compactMap { $0 }.reduce(0, +) == 240
                     && Set(ledger.ends.dropFirst(240)).count == 240
             }
+            #expect(story.count("a partition is rewound") == rewound.reduce(0, +))
             first.stop()
             second.stop()
             try await group.waitForAll()
