@@ -75,6 +75,37 @@ struct RewindTests {
         }
     }
 
+    @Test("a worker that is killed while it rewinds leaves nothing undone: the next one does it, for all partitions")
+    func killed() async throws {
+        try await Stand.withGroups(partitions: 4) { stand in
+            try await Self.enqueue(400, "job", stand)
+            let first = try stand.startWorker(concurrency: 4)
+            try await stand.ledger.waitFor(lines: 800)
+            try await eventually("all is committed") { try await stand.lag().isEmpty }
+            let ends = try await Self.committed(stand)
+            let live = try LiveRewind(ClientConfiguration(bootstrapServers: stand.bootstrapServers))
+            let plan = try await live.plan(.earliest, of: try Queue(stand.queue))
+            async let rewound = live.execute(plan, by: "me", words: "test", limit: .seconds(60))
+            try await eventually("the worker rewinds") { first.error.contains("a partition is rewound") }
+            first.signal(SIGKILL)
+            _ = try await first.outcome()
+            let before = stand.ledger.count
+            _ = try stand.startWorker(concurrency: 4)
+            let (record, answers) = try await rewound
+            #expect(record.result?.state == .finished)
+            #expect(answers.count == 4)
+            try await eventually("all is committed again", within: .seconds(60)) {
+                try await Self.committed(stand) == ends
+            }
+            let runs = try stand.ledger.runs()
+            let finished = Dictionary(grouping: runs.filter { $0.end != nil }, by: \.start.id).mapValues(\.count)
+            #expect(finished.count == 400)
+            // Once before the rewind and once after it; what the killed worker had begun may have run in between.
+            #expect(finished.values.allSatisfy { 2...3 ~= $0 }, "\(finished.filter { !(2...3 ~= $0.value) })")
+            #expect(finished.values.reduce(0, +) <= 800 + (before - 800) / 2 + 8)
+        }
+    }
+
     @Test("a reset of a group without members, and its undo, are where confluent-kafka sees them")
     func reset() async throws {
         try await Stand.with(partitions: 3) { stand in
