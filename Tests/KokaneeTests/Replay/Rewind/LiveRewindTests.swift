@@ -91,6 +91,35 @@ struct LiveRewindTests {
         #expect(Set(ledger.ends) == Set(50..<60))
     }
 
+    @Test("rewinds to anywhere, one after the other and under full load, lose nothing and mix up no key")
+    func underLoad() async throws {
+        let fixture = try WorkerFixture(partitions: 3)
+        let count = 9000
+        try await Self.enqueue(count, fixture)
+        let ledger = Ledger()
+        let worker = try fixture.worker { job, _ in try await ledger.run(job, as: "k\(job % 6)") {} }
+        try await running(worker) {
+            try await eventually("it is at work", within: .seconds(40)) { ledger.ends.count > 500 }
+            var random = SeededGenerator(seed: 7)
+            for _ in 0..<8 {
+                _ = try await rewind(fixture, to: .offset(.random(in: 0..<3000, using: &random)))
+            }
+            let before = ledger.ends.count
+            _ = try await rewind(fixture)
+            try await eventually("all of it is done", within: .seconds(60)) {
+                try await ends(fixture) == [3000, 3000, 3000]
+            }
+            let since = ledger.ends.dropFirst(before)
+            #expect(Set(since).count == count)
+            for key in 0..<6 {
+                let ran = since.filter { $0 % 6 == key }
+                let start = ran.lastIndex(of: key) ?? 0
+                #expect(ran[start...].elementsEqual(stride(from: key, to: count, by: 6)), "key \(key)")
+            }
+        }
+        #expect(ledger.mostBesideOfAny == 1)
+    }
+
     /// What workers say of partitions, in the order in which they say it.
     private final class Story: Sendable {
         private let lines = Mutex<[String]>([])
