@@ -124,8 +124,9 @@ private final class FollowerRun {
     private var topic: OpaquePointer?
     private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: batchSize)
     private var sources: [Int32: MessageSource] = [:]
-    /// Partitions of the first look whose ends have not been seen; nil before it.
-    private var behind: Set<Int32>?
+    /// Partitions of the first look that have not been read to their ends, and the ends as far as they are known; nil
+    /// before that look.
+    private var behind: [Int32: Int64]?
     private var nextLookAt = ContinuousClock.now
 
     init(
@@ -173,8 +174,22 @@ private final class FollowerRun {
         guard let count else { return }
         let found = Set(0..<Int32(clamping: count)).filter { wishes.partitions?.contains($0) ?? true }
         for partition in found.sorted() where sources[partition] == nil { start(partition) }
-        if behind == nil { behind = found }
+        if behind == nil {
+            behind = Dictionary(uniqueKeysWithValues: found.map { ($0, .max) })
+            for partition in found { findEnd(of: partition) }
+        }
         tellIfCaughtUp()
+    }
+
+    /// Looks where a partition ends. Without this its end would be known once a fetch has waited in vain for more.
+    private func findEnd(of partition: Int32) {
+        var low: Int64 = 0
+        var high: Int64 = 0
+        let limit = Self.lookLimit.wholeMilliseconds
+        let code = rd_kafka_query_watermark_offsets(client.pointer, wishes.topic, partition, &low, &high, limit)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+        let start = max(low, wishes.starts[partition] ?? low)
+        behind?[partition] = start == high ? nil : high
     }
 
     private func start(_ partition: Int32) {
@@ -228,16 +243,22 @@ private final class FollowerRun {
         // It owns the message from here on, whatever comes.
         let storage = RecordStorage(ConsumedMessage(message, source: source), of: source)
         switch message.pointee.err {
-        case RD_KAFKA_RESP_ERR_NO_ERROR: each(Record(storage))
-        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
-            behind?.remove(partition)
-            tellIfCaughtUp()
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            let next = message.pointee.offset + 1
+            each(Record(storage))
+            if let end = behind?[partition], next >= end { reachEnd(of: partition) }
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF: reachEnd(of: partition)
         default:
             let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
             failed(
                 KafkaError(message.pointee.err, operation: "following \(source.topicPartition)", message: reason)
             )
         }
+    }
+
+    private func reachEnd(of partition: Int32) {
+        guard behind?.removeValue(forKey: partition) != nil else { return }
+        tellIfCaughtUp()
     }
 
     private func tellIfCaughtUp() {

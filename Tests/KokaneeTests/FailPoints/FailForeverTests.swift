@@ -71,4 +71,35 @@ struct FailForeverTests {
         }
         #expect(again.starts.sorted() == Array(3..<10))
     }
+
+    @Test("where the group's offsets can't be read at an assignment a rewind is applied all the same, and once")
+    func unseenRewind() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(10)
+        let ledger = Ledger()
+        func work(until end: Int64) async throws {
+            let worker = try fixture.worker { job, _ in try await ledger.run(job) {} }
+            try await running(worker) {
+                try await eventually("all is committed", within: .seconds(30)) {
+                    guard let committed = try await fixture.committed(), committed.offset == end else { return false }
+                    return ledger.ends.last == 9 || ledger.ends.last == 0
+                }
+            }
+        }
+        try await work(until: 10)
+        let live = try LiveRewind(fixture.client)
+        let plan = try await live.plan(.offset(4), of: fixture.queue)
+        await #expect(throws: RewindUnanswered.self) {
+            try await live.execute(plan, by: "me", words: "", limit: .zero)
+        }
+        try FailPoints.arm("partitions.assigning=fail")
+        defer { FailPoints.disarm() }
+        // Each enqueues one more, so that it is known to have begun.
+        try await fixture.enqueue(1)
+        try await work(until: 11)
+        #expect(ledger.ends == Array(0..<10) + Array(4..<10) + [0])
+        try await fixture.enqueue(1)
+        try await work(until: 12)
+        #expect(ledger.ends == Array(0..<10) + Array(4..<10) + [0, 0])
+    }
 }

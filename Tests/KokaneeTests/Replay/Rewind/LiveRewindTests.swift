@@ -91,13 +91,59 @@ struct LiveRewindTests {
         #expect(Set(ledger.ends) == Set(50..<60))
     }
 
-    @Test("a rewind in the middle of a rebalance is applied once to each partition, by whoever owns it")
-    func rebalance() async throws {
+    @Test("rewinds to anywhere, one after the other and under full load, lose nothing and mix up no key")
+    func underLoad() async throws {
+        let fixture = try WorkerFixture(partitions: 3)
+        let count = 9000
+        try await Self.enqueue(count, fixture)
+        let ledger = Ledger()
+        let worker = try fixture.worker { job, _ in try await ledger.run(job, as: "k\(job % 6)") {} }
+        try await running(worker) {
+            try await eventually("it is at work", within: .seconds(40)) { ledger.ends.count > 500 }
+            var random = SeededGenerator(seed: 7)
+            for _ in 0..<8 {
+                _ = try await rewind(fixture, to: .offset(.random(in: 0..<3000, using: &random)))
+            }
+            let before = ledger.ends.count
+            _ = try await rewind(fixture)
+            try await eventually("all of it is done", within: .seconds(60)) {
+                try await ends(fixture) == [3000, 3000, 3000]
+            }
+            let since = ledger.ends.dropFirst(before)
+            #expect(Set(since).count == count)
+            for key in 0..<6 {
+                let ran = since.filter { $0 % 6 == key }
+                let start = ran.lastIndex(of: key) ?? 0
+                #expect(ran[start...].elementsEqual(stride(from: key, to: count, by: 6)), "key \(key)")
+            }
+        }
+        #expect(ledger.mostBesideOfAny == 1)
+    }
+
+    /// What workers say of partitions, in the order in which they say it.
+    private final class Story: Sendable {
+        private let lines = Mutex<[String]>([])
+
+        var logger: Logger {
+            Logger { [self] entry in
+                let partition = entry.fields.first { $0.key == "partition" }?.value ?? ""
+                lines.withLock { $0.append("\(entry.message) \(partition)") }
+            }
+        }
+
+        func count(_ text: String) -> Int { lines.withLock { $0.count { $0.contains(text) } } }
+    }
+
+    @Test(
+        "a rewind around a rebalance is applied to each partition by whoever owns it, and to none again",
+        arguments: [false, true]
+    )
+    func rebalance(isInTheMiddle: Bool) async throws {
         let fixture = try WorkerFixture(partitions: 4)
         try await Self.enqueue(240, fixture)
-        let ledger = Ledger()
+        let (ledger, story) = (Ledger(), Story())
         func worker() throws -> Worker {
-            try fixture.worker { job, _ in
+            try fixture.worker(logger: story.logger) { job, _ in
                 try await ledger.run(job, as: "k\(job % 6)") { try await Task.sleep(for: .milliseconds(2)) }
             }
         }
@@ -107,14 +153,23 @@ struct LiveRewindTests {
             try await eventually("all is done once", within: .seconds(40)) {
                 try await ends(fixture).compactMap { $0 }.reduce(0, +) == 240
             }
-            // The second joins, and the rewind is given, while the group rebalances.
             group.addTask { try await second.run() }
+            if isInTheMiddle {
+                try await eventually("nobody has a partition", within: .seconds(30)) {
+                    story.count("partitions revoked") == 1
+                }
+            }
             let record = try await rewind(fixture)
             #expect(record.result?.state == .finished)
+            if isInTheMiddle { #expect(story.count("partitions assigned") == 3) }
+            let rewound = (0..<4).map { story.count("on \(fixture.queue.mainTopic)/\($0)") }
+            // Where the rebalance came before the commit that says so it was applied by the next owner as well.
+            #expect(rewound.allSatisfy { isInTheMiddle ? $0 == 1 : 1...2 ~= $0 }, "\(rewound)")
             try await eventually("all is done again", within: .seconds(60)) {
                 try await ends(fixture).compactMap { $0 }.reduce(0, +) == 240
                     && Set(ledger.ends.dropFirst(240)).count == 240
             }
+            #expect(story.count("a partition is rewound") == rewound.reduce(0, +))
             first.stop()
             second.stop()
             try await group.waitForAll()
