@@ -5,9 +5,12 @@ struct ResetReport {
     private let reset: OffsetReset
     private let isExecuted: Bool
     private let undo: String
+    private let record: String?
 
-    init(_ reset: OffsetReset, isExecuted: Bool, undo: String) {
+    /// - Parameter record: the id under which it was written down, if it was.
+    init(_ reset: OffsetReset, isExecuted: Bool, undo: String, record: String? = nil) {
         self.reset = reset
+        self.record = record
         self.isExecuted = isExecuted
         self.undo = undo
     }
@@ -65,6 +68,7 @@ struct ResetReport {
         object.add("skipped", reset.skipped)
         object.add("lostToRetention", reset.lostToRetention)
         object.add("undo", undo)
+        if let record { object.add("replay", record) }
         return object
     }
 

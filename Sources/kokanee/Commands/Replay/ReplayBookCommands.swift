@@ -26,7 +26,11 @@ extension Command {
         arguments: [Argument("ID", "the replay, as `replay list` has it")],
         run: { context in
             let client = try await context.connect().configuration
-            let record = try await ReplayBook(client).record(context.arguments[0])
+            var record = try await ReplayBook(client).record(context.arguments[0])
+            // One that was not answered in time may have been by now.
+            if record.beginning.kind == .rewind, record.result == nil {
+                record = try await LiveRewind(client).settle(record).record
+            }
             let isSide = record.beginning.kind == .side
             let report = ReplayReport(record, isSide ? try await SideReplay.progress(of: record, client) : nil)
             guard !context.console.isJSON else { return try context.console.print(report.json()) }
@@ -59,13 +63,20 @@ extension Command {
 
     static let replayCancel = Command(
         name: "cancel",
-        summary: "Ends a side replay for good: what ran stays done, the rest is not run.",
+        summary: "Ends a side replay for good, or takes back a live reset where it is not done yet.",
         examples: [.init("kokanee replay cancel 20260709-101500-k3f9", "")],
         arguments: [Argument("ID", "the replay, as `replay list` has it")],
         options: [.value("by", "WHO", "who does it, for the record", default: "USER@HOST")],
         run: { context in
             let client = try await context.connect().configuration
             let book = try ReplayBook(client)
+            let record = try await book.record(context.arguments[0])
+            guard record.beginning.kind != .rewind else {
+                _ = try await LiveRewind(client).withdraw(record, by: try context.operatorName)
+                return context.console.say(
+                    "\(record.id) is withdrawn: partitions that have not moved stay where they are"
+                )
+            }
             let replay = try await open(context.arguments[0], book)
             try await wish(.cancel, replay.wish?.rate, replay, book, context)
             let progress = try await SideReplay.progress(of: replay, client)
@@ -89,14 +100,35 @@ extension Command {
     static let replayUndo = Command(
         name: "undo",
         summary: "Brings back the offsets that a reset moved, if nothing has moved since.",
-        discussion: "It says what it would do; --execute does it. What has run stays done.",
-        examples: [.init("kokanee replay undo 20260709-101500-k3f9 --execute", "")],
+        discussion: """
+            Otherwise it changes nothing, and says which partitions have moved. What a group at work has moved its workers \
+            move back. What has run stays done.
+            """,
+        examples: [
+            .init("kokanee replay undo 20260709-101500-k3f9 --dry-run", "whether it could"),
+            .init("kokanee replay undo 20260709-101500-k3f9", "the offsets as they were"),
+        ],
         arguments: [Argument("ID", "the reset, as `replay list` has it")],
         options: [
-            .flag("execute", "do it"),
+            .flag("dry-run", "only say whether it could"),
+            .flag("execute", "do it, as without --dry-run"),
+            .value("reason", "TEXT", "why, for the record"),
             .value("by", "WHO", "who does it, for the record", default: "USER@HOST"),
         ],
-        run: runUndo
+        exclusive: [["execute", "dry-run"]],
+        run: { context in
+            let client = try await context.connect().configuration
+            let record = try await ReplayBook(client).record(context.arguments[0])
+            let undo = try ReplayUndo(client, logger: context.console.logger())
+            guard !context.values.isSet("dry-run") else {
+                try await undo.check(record)
+                return context.console.say("nothing has moved since \(record.id): its undo brings the old offsets back")
+            }
+            let done = try await undo.perform(record, by: try context.operatorName, words: try context.reason)
+            if context.console.isJSON { return try context.console.print(ReplayReport(done).json()) }
+            try context.console.print(ReplayReport(done).details)
+            context.console.say("the offsets are as they were before \(record.id); recorded as \(done.id)")
+        }
     )
 
     // MARK: - Wishes

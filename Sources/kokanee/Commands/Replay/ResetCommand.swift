@@ -29,14 +29,24 @@ extension Command {
         let queue = try values.queue(context.arguments[0], group: values.string("group"))
         let target = try target(values)
         let configuration = try await context.connect().configuration
-        let resetter = try OffsetResetter(configuration, logger: context.console.logger())
-        let plan = try await resetter.plan(target, of: queue)
+        let (by, words, logger) = (try context.operatorName, try context.reason, context.console.logger())
         let isExecuted = values.isSet("execute")
-        if isExecuted, !plan.changesNothing { try await resetter.execute(plan) }
+        let isLive = values.isSet("live")
+        let plan =
+            isLive
+            ? try await LiveRewind(configuration, logger: logger).plan(target, of: queue)
+            : try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
+        var record: ReplayRecord?
+        if isExecuted, !plan.changesNothing {
+            record =
+                isLive
+                ? try await rewind(plan, configuration, by: by, words: words, context)
+                : try await RecordedReset(configuration, logger: logger).execute(plan, by: by, words: words)
+        }
 
         let old = Dictionary(uniqueKeysWithValues: plan.partitions.map { ($0.partition, $0.old) })
         let undo = UndoCommand(queue: queue.name, old: old, values).text
-        let report = ResetReport(plan, isExecuted: isExecuted, undo: undo)
+        let report = ResetReport(plan, isExecuted: isExecuted, undo: undo, record: record?.id)
         guard !context.console.isJSON else { return try context.console.print(report.json) }
         try context.console.print(report.table)
         for note in report.notes { context.console.say(note) }
@@ -48,6 +58,24 @@ extension Command {
                 isExecuted ? "the offsets are reset" : "nothing was changed; with --execute it is done"
             )
         }
+        if let record { context.console.say("recorded as \(record.id): `\(Program.name) replay undo \(record.id)`") }
+    }
+
+    /// Has the group's members move, and says how far they are.
+    private static func rewind(
+        _ plan: OffsetReset,
+        _ configuration: ClientConfiguration,
+        by: String,
+        words: String,
+        _ context: Context
+    ) async throws -> ReplayRecord {
+        let progress = Progress("partitions", console: context.console)
+        defer { progress.finish() }
+        let rewind = try LiveRewind(configuration, logger: context.console.logger())
+        return try await rewind.execute(plan, by: by, words: words) { answers in
+            let done = answers.count(where: \.isApplied)
+            progress.update(count: done, fraction: Double(done) / Double(max(1, answers.count)))
+        }.record
     }
 
     private static func target(_ values: OptionValues) throws -> OffsetReset.Target {
