@@ -70,7 +70,8 @@ public final class Producer: Sendable {
     }
 
     /// As ``produceInPassing(_:_:)-(ProducerRecord,_)``, of several records, of which one completion tells; not of none.
-    package func produceInPassing(_ records: [ProducerRecord], _ completion: @escaping @Sendable (SettledBatch) -> Void) {
+    package func produceInPassing(_ records: [ProducerRecord], _ completion: @escaping @Sendable (SettledBatch) -> Void)
+    {
         precondition(!records.isEmpty)
         core.produce(PendingBatch(RecordArray(records), whenSettled: completion), isMinded: false)
     }

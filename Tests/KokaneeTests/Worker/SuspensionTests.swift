@@ -44,4 +44,18 @@ struct SuspensionTests {
         #expect(scheduler.conclude(tickets[0], hops: false, now: 0) == .accepted)
         #expect(scheduler.partitions[0]?.tracker.watermark == 2)
     }
+
+    @Test("what was taken for a commit, and waited, is not committed in another epoch")
+    func heldCommit() throws {
+        var (scheduler, tickets) = suspended()
+        assign(&scheduler, at: 0)
+        _ = scheduler.admit(0, offset: 0, Self.facts, 0)
+        _ = scheduler.conclude(tickets[0], hops: false, now: 0)
+        let commit = try #require(scheduler.takeCommits().first)
+        #expect(commit.offset == 1 && scheduler.isCurrent(commit))
+        _ = scheduler.fence([0])
+        #expect(!scheduler.isCurrent(commit))
+        assign(&scheduler, at: 0)
+        #expect(!scheduler.isCurrent(commit))
+    }
 }
