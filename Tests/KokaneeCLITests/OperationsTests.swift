@@ -82,11 +82,18 @@ struct OperationsTests {
     }
 
     @Test(
-        "what a reset is to do has to be said once",
+        "what a replay or a reset is to do has to be said, once, and whole",
         arguments: [
-            ("", "--reset is missing"), ("--reset", "--reset wants one of --to-earliest, "),
-            ("--reset --to-latest --to-earliest", "exclude each other"), ("--from -2h", "side replay is not available"),
-            ("--reset --from -2h --to-latest", "side replay is not available"),
+            ("", "what is to be replayed?"), ("--live", "--live goes with --reset"),
+            ("--to-latest", "--to-latest goes with --reset"), ("--from -1h --to -2h", "is not before --to"),
+            ("--where data.x>", "--where: expression, character 8"), ("--rehearse --from -1h --execute", "exclude"),
+            ("--from -1h --sample 3", "--sample goes with --rehearse"), ("--type t --rate 0/s", "--rate"),
+            ("--offsets 0=7", "is not PARTITION=FROM:TO"), ("--partition x", "not a partition"),
+            ("--type t --payload-version 0", "--payload-version is a whole number"),
+            ("--reset", "--reset wants one of --to-earliest, "),
+            ("--reset --to-latest --to-earliest", "exclude each other"),
+            ("--reset --from -2h --to-latest", "--from is for a side replay"),
+            ("--reset --rate 3/s --to-latest", "--rate is for a side replay"),
             ("--reset --to-offset -1", "--to-offset is a whole number"),
             ("--reset --offsets 0", "is not PARTITION=OFFSET"),
             ("--reset --to-latest --execute --dry-run", "exclude each other"),

@@ -7,7 +7,10 @@ import Testing
 struct CommandLineTests {
     static let commands = [
         [], ["broker"], ["topics"], ["topics", "create"], ["topics", "show"], ["enqueue"], ["work"], ["status"],
-        ["replay"], ["bench"], ["dlq"], ["dlq", "list"], ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"],
+        ["replay"], ["replay", "list"], ["replay", "show"], ["replay", "work"], ["replay", "pause"],
+        ["replay", "resume"],
+        ["replay", "rate"], ["replay", "cancel"], ["replay", "undo"], ["bench"], ["dlq"], ["dlq", "list"],
+        ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"],
     ]
 
     @Test("--help works on every command and shows examples", arguments: commands)
@@ -45,6 +48,7 @@ struct CommandLineTests {
         arguments: [
             ["enqueue", "q", "--type", "t"], ["work", "q", "--exec", "true"], ["topics", "create", "q"],
             ["topics", "show", "q"], ["status"], ["status", "q"], ["replay", "q", "--reset", "--to-latest"],
+            ["replay", "q", "--from", "-1h"], ["replay", "list"],
             ["dlq", "list", "q"], ["dlq", "retry", "q", "--all", "--execute"],
         ]
     )

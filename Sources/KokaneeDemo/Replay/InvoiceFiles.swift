@@ -33,8 +33,10 @@ struct InvoiceFiles: Sendable {
     /// The invoices whose customers were written to, as often as they were.
     func readMails() throws -> [Substring] {
         let data = try Data(contentsOf: URL(filePath: mails))
-        return String(decoding: data, as: UTF8.self).split(separator: "\n").compactMap { $0.split(separator: " ").first }
-            .map { Substring(String($0)) }
+        return String(decoding: data, as: UTF8.self).split(separator: "\n").compactMap {
+            $0.split(separator: " ").first
+        }
+        .map { Substring(String($0)) }
     }
 
     func remove() { try? FileManager.default.removeItem(at: directory) }

@@ -64,7 +64,8 @@ struct InvoiceResult: Sendable {
         self.latency = latency
     }
 
-    static func line(_ invoice: InvoiceJob, type: String, gross: Int, build: String, replay: String?, now: Int64) -> String
+    static func line(_ invoice: InvoiceJob, type: String, gross: Int, build: String, replay: String?, now: Int64)
+        -> String
     {
         let words = [
             "\(invoice.number)", type, invoice.country, "\(invoice.net)", "\(gross)", build, replay ?? "-",

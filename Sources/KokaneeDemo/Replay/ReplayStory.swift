@@ -57,7 +57,8 @@ struct ReplayStory: Sendable {
         try await worker.end()
         worker = try work(InvoiceRelease.fixed)
         try await wait("live work to be on time") { results in
-            results.last { $0.build == InvoiceRelease.fixed && $0.replay == "-" }.map { $0.latency < 100_000_000 } ?? false
+            results.last { $0.build == InvoiceRelease.fixed && $0.replay == "-" }.map { $0.latency < 100_000_000 }
+                ?? false
         }
         let onTime = InvoiceHandler.now()
         let before = try files.readResults()

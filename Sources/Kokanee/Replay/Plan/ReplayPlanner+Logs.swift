@@ -23,7 +23,7 @@ extension ReplayPlanner {
         for (partition, first) in firsts { logs[partition]?.firstTime = first.time }
         guard selection.clock == .record, selection.from != nil || selection.to != nil else { return (logs, []) }
         do {
-            return try await ask(selection, partitions, logs, firsts)
+            return try await ask(selection, partitions, logs, firsts, progress)
         } catch let error as KafkaError where error.isUnsupported {
             return try await search(selection, of: queue.mainTopic, logs, progress)
         }
@@ -60,7 +60,8 @@ extension ReplayPlanner {
         _ selection: Selection,
         _ partitions: [TopicPartition],
         _ logs: [Int32: ReplayRanges.Log],
-        _ firsts: [Int32: First]
+        _ firsts: [Int32: First],
+        _ progress: @escaping @Sendable (Progress) -> Void
     ) async throws -> (logs: [Int32: ReplayRanges.Log], notes: [String]) {
         var logs = logs
         if let from = selection.from {
@@ -72,18 +73,50 @@ extension ReplayPlanner {
         // With the broker's timestamps, which rise, nothing from before the range's end can stand behind it.
         let config = try? await admin.describeConfigs(topic: topic)["message.timestamp.type"]?.value
         let isOrdered = config != "CreateTime" && firsts.values.allSatisfy(\.isByBroker)
-        let end = isOrdered ? to : to + Self.stragglerLimit.milliseconds
-        for (partition, offset) in try await admin.listOffsets(partitions, .timestamp(end)) {
+        for (partition, offset) in try await admin.listOffsets(partitions, .timestamp(to)) {
             logs[partition.partition]?.atTo = offset
         }
         guard !isOrdered, !firsts.isEmpty else { return (logs, []) }
+        var beyond: [TopicPartition: Range<Int64>] = [:]
+        let limit = to + Self.stragglerLimit.milliseconds
+        for (partition, offset) in try await admin.listOffsets(partitions, .timestamp(limit)) {
+            guard let log = logs[partition.partition], let end = log.atTo, end < offset else { continue }
+            beyond[partition] = max(end, log.low)..<max(end, log.low, min(offset, log.end))
+        }
+        let (ends, count) = try await findStragglers(in: beyond, (selection.from ?? 0)..<to, progress)
+        for (partition, end) in ends { logs[partition]?.atTo = end }
+        guard count > 0 else { return (logs, []) }
         return (
             logs,
             [
-                "The timestamps are the producers': jobs of the range that came late are looked for up to "
-                    + "\(Self.stragglerLimit.text) past its end."
+                "The timestamps are the producers': \(count) records of the range stand behind its end, and the plan goes on "
+                    + "to the last of them."
             ]
         )
+    }
+
+    /// Looks for records of a range of time among those behind the first one that is past it.
+    ///
+    /// - Returns: behind the last of them, by partition, and how many there are.
+    private func findStragglers(
+        in ranges: [TopicPartition: Range<Int64>],
+        _ times: Range<Int64>,
+        _ progress: @escaping @Sendable (Progress) -> Void
+    ) async throws -> (ends: [Int32: Int64], count: Int) {
+        guard ranges.values.contains(where: { !$0.isEmpty }) else { return ([:], 0) }
+        let pace = ProgressPace(total: ranges.values.reduce(0) { $0 + Int64($1.count) }, progress)
+        let found = Mutex<(ends: [Int32: Int64], count: Int, pace: ProgressPace)>(([:], 0, pace))
+        try await TopicReader.read(ranges, configuration: configuration) { record in
+            found.withLock { found in
+                let isOne = times.contains(record.timestamp)
+                found.pace.scanned(matched: isOne)
+                guard isOne else { return }
+                found.ends[record.partition] = record.offset + 1
+                found.count += 1
+            }
+            return true
+        }
+        return found.withLock { ($0.ends, $0.count) }
     }
 
     /// Reads the log for offsets by time, for a broker that knows none.

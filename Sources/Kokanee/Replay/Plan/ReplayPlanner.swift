@@ -47,7 +47,8 @@ public struct ReplayPlanner: Sendable {
     /// Plans a replay; changes nothing, anywhere.
     ///
     /// A range of time begins at the first record from its beginning on, and ends before the first record from its end
-    /// on; in a topic whose timestamps are the producers', and so in no order, 10 minutes behind that. Where the broker
+    /// on; in a topic whose timestamps are the producers', and so in no order, behind the
+    /// last record of the range among those that follow within 10 minutes. Where the broker
     /// knows no offsets by time the log is read for them. A range of event times covers the whole log: `ce_time` is
     /// what a producer says, before or after the record's own time.
     ///

@@ -51,8 +51,9 @@ extension Command {
             try await makePlan(context, scans: !isExecuted && !values.isSet("no-scan"))
         }
         let plan = planned.plan
-        try show(plan, isExecuted: isExecuted, context)
-        guard isExecuted, plan.records > 0 else { return }
+        let isEmpty = plan.records == 0 || plan.count?.matched == 0 || planned.listed?.count == 0
+        try show(plan, isEmpty: isEmpty, isExecuted: isExecuted, context)
+        guard isExecuted, !isEmpty else { return }
         let (by, words) = (try context.operatorName, try context.reason)
         let replay = try await SideReplay.begin(
             plan,
@@ -107,7 +108,7 @@ extension Command {
         return ids
     }
 
-    private static func show(_ plan: ReplayPlan, isExecuted: Bool, _ context: Context) throws {
+    private static func show(_ plan: ReplayPlan, isEmpty: Bool, isExecuted: Bool, _ context: Context) throws {
         let report = PlanReport(plan)
         if context.console.isJSON {
             try context.console.print(report.json)
@@ -115,7 +116,7 @@ extension Command {
             try context.console.print(report.table)
         }
         for note in report.notes { context.console.say(note) }
-        if plan.records == 0 || plan.count?.matched == 0 {
+        if isEmpty {
             context.console.say("nothing to do: the plan covers no job")
         } else if !isExecuted {
             context.console.say("nothing was run; with --execute it is")
