@@ -49,7 +49,7 @@ struct OperationsTests {
                 {"partition":0,"committed":null,"end":5,"owner":null},\
                 {"partition":1,"committed":4,"end":5,"owner":null},\
                 {"partition":2,"committed":null,"end":5,"owner":null}],\
-                "health":null,"metrics":{},"workerReports":[]}\n
+                "health":null,"metrics":{},"workerReports":[],"replays":[]}\n
                 """
         )
         let all = await ProgramTests.run(["status", "--json"], servers: cluster.bootstrapServers)
@@ -144,11 +144,13 @@ struct OperationsTests {
         let run = await ProgramTests.run(words + ["--execute"])
         let undo =
             "kokanee -b \(cluster.bootstrapServers) replay \(queue.name) --reset --offsets 0-2=none --execute"
+        let id = try #require(run.output.text.firstMatch(of: /"replay":"([0-9a-z-]+)"/)?.output.1)
+        #expect(try await ReplayBook(cluster.configuration).record(String(id)).beginning.queue == queue.name)
         #expect(
             run.output.text == """
                 {"partitions":[{"partition":0,"old":null,"new":5},{"partition":1,"old":null,"new":5},\
                 {"partition":2,"old":null,"new":5}],"executed":true,"queue":"\(queue.name)","group":"\(queue.group)",\
-                "runsAgain":0,"skipped":15,"lostToRetention":0,"undo":"\(undo)"}\n
+                "runsAgain":0,"skipped":15,"lostToRetention":0,"undo":"\(undo)","replay":"\(id)"}\n
                 """
         )
         #expect(try await Self.committed(queue, cluster) == [5, 5, 5])

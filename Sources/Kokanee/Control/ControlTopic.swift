@@ -45,8 +45,11 @@ package struct ControlTopic: Sendable {
 
     /// Writes entries in their order and awaits their acknowledgements; a nil value takes an entry away.
     ///
-    /// - Throws: ``KafkaError`` of the first that failed.
+    /// The topic is made where there is none.
+    ///
+    /// - Throws: ``KafkaError`` of the first that failed; ``TopicError`` where the topic can't be made.
     package func write(_ entries: [(key: String, value: [UInt8]?)]) async throws {
+        try await TopicAdministrator(admin).createControlTopic()
         let producer = try Producer(configuration)
         let records = entries.map { entry in
             ProducerRecord(

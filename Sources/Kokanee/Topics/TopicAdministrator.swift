@@ -120,6 +120,26 @@ public struct TopicAdministrator: Sendable {
         return inspection
     }
 
+    /// Creates the control topic where there is none: one that a broker makes by itself would not be compacted.
+    ///
+    /// A broker without CreateTopics is left to make it when something is written there.
+    ///
+    /// - Throws: ``TopicError`` where it can't be made; ``KafkaError``.
+    func createControlTopic() async throws {
+        let topic = TopicLayout.control
+        let found = try await admin.metadata(topics: [topic.name]).topics[topic.name]
+        guard try found.flatMap(Self.count) == nil else { return }
+        do {
+            try await create([topic], replicationFactor: nil)
+        } catch let error as KafkaError where error.isUnsupported {
+            return
+        }
+        let deadline = clock.now + .seconds(10)
+        while try await admin.metadata(topics: [topic.name]).partitions(of: topic.name) == nil, clock.now < deadline {
+            try await Task.sleep(for: .milliseconds(50), clock: clock)
+        }
+    }
+
     private func create(_ topics: [TopicLayout.Topic], replicationFactor: Int?) async throws {
         let failures = try await admin.createTopics(
             topics.map {

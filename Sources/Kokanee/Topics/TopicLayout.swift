@@ -85,9 +85,12 @@ public struct TopicLayout: Sendable, Hashable {
             [Topic(name: queue.mainTopic, partitions: partitions, settings: ["cleanup.policy": "delete"])] + rungs + [
                 deadLetters,
                 Topic(name: queue.stateTopic, partitions: partitions, settings: ["cleanup.policy": "compact"]),
-                Topic(name: Queue.controlTopic, partitions: 1, settings: Self.controlSettings),
+                Self.control,
             ]
     }
+
+    /// The control topic of all queues.
+    static let control = Topic(name: Queue.controlTopic, partitions: 1, settings: controlSettings)
 
     /// Every worker renews its report each 10 seconds, and only the last is of use: segments are short, and compacted
     /// as soon as a tenth of a log is stale, so that the topic stays near a segment's size. A tombstone outlives by far
