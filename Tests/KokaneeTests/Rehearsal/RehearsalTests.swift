@@ -133,6 +133,37 @@ struct RehearsalTests {
         #expect(report.effects[1].examples.map(\.id) == (0..<5).map { "job-\($0)" })
     }
 
+    @Test("handler processes rehearse, too: they are told so, and their effects are in the report")
+    func processes() async throws {
+        var stage = try RehearsalFixture()
+        try await stage.enqueue(numbers(30))
+        stage.configuration.concurrency = 2
+        let scripts = try ScriptDirectory()
+        let command = try scripts.python(
+            ProcessTest.prelude + """
+                for job in jobs():
+                    n = job["data"]["number"]
+                    if not job.get("rehearsal"):
+                        open("\(scripts.path("sent"))", "a").write("%d\\n" % n)
+                    say(id=job["id"], effect=dict(name="email.send", detail="to %d" % n))
+                    if n % 10 == 3:
+                        say(id=job["id"], ok=False, error="no address for %d" % n)
+                    else:
+                        say(id=job["id"], ok=True)
+                """
+        )
+        let pool = try ProcessPool(command: command, count: 2, logger: .disabled)
+        var jobs = JobRegistry()
+        jobs.registerCatchAll(pool)
+        let report = try await stage.rehearsal(of: jobs, before: { _, offset in offset < 20 ? .completed : .failed })
+            .run()
+        await pool.close(within: .seconds(5))
+        #expect([report.rehearsed, report.regressions, report.mended, report.stillFailing] == [30, 2, 9, 1])
+        #expect(report.errors.map(\.pattern) == Array(repeating: "JobError: no address for #", count: 2))
+        #expect(report.effects.map { "\($0.name) \($0.count) \($0.repeated)" } == ["email.send 30 20"])
+        #expect(scripts.contents("sent") == nil)
+    }
+
     @Test("only what is selected is run, in the order of the log where the key is the same")
     func selection() async throws {
         var stage = try RehearsalFixture(partitions: 2)
