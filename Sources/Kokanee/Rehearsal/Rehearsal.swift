@@ -113,3 +113,13 @@ public struct Rehearsal: Sendable {
         }
     }
 }
+
+extension Rehearsal {
+    /// What marks tell of jobs, by partition. One that was completed in the end counts as completed, whatever came before.
+    static func past(completed: [Int32: OffsetSet], failed: [Int32: OffsetSet]) -> PastOutcome {
+        { partition, offset in
+            if completed[partition]?.contains(offset) == true { return .completed }
+            return failed[partition]?.contains(offset) == true ? .failed : .unknown
+        }
+    }
+}

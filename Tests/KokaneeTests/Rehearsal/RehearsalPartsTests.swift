@@ -103,6 +103,19 @@ struct RehearsalPartsTests {
 
     private func pow10(_ exponent: Int) -> Double { (0..<exponent).reduce(1) { value, _ in value * 10 } }
 
+    // MARK: - What was before
+
+    @Test("a job that was completed in the end was fine, failed before or not; without a mark nothing is known")
+    func past() {
+        let past = Rehearsal.past(
+            completed: [0: OffsetSet([1, 2])],
+            failed: [0: OffsetSet([2, 3]), 1: OffsetSet([1])]
+        )
+        #expect((0..<4).map { past(0, $0) } == [.unknown, .completed, .completed, .failed])
+        #expect((0..<3).map { past(1, $0) } == [.unknown, .failed, .unknown])
+        #expect(past(2, 1) == .unknown)
+    }
+
     // MARK: - What may run
 
     private func job(_ offset: Int64, key: Bytes?, size: Int = 0, before: Rehearsal.Before = .unknown) -> RehearsalJob {
