@@ -13,6 +13,8 @@ public struct JobContext: Sendable {
         let maximumAttempts: Int
         let key: Bytes?
         let source: Envelope.Origin
+        let replay: String?
+        let effects: Effects
         let logger: Logger
 
         init(
@@ -21,6 +23,8 @@ public struct JobContext: Sendable {
             _ attempts: Int,
             _ key: Bytes?,
             _ source: Envelope.Origin,
+            _ replay: String?,
+            _ effects: Effects,
             _ logger: Logger
         ) {
             self.queue = queue
@@ -28,6 +32,8 @@ public struct JobContext: Sendable {
             maximumAttempts = attempts
             self.key = key
             self.source = source
+            self.replay = replay
+            self.effects = effects
             self.logger = logger
         }
     }
@@ -41,18 +47,21 @@ public struct JobContext: Sendable {
         maximumAttempts: Int,
         key: Bytes?,
         source: Envelope.Origin,
+        replay: String? = nil,
+        effects: Effects = .performed,
         logger: Logger = .disabled
     ) {
-        context = .given(Given(queue, envelope, maximumAttempts, key, source, logger))
+        context = .given(Given(queue, envelope, maximumAttempts, key, source, replay, effects, logger))
     }
 
     init(_ content: JobContent) {
         context = .job(content)
     }
 
+    /// The queue's name; in a replay that of the queue whose history it runs again.
     public var queue: String {
         switch context {
-        case .job(let content): content.runtime.queue.name
+        case .job(let content): content.runtime.queue.mainTopic
         case .given(let given): given.queue
         }
     }
@@ -89,6 +98,26 @@ public struct JobContext: Sendable {
         case .given(let given): given.source
         }
     }
+
+    /// The replay that this attempt belongs to, by which a handler may tell work that is done again: it keeps its id and
+    /// its idempotency key. Nil in live work. In a rehearsal it is the id of the plan that is rehearsed.
+    public var replay: String? {
+        switch context {
+        case .job(let content): content.replay
+        case .given(let given): given.replay
+        }
+    }
+
+    /// Where the handler does what can't be taken back; in a rehearsal that is noted instead.
+    public var effects: Effects {
+        switch context {
+        case .job: .performed
+        case .given(let given): given.effects
+        }
+    }
+
+    /// Whether the attempt is to have no effect: nothing of it is kept but the report. False in every worker.
+    public var isRehearsal: Bool { !effects.arePerformed }
 
     public var logger: Logger {
         switch context {

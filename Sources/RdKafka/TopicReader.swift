@@ -131,8 +131,7 @@ private final class TopicReaderRun {
             if isCancelled.isRaised { throw CancellationError() }
             rd_kafka_poll(client.pointer, 0)
             let count = try nextBatch()
-            if count > 0 { stalls = Deadline(after: stallTimeout) }
-            if stalls.isOver {
+            if count == 0, stalls.isOver {
                 let partitions = reading.keys.sorted().map(\.description).joined(separator: ", ")
                 throw KafkaError(
                     code: .localTimedOut,
@@ -141,6 +140,8 @@ private final class TopicReaderRun {
                 )
             }
             guard try take(count, each) else { break }
+            // What the caller took its time for is no silence of the broker's.
+            if count > 0 { stalls = Deadline(after: stallTimeout) }
         }
         return positions
     }

@@ -11,6 +11,8 @@ public import RdKafka
 /// | `KOKANEE_JOB_ATTEMPT` | the attempt's number, from 1 |
 /// | `KOKANEE_JOB_SOURCE` | where the record stands that it was read from: `topic/partition/offset` |
 /// | `KOKANEE_JOB_KEY` | the ordering key's bytes; not set where the job has none |
+/// | `KOKANEE_REPLAY` | the id of the replay that the attempt belongs to; not set where it belongs to none |
+/// | `KOKANEE_REHEARSAL` | `1` where the command is to have no effect on the world, which is its own to heed; else not set |
 ///
 /// Exit status 0 completes the job, 75 (`EX_TEMPFAIL`) retries it, 65 (`EX_DATAERR`) makes it a dead letter; any other, and
 /// death by a signal, is an error that the retry policy decides on. The error is the end of what the command wrote to its
@@ -55,6 +57,10 @@ public final class CommandHandler: JobHandler, Sendable {
     }
 
     static let variablePrefix = "KOKANEE_JOB_"
+    static let replayVariable = "KOKANEE_REPLAY"
+    static let rehearsalVariable = "KOKANEE_REHEARSAL"
+    /// What variables begin with that are ours to set.
+    static let ownVariables = [variablePrefix, "\(replayVariable)=", "\(rehearsalVariable)="]
 
     static func environment(of context: JobContext) throws -> [[UInt8]] {
         var values: [(name: String, value: [UInt8])] = [
@@ -63,12 +69,14 @@ public final class CommandHandler: JobHandler, Sendable {
             ("SOURCE", Array(context.source.description.utf8)),
         ]
         if let key = context.key { values.append(("KEY", key.array)) }
-        return try values.map { name, value in
+        let variables = try values.map { name, value in
             // It would end the variable early: another job's name. No later attempt can do better.
             guard !value.contains(0) else {
                 throw JobError.deadLetter("the job's \(name.lowercased()) has a NUL byte, which no variable can hold")
             }
             return Array("\(variablePrefix)\(name)=".utf8) + value
         }
+        let replay = context.replay.map { [Array("\(replayVariable)=\($0)".utf8)] } ?? []
+        return variables + replay + (context.isRehearsal ? [Array("\(rehearsalVariable)=1".utf8)] : [])
     }
 }

@@ -39,7 +39,7 @@ final class CommandLoop {
         self.inbox = inbox
         table = ChildTable(
             command: command,
-            environment: ProcessEnvironment.inherited(without: CommandHandler.variablePrefix),
+            environment: ProcessEnvironment.inherited(without: CommandHandler.ownVariables),
             outputLines: LineSplitter(limit: 8 << 10, overlong: .cut),
             needsStreams: false
         )

@@ -9,6 +9,8 @@ enum HandlerMessage: Equatable {
     /// Between 0 and 1.
     case progress(Double)
     case checkpoint
+    /// What it would have done, in a rehearsal.
+    case effect(Effect)
 
     struct Failure: Error, Equatable, CustomStringConvertible {
         let description: String
@@ -93,10 +95,12 @@ enum HandlerMessage: Equatable {
                 throw Failure(description: "wrote a progress of \(Self.excerpt(progress)), not a number from 0 to 1")
             }
             self = .progress(share)
+        } else if let effect = value("effect") {
+            self = .effect(try Self.effect(effect))
         } else if members.contains(where: { $0.name == "checkpoint" }) {
             self = .checkpoint
         } else {
-            throw Failure(description: "wrote \(Self.excerpt(line)), which has no ok, progress or checkpoint")
+            throw Failure(description: "wrote \(Self.excerpt(line)), which has no ok, progress, checkpoint or effect")
         }
     }
 
@@ -118,6 +122,14 @@ enum HandlerMessage: Equatable {
             )
         }
         return .retry(after: delay, error: reason)
+    }
+
+    /// `{"name":"email.send","detail":"to …"}`; the detail may be missing.
+    private static func effect(_ raw: ArraySlice<UInt8>) throws(Failure) -> Effect {
+        guard let fields = JSONFields(Array(raw)), let name = fields.string("name"), !name.isEmpty else {
+            throw Failure(description: "wrote an effect of \(excerpt(raw)), not an object with a name")
+        }
+        return Effect(name, fields.string("detail") ?? "")
     }
 
     private static func boolean(_ raw: ArraySlice<UInt8>) -> Bool? {

@@ -3,7 +3,10 @@ internal import RdKafka
 
 /// A job as the handler protocol writes it to a process's standard input: one line of JSON.
 enum HandlerRequest {
-    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?}` and a line break.
+    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"replay"?,"rehearsal"?}` and a line break.
+    ///
+    /// `replay` is the id of the replay that the attempt belongs to; `rehearsal` is there, and true, where nothing that the
+    /// job does may have an effect.
     ///
     /// `data` is the payload as its producer spelt it, but for line breaks between tokens; null where it is empty. Bytes
     /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`. `source` is
@@ -39,6 +42,11 @@ enum HandlerRequest {
             line.append(",\"firstFailedAt\":")
             line.append(decimal: firstFailedAt)
         }
+        if let replay = context.replay {
+            line.append(",\"replay\":")
+            JSONText.appendEscaped(replay, to: &line)
+        }
+        if context.isRehearsal { line.append(",\"rehearsal\":true") }
         line.append("}\n")
         return line
     }

@@ -6,6 +6,8 @@ final class PoolLoop {
         let id: String
         /// With its line break.
         let line: [UInt8]
+        /// Where effects are noted; nil but in a rehearsal.
+        let effects: EffectLog?
     }
 
     enum Command: LoopCommand {
@@ -234,6 +236,9 @@ final class PoolLoop {
             let result: Result<Void, any Error>
             switch try HandlerMessage(line: line, id: job.content.id) {
             case .progress, .checkpoint: return false
+            case .effect(let effect):
+                job.content.effects?.note(effect)
+                return false
             case .completed: result = .success(())
             case .retry(let delay, let error): result = .failure(JobError.retry(after: delay, error))
             case .deadLetter(let error): result = .failure(JobError.deadLetter(error))

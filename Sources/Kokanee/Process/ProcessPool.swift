@@ -9,7 +9,14 @@ public import RdKafka
 ///     {"id":"…","ok":true}
 ///     {"id":"…","ok":false,"error":"…","retry":true,"retryAfter":"5m"}
 ///
-/// `source` is where the record stands that the attempt was read from: `topic/partition/offset`.
+/// `source` is where the record stands that the attempt was read from: `topic/partition/offset`. The job has a `replay`, with
+/// its id, where the attempt belongs to one. In a ``Rehearsal`` it has `"rehearsal":true`: the process is then to have no
+/// effect on the world, and says before its answer what it would have done:
+///
+///     {"id":"…","effect":{"name":"email.send","detail":"to …"}}
+///
+/// Nothing but its own code keeps a process from doing it all the same. Effects that it tells of outside a rehearsal are
+/// checked, and count for nothing.
 ///
 /// A process executes a job at a time, in the order of the lines: it begins one when it has answered the one before. Where
 /// ``Configuration/writeAhead`` allows it, and it answers fast, the lines of its next jobs are written ahead, so that it need
@@ -113,7 +120,8 @@ public final class ProcessPool: JobHandler, Sendable {
     /// - Throws: a ``JobError`` where the handler answered that the job failed, a ``HandlerError`` where its process
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
-        try await thread.execute(PoolLoop.Job(id: context.id, line: HandlerRequest.line(payload, context)))
+        let line = HandlerRequest.line(payload, context)
+        try await thread.execute(PoolLoop.Job(id: context.id, line: line, effects: context.effects.log))
     }
 
     /// Ends the processes and waits for them: their standard inputs are closed; those that still run after `limit` get

@@ -146,6 +146,21 @@ final class JobContent: @unchecked Sendable {
         if case .whole(let whole) = reading { whole.job.envelope.expiresAt } else { nil }
     }
 
+    /// The replay that it is worked for: its queue's, or that which its record tells of.
+    var replay: String? {
+        if let replay = runtime.queue.replay { return replay }
+        // A plain job has no header of ours.
+        guard case .whole = reading else { return nil }
+        var replay: String?
+        _ = message.forEachHeader { name, value in
+            guard case .replay = HeaderName.recognise(name) else { return }
+            // Ids have 20 bytes.
+            let text = value.map { String(decoding: $0.prefix(21), as: UTF8.self) } ?? ""
+            replay = ReplayID.isValid(text) ? text : nil
+        }
+        return replay
+    }
+
     /// Made when it is asked for: most handlers need little of it.
     var envelope: Envelope? {
         switch reading {

@@ -79,6 +79,9 @@ extension FuzzTarget {
         switch message {
         case .retry(let after?, _): try require(.zero...Duration.longestText ~= after, "a delay of \(after)")
         case .progress(let share): try require(0...1 ~= share, "a progress of \(share)")
+        case .effect(let effect):
+            try require((1...Effect.longestName) ~= effect.name.utf8.count, "a name of \(effect.name.utf8.count) bytes")
+            try require(effect.detail.utf8.count <= Effect.longestDetail, "a detail of \(effect.detail.utf8.count)")
         case .completed, .retry, .deadLetter, .checkpoint: break
         }
     }
