@@ -37,7 +37,7 @@ extension Command {
             ? try await LiveRewind(configuration, logger: logger).plan(target, of: queue)
             : try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
         var record: ReplayRecord?
-        if isExecuted, !plan.changesNothing {
+        if isExecuted, isLive || !plan.changesNothing {
             record =
                 isLive
                 ? try await rewind(plan, configuration, by: by, words: words, context)

@@ -1,0 +1,87 @@
+internal import Foundation
+internal import Kokanee
+internal import RdKafka
+
+extension Command {
+    /// Runs the selected jobs with effects off, and reports what a replay would do.
+    static func runRehearsal(_ context: Context) async throws {
+        let values = context.values
+        guard values.isSet("handler") || values.isSet("exec") else {
+            throw values.error("--handler or --exec is missing: what is to be rehearsed?")
+        }
+        if let flag = ["rate", "no-scan"].first(where: values.isSet) {
+            throw values.error("--\(flag) is for a replay, and goes without --rehearse")
+        }
+        var worker = try values.workerConfiguration(environment: context.environment)
+        let sample = try values.integer("sample", in: 1...1_000_000_000)
+        let (cluster, queue, planned) = try await context.untilInterrupted { try await makePlan(context, scans: false) }
+        let logger = context.console.logger()
+        let handlers = try await Handlers(values, &worker, writeAhead: values.writeAhead(), logger: logger)
+        var jobs = JobRegistry()
+        jobs.registerCatchAll(handlers.handler)
+        let report: RehearsalReport
+        do {
+            let rehearsal = try await Rehearsal(
+                of: planned,
+                queue: queue,
+                jobs: jobs,
+                configuration: Rehearsal.Configuration(worker, sample: sample),
+                client: cluster.configuration,
+                logger: logger
+            )
+            report = try await run(rehearsal, context)
+        } catch {
+            await handlers.close()
+            throw error
+        }
+        await handlers.close()
+        if let file = values.string("report") { try write(report.html, to: file) }
+        if context.console.isJSON {
+            try context.console.print(report.json)
+        } else {
+            try context.console.print(RehearsalText(report).text)
+        }
+        guard report.isComplete else { throw CancellationError() }
+        guard !report.hasRegressions else {
+            throw Failure("\(report.regressions) jobs that were fine before fail now: don't replay with this build")
+        }
+    }
+
+    private static func run(_ rehearsal: Rehearsal, _ context: Context) async throws -> RehearsalReport {
+        let progress = Progress("jobs", console: context.console)
+        defer { progress.finish() }
+        let task = Task {
+            try await rehearsal.run { now in
+                let fraction = now.records > 0 ? Double(now.scanned) / Double(now.records) : 1
+                progress.update(count: now.done, fraction: fraction)
+            }
+        }
+        let watch = Task {
+            await context.interruption.wait()
+            if context.interruption.isRequested { task.cancel() }
+        }
+        defer { watch.cancel() }
+        return try await task.value
+    }
+
+    private static func write(_ page: String, to file: String) throws {
+        do {
+            try Data(page.utf8).write(to: URL(filePath: file), options: .atomic)
+        } catch {
+            throw Failure("--report: can't write \(file): \(error.localizedDescription)")
+        }
+    }
+}
+
+extension Rehearsal.Configuration {
+    fileprivate init(_ worker: WorkerConfiguration, sample: Int?) {
+        self.init()
+        concurrency = worker.concurrency
+        order = worker.order
+        retryPolicy = worker.retryPolicy
+        attemptTimeout = worker.attemptTimeout
+        cancellationGrace = worker.cancellationGrace
+        build = worker.build
+        self.sample = sample
+    }
+}
