@@ -116,15 +116,7 @@ public struct LiveRewind: Sendable {
 
     private func finish(_ rewind: Rewind, _ record: ReplayRecord) async throws -> ReplayRecord {
         try await desk.close(rewind, as: .done)
-        var ended = record
-        let result = ReplayRecord.Result(
-            state: .finished,
-            at: Timestamp.now,
-            counts: ["partitions": Int64(rewind.targets.count)]
-        )
-        try await book.end(result, of: record)
-        ended.result = result
-        return ended
+        return try await book.finish(record, counts: ["partitions": Int64(rewind.targets.count)])
     }
 
     private func wait(
@@ -239,7 +231,7 @@ public struct LiveRewind: Sendable {
 }
 
 /// Owners of partitions have not said in time that they have applied a rewind. The command stands: whoever owns the
-/// partitions applies it as soon as he can, unless it is withdrawn.
+/// partitions applies it, unless it is withdrawn.
 public struct RewindUnanswered: Error, Hashable, Sendable, CustomStringConvertible {
     /// Of the rewind and its record.
     public let id: String

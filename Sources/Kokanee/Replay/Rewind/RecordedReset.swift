@@ -34,7 +34,7 @@ public struct RecordedReset: Sendable {
         undoes: String? = nil
     ) async throws -> ReplayRecord {
         let now = Timestamp.now
-        var record = ReplayRecord(
+        let record = ReplayRecord(
             beginning: .init(
                 id: ReplayID.make(at: now),
                 kind: .reset,
@@ -57,15 +57,11 @@ public struct RecordedReset: Sendable {
             try? await book.end(.init(state: .cancelled, at: Timestamp.now, notes: ["failed: \(error)"]), of: record)
             throw error
         }
-        let result = ReplayRecord.Result(
-            state: .finished,
-            at: Timestamp.now,
+        return try await book.finish(
+            record,
             counts: [
                 "runsAgain": reset.runsAgain, "skipped": reset.skipped, "lostToRetention": reset.lostToRetention,
             ]
         )
-        try await book.end(result, of: record)
-        record.result = result
-        return record
     }
 }

@@ -6,7 +6,6 @@ public import RdKafka
 public struct ReplayUndo: Sendable {
     private let configuration: ClientConfiguration
     private let admin: AdminClient
-    private let book: ReplayBook
     private let logger: Logger
 
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
@@ -14,7 +13,6 @@ public struct ReplayUndo: Sendable {
         self.configuration = configuration
         self.logger = logger
         admin = try AdminClient(configuration)
-        book = try ReplayBook(configuration)
     }
 
     /// Finds out whether a record can be undone; changes nothing.
@@ -64,24 +62,14 @@ public struct ReplayUndo: Sendable {
         let target = OffsetReset.Target.exactly(
             Dictionary(moves.map { ($0.partition, $0.old) }, uniquingKeysWith: { first, _ in first })
         )
-        let undo: ReplayRecord
         if try await isLive(record, queue) {
             let rewind = try LiveRewind(configuration, logger: logger)
             let plan = try await rewind.plan(target, of: queue)
-            undo = try await rewind.execute(plan, by: by, words: words, undoes: record.id, limit: limit).record
-        } else {
-            let plan = try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
-            undo = try await RecordedReset(configuration, logger: logger)
-                .execute(plan, by: by, words: words, undoes: record.id)
+            return try await rewind.execute(plan, by: by, words: words, undoes: record.id, limit: limit).record
         }
-        let result = ReplayRecord.Result(
-            state: .undone,
-            at: Timestamp.now,
-            counts: record.result?.counts ?? [:],
-            notes: (record.result?.notes ?? []) + ["undone by \(by) in \(undo.id)"]
-        )
-        try await book.end(result, of: record)
-        return undo
+        let plan = try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
+        return try await RecordedReset(configuration, logger: logger)
+            .execute(plan, by: by, words: words, undoes: record.id)
     }
 
     private func isLive(_ record: ReplayRecord, _ queue: Queue) async throws -> Bool {
@@ -133,5 +121,28 @@ public struct ReplayUndo: Sendable {
         let isThere = committed?.offset == move.new || move.new == nil && committed?.offset == low
         guard !isThere else { return nil }
         return "partition \(move.partition) is at \(text(committed?.offset)), not at \(text(move.new))"
+    }
+}
+
+extension ReplayBook {
+    /// Writes that a reset or a rewind is finished, and, where it is an undo, that what it undoes is undone.
+    func finish(_ record: ReplayRecord, counts: [String: Int64]) async throws -> ReplayRecord {
+        var ended = record
+        let result = ReplayRecord.Result(state: .finished, at: Timestamp.now, counts: counts)
+        try await end(result, of: record)
+        ended.result = result
+        guard let id = record.beginning.undoes else { return ended }
+        let undone = try await self.record(id)
+        let note = "undone by \(record.beginning.by) in \(record.id)"
+        try await end(
+            .init(
+                state: .undone,
+                at: Timestamp.now,
+                counts: undone.result?.counts ?? [:],
+                notes: (undone.result?.notes ?? []) + [note]
+            ),
+            of: undone
+        )
+        return ended
     }
 }

@@ -251,6 +251,43 @@ struct LiveRewindTests {
         #expect(Set(ledger.ends) == Set((0..<60).filter { $0 % 2 == 1 || $0 >= 50 }))
     }
 
+    @Test("a rewind that nobody has worked on is undone by another, and said to be undone once that is applied")
+    func undo() async throws {
+        let fixture = try WorkerFixture(partitions: 2)
+        try await Self.enqueue(60, fixture)
+        let (ledger, gate) = (Ledger(), Gate())
+        let perform: @Sendable (Int, JobContext) async throws -> Void = { job, _ in
+            try await ledger.run(job) { if job >= 30 || ledger.starts.count > 36 { try await gate.pass() } }
+        }
+        let book = try ReplayBook(fixture.client)
+        let undo = try ReplayUndo(fixture.client)
+        let worker = try fixture.worker(set(\.shutdownLimit, .milliseconds(100)), perform: perform)
+        var record: ReplayRecord?
+        try await running(worker) {
+            try await eventually("half of it is done and committed") {
+                guard ledger.ends.count == 30, ledger.starts.count == 36 else { return false }
+                return try await ends(fixture) == [15, 15]
+            }
+            let rewound = try await rewind(fixture)
+            #expect(try await ends(fixture) == [0, 0])
+            record = rewound
+        }
+        let rewound = try #require(record)
+        let error = await #expect(throws: RewindUnanswered.self) {
+            try await undo.perform(rewound, by: "me", limit: .milliseconds(100))
+        }
+        #expect(try await book.record(rewound.id).result?.state == .finished)
+        let second = try fixture.worker(perform: perform)
+        try await running(second) {
+            try await eventually("it is applied", within: .seconds(40)) { try await ends(fixture) == [15, 15] }
+            let undoing = try await book.record(try #require(error?.id))
+            #expect(undoing.beginning.undoes == rewound.id)
+            #expect(try await LiveRewind(fixture.client).settle(undoing).record.result?.state == .finished)
+            #expect(try await book.record(rewound.id).result?.state == .undone)
+            gate.open()
+        }
+    }
+
     @Test("one that is withdrawn is not applied")
     func withdrawn() async throws {
         let fixture = try WorkerFixture(partitions: 1)
