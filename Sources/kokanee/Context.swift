@@ -24,11 +24,15 @@ struct Context: Sendable {
         }
     }
 
-    /// What stands in records as the reason: `--reason`, else the command's name.
+    /// What stands in records as the reason: `--reason`, else the command with these of its flags.
     ///
     /// - Throws: ``UsageError`` for a text that is empty or too long.
-    var reason: String {
-        get throws(UsageError) { try values.recordText("reason") ?? values.commandName }
+    func reason(_ flags: [Option] = []) throws(UsageError) -> String {
+        if let text = try values.recordText("reason") { return text }
+        let words = flags.filter { values.isSet($0.long) }.flatMap { flag in
+            flag.valueName == nil ? ["--\(flag.long)"] : values.strings(flag.long).flatMap { ["--\(flag.long)", $0] }
+        }
+        return ([values.commandName] + words).joined(separator: " ").onOneLine
     }
 
     /// For the message of an error; empty where the settings themselves are wrong.

@@ -25,7 +25,7 @@ struct CatalogueTests {
                 "exec",
                 "hops", "rung-late-p99", "rung-early", "rss-1m", "rss-5m", "cost-backlog", "cost-backlog-wall",
                 "rss-in-flight", "cost-keys", "cost-keys-wall", "cost-partitions", "cost-partitions-wall", "cost-gap",
-                "cost-gap-wall", "join",
+                "cost-gap-wall", "join", "replay", "replay-by-type", "replay-rss",
             ]
         #expect(names == known)
     }

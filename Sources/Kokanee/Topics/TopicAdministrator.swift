@@ -44,11 +44,14 @@ public struct TopicAdministrator: Sendable {
 
     /// Checks that all of the queue's topics are there, with the same number of partitions.
     ///
-    /// - Returns: that number.
+    /// The main topic of a replay's queue may have got more of them since the replay began: they are none of its plan.
+    ///
+    /// - Returns: that number, of a replay's queue that of its own topics.
     /// - Throws: ``TopicError`` that names what is wrong and the command that mends it; ``KafkaError``.
     @discardableResult
     public func require(_ queue: Queue) async throws -> Int {
-        let inspection = try await inspect(queue, includingSettings: false)
+        let own = queue.replay == nil ? nil : try await partitions(of: queue.deadLetterTopic)
+        let inspection = try await inspect(queue, partitions: own, includingSettings: false)
         let missing = inspection.missing.map(\.name)
         guard missing.isEmpty else {
             let what =
@@ -57,13 +60,19 @@ public struct TopicAdministrator: Sendable {
             throw TopicError("\(what); create it with: \(inspection.command)")
         }
         let differences = inspection.findings.compactMap { topic, finding -> String? in
-            guard case .differs(let differences) = finding else { return nil }
+            guard case .differs(let differences) = finding, own == nil || topic.name != queue.mainTopic else {
+                return nil
+            }
             return "\(topic.name) \(differences.joined(separator: " and "))"
         }
         guard differences.isEmpty else {
             throw TopicError("all topics of a queue have the same partitions: \(differences.joined(separator: "; "))")
         }
         return inspection.partitions
+    }
+
+    private func partitions(of topic: String) async throws -> Int? {
+        try await admin.metadata(topics: [topic]).topics[topic].flatMap(Self.count)
     }
 
     /// The ladder that a queue's rungs on the broker make; nil where it has none.

@@ -98,6 +98,53 @@ struct SideReplayTests {
         #expect(try await stage.committed(replay) == [0: 4])
     }
 
+    @Test("where the topic has got partitions since the replay began, it runs its plan, and none of theirs")
+    func grown() async throws {
+        let cluster = try await TestCluster.shared(.server)
+        let queue = try Queue(TestCluster.uniqueName("grown"), ladder: Ladder(text: "1s"))
+        _ = try await TopicAdministrator(cluster.admin).create(queue, partitions: 2)
+        let client = ClientConfiguration(
+            bootstrapServers: cluster.bootstrapServers,
+            properties: ["session.timeout.ms": "6000"]
+        )
+        let producer = try Producer(client)
+        func enqueue(_ values: Range<Int>, partition: Int32) async throws {
+            for value in values {
+                _ = try await producer.send(
+                    ProducerRecord(topic: queue.mainTopic, partition: partition, value: Bytes("\(value)"))
+                )
+            }
+        }
+        try await enqueue(0..<5, partition: 0)
+        try await enqueue(5..<8, partition: 1)
+        let planned = try await ReplayPlanner(client).plan(
+            Selection(),
+            of: queue,
+            id: ReplayID.make(at: Timestamp.now),
+            scans: false
+        )
+        let replay = try await SideReplay.begin(planned.plan, of: queue, by: "test", words: "a test", client: client)
+        let script = """
+            import sys
+            from confluent_kafka.admin import AdminClient, NewPartitions
+            servers, topic = sys.argv[1:]
+            admin = AdminClient({'bootstrap.servers': servers})
+            for each in admin.create_partitions([NewPartitions(topic, 3)]).values(): each.result(20)
+            """
+        _ = try await Oracle.python(script, [cluster.bootstrapServers, queue.mainTopic])
+        try await eventually("the new partition is there") {
+            try await cluster.admin.metadata(topics: [queue.mainTopic]).partitions(of: queue.mainTopic)?.count == 3
+        }
+        try await enqueue(8..<10, partition: 2)
+        await producer.close()
+        let ran = Ledger()
+        var jobs = JobRegistry()
+        try jobs.register("default") { (payload: Bytes, _) in try await ran.run(Int(payload.text) ?? -1) {} }
+        try await Worker(replaying: replay, jobs: jobs, client: client).run()
+        #expect(ran.ends.sorted() == Array(0..<8))
+        #expect(try await SideReplay.progress(of: replay, client).isCovered)
+    }
+
     @Test("paused, nothing starts; at a rate, jobs go on; cancelled, it ends, and what has not run stays so")
     func wishes() async throws {
         let stage = try await ReplayStage(partitions: 1, jobs: 100)

@@ -124,7 +124,7 @@ extension Command {
                 try await undo.check(record)
                 return context.console.say("nothing has moved since \(record.id): its undo brings the old offsets back")
             }
-            let done = try await undo.perform(record, by: try context.operatorName, words: try context.reason)
+            let done = try await undo.perform(record, by: try context.operatorName, words: try context.reason())
             if context.console.isJSON { return try context.console.print(ReplayReport(done).json()) }
             try context.console.print(ReplayReport(done).details)
             context.console.say("the offsets are as they were before \(record.id); recorded as \(done.id)")

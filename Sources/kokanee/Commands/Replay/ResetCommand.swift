@@ -29,7 +29,7 @@ extension Command {
         let queue = try values.queue(context.arguments[0], group: values.string("group"))
         let target = try target(values)
         let configuration = try await context.connect().configuration
-        let (by, words, logger) = (try context.operatorName, try context.reason, context.console.logger())
+        let (by, words, logger) = (try context.operatorName, try context.reason(resetOptions), context.console.logger())
         let isExecuted = values.isSet("execute")
         let isLive = values.isSet("live")
         let plan =

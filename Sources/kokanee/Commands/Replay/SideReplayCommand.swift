@@ -54,7 +54,7 @@ extension Command {
         let isEmpty = plan.records == 0 || plan.count?.matched == 0 || planned.listed?.count == 0
         try show(plan, isEmpty: isEmpty, isExecuted: isExecuted, context)
         guard isExecuted, !isEmpty else { return }
-        let (by, words) = (try context.operatorName, try context.reason)
+        let (by, words) = (try context.operatorName, try context.reason(selectionOptions + sideReplayOptions))
         let replay = try await SideReplay.begin(
             plan,
             listed: planned.listed,
