@@ -68,6 +68,8 @@ enum ChaosCheck {
         var records = Dictionary(history.enqueued.map { ($0.place, ($0.id, 1)) }) { first, _ in first }
         for copy in history.rungs { records[copy.place] = (copy.id, copy.attempt) }
         let keys = Dictionary(history.enqueued.map { ($0.id, $0.key) }) { first, _ in first }
+        let isForgetful = history.faults.contains { $0.kind == .restartBroker }
+        let hops = Set(history.rungs.map { Hop($0.id, $0.attempt, $0.place) })
         var violations: [String] = []
         for execution in history.executions {
             guard let (id, attempt) = records[execution.place] else {
@@ -75,6 +77,10 @@ enum ChaosCheck {
                 continue
             }
             guard id == execution.id, attempt == execution.attempt, keys[id] == execution.key else {
+                // The separate broker shows consumers what it has not written yet, and forgets that when it is ended: such a
+                // hop was never acknowledged, and stands further up.
+                let hop = Hop(execution.id, execution.attempt, execution.place)
+                if isForgetful, hops.contains(hop), keys[execution.id] == execution.key { continue }
                 violations.append(
                     "job \(execution.id), key \(execution.key), attempt \(execution.attempt) ran from "
                         + "\(execution.place), where job \(id), key \(keys[id] ?? "none"), attempt \(attempt) stands"
@@ -86,6 +92,21 @@ enum ChaosCheck {
             "job \($0.id) at \($0.place) was never enqueued"
         }
         return violations
+    }
+
+    /// A job's way onto a rung, wherever it stands there.
+    private struct Hop: Hashable {
+        let id: String
+        let attempt: Int
+        let topic: String
+        let partition: Int32
+
+        init(_ id: String, _ attempt: Int, _ place: History.Place) {
+            self.id = id
+            self.attempt = attempt
+            topic = place.topic
+            partition = place.partition
+        }
     }
 
     // MARK: - Order

@@ -106,6 +106,20 @@ struct ChaosCheckTests {
         #expect(failures(history).contains(name))
     }
 
+    @Test("a run from a hop that the separate broker forgot when it was ended is none, if the hop stands elsewhere")
+    func forgotten() {
+        let name = "nothing ran that was not enqueued"
+        var history = Self.good
+        // What ran from the rung's record stands one further up, behind another job's.
+        var other = history.rungs[0]
+        other.id = history.enqueued[0].id
+        history.rungs[0].place.offset += 1
+        history.rungs.append(other)
+        #expect(failures(history).contains(name))
+        history.faults.append(.init(kind: .restartBroker, from: 0, until: 1))
+        #expect(!failures(history).contains(name))
+    }
+
     @Test("a first run out of the log's order is found, and one again is not")
     func order() {
         let name = "first executions of a key follow the log"
