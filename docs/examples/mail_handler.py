@@ -15,6 +15,10 @@ def send(job):
     recipient = job["data"]["to"]
     if "@" not in recipient:
         raise ValueError(f"{recipient} is not an address")
+    if job.get("rehearsal"):
+        # `kokanee replay --rehearse`: nothing is to be done, and what would be is said.
+        print(json.dumps({"id": job["id"], "effect": {"name": "mail.send", "detail": recipient}}), flush=True)
+        return
     mail = OUTBOX / urllib.parse.quote(job["id"], safe="")
     draft = mail.with_suffix(".draft")
     OUTBOX.mkdir(parents=True, exist_ok=True)
