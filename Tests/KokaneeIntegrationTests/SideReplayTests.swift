@@ -180,7 +180,7 @@ struct SideReplayTests {
         // The embedded brokers delete nothing on request.
         guard !Stand.isEmbedded else { return }
         try await Stand.with(partitions: 1) { stand in
-            try await stand.enqueue((0..<50).map { #"{"type":"t","id":"job-\#($0)"}"# })
+            try await stand.enqueue((0..<50).map { #"{"type":"t","id":"job-\#($0)","data":{}}"# })
             let id = try await Self.begin(stand, "--from", "-1h")
             let admin = try AdminClient(ClientConfiguration(bootstrapServers: stand.bootstrapServers))
             let place = TopicPartition(topic: stand.queue, partition: 0)

@@ -78,7 +78,8 @@ struct FailForeverTests {
         try await fixture.enqueue(10)
         let ledger = Ledger()
         func work(until end: Int64) async throws {
-            let worker = try fixture.worker { job, _ in try await ledger.run(job) {} }
+            // One at a time, so that they end in their order.
+            let worker = try fixture.worker(set(\.concurrency, 1)) { job, _ in try await ledger.run(job) {} }
             try await running(worker) {
                 try await eventually("all is committed", within: .seconds(30)) {
                     guard let committed = try await fixture.committed(), committed.offset == end else { return false }

@@ -18,6 +18,7 @@ extension Dispatcher {
         case .consider:
             guard !replay.selects(message, intake.topicPartition.partition) else {
                 intake.matched += 1
+                pace.take(1)
                 return true
             }
             intake.stretch?.pass(offset)
@@ -37,6 +38,7 @@ extension Dispatcher {
     func isRepetition(_ content: JobContent, of intake: PartitionIntake) -> Bool {
         guard intake.stretch != nil, content.attempt > 1 else { return false }
         intake.matched -= 1
+        pace.take(-1)
         intake.stretch?.pass(content.offset)
         return true
     }
@@ -65,7 +67,6 @@ extension Dispatcher {
             scanned += news.scanned
             matched += news.matched
         }
-        pace.take(matched)
         if scanned > 0 { replay.note(scanned: scanned, matched: matched) }
         guard !passed.isEmpty else { return }
         engine.withScheduler { scheduler in

@@ -26,6 +26,7 @@ struct ReplayPace {
         return Int(tokens)
     }
 
+    /// So many have been taken in; below 0 is that they were given back.
     mutating func take(_ count: Int) {
         guard rate != nil else { return }
         tokens -= Double(count)

@@ -28,8 +28,12 @@ extension SideReplay {
     ///
     /// - Throws: ``InputError`` where the record is not a side replay's; ``KafkaError``.
     public static func progress(of replay: ReplayRecord, _ client: ClientConfiguration) async throws -> ReplayProgress {
+        try await progress(of: replay, AdminClient(client))
+    }
+
+    /// As ``progress(of:_:)-(_,ClientConfiguration)``, for who asks again and again.
+    public static func progress(of replay: ReplayRecord, _ admin: AdminClient) async throws -> ReplayProgress {
         let queue = try queue(of: replay)
-        let admin = try AdminClient(client)
         let plan = (replay.beginning.plan?.partitions ?? []).filter { $0.records > 0 }
         let main = plan.map { TopicPartition(topic: queue.mainTopic, partition: $0.partition) }
         let metadata = try await admin.metadata(topics: queue.retryTopics + [queue.deadLetterTopic])

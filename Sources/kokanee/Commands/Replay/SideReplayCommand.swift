@@ -142,7 +142,7 @@ extension Command {
             logger: logger
         )
         let start = ContinuousClock.now
-        let result = await run(worker, on: replay, client, context)
+        let result = await run(worker, on: replay, cluster.admin, context)
         await handlers.close()
         try result.get()
         let ended = try await ReplayBook(client).record(replay.id)
@@ -166,7 +166,7 @@ extension Command {
     private static func run(
         _ worker: Worker,
         on replay: ReplayRecord,
-        _ client: ClientConfiguration,
+        _ admin: AdminClient,
         _ context: Context
     ) async -> Result<Void, any Error> {
         let progress = Progress("records", console: context.console)
@@ -188,7 +188,7 @@ extension Command {
             }
             group.addTask {
                 while !Task.isCancelled {
-                    if let now = try? await SideReplay.progress(of: replay, client) {
+                    if let now = try? await SideReplay.progress(of: replay, admin) {
                         progress.update(count: Int(now.done), fraction: now.fraction)
                     }
                     try? await Task.sleep(for: .seconds(1))
