@@ -161,10 +161,13 @@ struct LiveRewindTests {
             }
             let record = try await rewind(fixture)
             #expect(record.result?.state == .finished)
-            if isInTheMiddle { #expect(story.count("partitions assigned") == 3) }
+            // A busy machine may have the group rebalance once more.
+            let assignments = story.count("partitions assigned")
+            if isInTheMiddle { #expect(assignments >= 3) }
             let rewound = (0..<4).map { story.count("on \(fixture.queue.mainTopic)/\($0)") }
             // Where the rebalance came before the commit that says so it was applied by the next owner as well.
-            #expect(rewound.allSatisfy { isInTheMiddle ? $0 == 1 : 1...2 ~= $0 }, "\(rewound)")
+            let isOnce = isInTheMiddle && assignments == 3
+            #expect(rewound.allSatisfy { isOnce ? $0 == 1 : 1...2 ~= $0 }, "\(rewound)")
             try await eventually("all is done again", within: .seconds(60)) {
                 try await ends(fixture).compactMap { $0 }.reduce(0, +) == 240
                     && Set(ledger.ends.dropFirst(240)).count == 240
