@@ -186,20 +186,20 @@ struct DeadLetterBulkTests {
         try Data("old".utf8).write(to: URL(filePath: target))
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: target)
         do {
-            let file = try DeadLetterFile(path: link)
+            let file = try WholeFile(path: link)
             try file.write(Array("new".utf8))
             file.discard()
             #expect(throws: CancellationError.self) { try file.finish() }
         }
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "old")
-        let file = try DeadLetterFile(path: link)
+        let file = try WholeFile(path: link)
         try file.write(Array("new".utf8))
         try file.finish()
         file.discard()
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "new\n")
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == target)
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()).sorted() == ["link", "target"])
-        let device = try DeadLetterFile(path: "/dev/null")
+        let device = try WholeFile(path: "/dev/null")
         try device.write(Array("x".utf8))
         try device.finish()
         #expect(

@@ -132,7 +132,8 @@ final class PartitionIntake {
     ///   - logStart: the lowest offset that the broker still has. What the log skips above it is compacted records and
     ///     transactions' markers.
     static func lost(from expected: Int64?, to offset: Int64, logStart: Int64?) -> Range<Int64>? {
-        guard let expected, let logStart, offset > expected, logStart > expected else { return nil }
-        return expected..<min(logStart, offset)
+        // What was fetched before retention came is read all the same: a gap below it is none of retention's.
+        guard let expected, let logStart, logStart > expected, offset >= logStart else { return nil }
+        return expected..<logStart
     }
 }

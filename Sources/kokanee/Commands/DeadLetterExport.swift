@@ -27,7 +27,7 @@ extension Command {
             let filter = selection
             let path = context.values.string("output").flatMap { $0 == "-" ? nil : $0 }
             let letters = try await context.untilInterrupted { try await connectToLetters(context) }
-            let file = try path.map { try DeadLetterFile(path: $0) }
+            let file = try path.map { try WholeFile(path: $0) }
             // Also where it is cut short: half a file is none.
             defer { file?.discard() }
             let console = context.console

@@ -51,6 +51,7 @@ struct PlanReport {
             object.add("bytes", count.bytes)
         }
         object.add("notes", plan.notes)
+        object.add("selects", SelectionText(plan.selection).text)
         return object
     }
 

@@ -59,6 +59,7 @@ struct ReplayReport {
             "began \(Timestamp.text(beginning.at)) by \(beginning.by): \(beginning.words)",
             "group \(beginning.group)",
         ]
+        if let selection = beginning.plan?.selection { lines.append("selects \(SelectionText(selection).text)") }
         if let rate = record.wish?.rate { lines.append("at most \(Rate(perSecond: rate).text)") }
         if let wish = record.wish { lines.append("last word of \(wish.by) at \(Timestamp.text(wish.at))") }
         if let undoes = beginning.undoes { lines.append("undoes \(undoes)") }
@@ -78,7 +79,11 @@ struct ReplayReport {
             lines.append("\(result.state.rawValue) \(Timestamp.text(result.at))\(text)")
             lines += result.notes
         } else if beginning.kind != .side {
-            lines.append("it has no result: the command ended before it could tell; look at the group's offsets")
+            lines.append(
+                beginning.kind == .rewind
+                    ? "it stands: not all owners have applied it; `\(Program.name) replay cancel \(record.id)` takes it back"
+                    : "it has no result: the command ended before it could tell; look at the group's offsets"
+            )
         }
         lines += beginning.plan?.notes ?? []
         return lines.map(\.onOneLine)

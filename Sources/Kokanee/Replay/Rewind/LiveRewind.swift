@@ -210,7 +210,7 @@ public struct LiveRewind: Sendable {
         throw ResetError(
             """
             rewind \(standing.id) of \(standing.by) still waits for the owners of partitions \
-            \(PartitionRanges.text(missing)); wait for it, or withdraw it first
+            \(PartitionRanges.text(missing)); wait for it, or take it back by `kokanee replay cancel \(standing.id)`
             """
         )
     }
@@ -249,7 +249,8 @@ public struct RewindUnanswered: Error, Hashable, Sendable, CustomStringConvertib
         let more = missing.count > 10 ? " and \(missing.count - 10) more" : ""
         return """
             the owners of partitions \(named)\(more) have not applied rewind \(id) within \(limit.text): it stands, and \
-            whoever owns them next applies it; see kokanee replay show \(id)
+            whoever owns them next applies it. `kokanee replay show \(id)` tells how far it is, and \
+            `kokanee replay cancel \(id)` takes it back where it is not applied
             """
     }
 }

@@ -1,4 +1,3 @@
-internal import Foundation
 internal import Kokanee
 internal import RdKafka
 
@@ -35,7 +34,19 @@ extension Command {
             throw error
         }
         await handlers.close()
-        if let file = values.string("report") { try write(report.html, to: file) }
+        if let file = values.string("report") {
+            let page = try WholeFile(path: file)
+            try page.write(Array(report.html.utf8))
+            try page.finish()
+        }
+        if report.effects.isEmpty, report.rehearsed > 0 {
+            context.console.say(
+                """
+                no effect was reported: a handler that does not heed \"rehearsal\":true, or KOKANEE_REHEARSAL=1, has made \
+                its effects for good
+                """
+            )
+        }
         if context.console.isJSON {
             try context.console.print(report.json)
         } else {
@@ -62,14 +73,6 @@ extension Command {
         }
         defer { watch.cancel() }
         return try await task.value
-    }
-
-    private static func write(_ page: String, to file: String) throws {
-        do {
-            try Data(page.utf8).write(to: URL(filePath: file), options: .atomic)
-        } catch {
-            throw Failure("--report: can't write \(file): \(error.localizedDescription)")
-        }
     }
 }
 

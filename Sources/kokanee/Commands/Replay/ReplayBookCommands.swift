@@ -88,6 +88,9 @@ extension Command {
                 notes: ["cancelled by \(name)"]
             )
             try await book.end(result, of: replay)
+            if context.console.isJSON {
+                return try context.console.print(ReplayReport(try await book.record(replay.id)).json())
+            }
             context.console.say(
                 """
                 replay \(replay.id) is cancelled at \(progress.done) of \(progress.records) records; \
@@ -122,6 +125,8 @@ extension Command {
             let undo = try ReplayUndo(client, logger: context.console.logger())
             guard !context.values.isSet("dry-run") else {
                 try await undo.check(record)
+                if context.console.isJSON { return try context.console.print(ReplayReport(record).json()) }
+                try context.console.print(ReplayReport(record).details)
                 return context.console.say("nothing has moved since \(record.id): its undo brings the old offsets back")
             }
             let done = try await undo.perform(record, by: try context.operatorName, words: try context.reason())
@@ -153,6 +158,9 @@ extension Command {
                 let replay = try await open(context.arguments[0], book)
                 let (mode, rate) = try change(replay, context)
                 try await wish(mode, rate, replay, book, context)
+                if context.console.isJSON {
+                    return try context.console.print(ReplayReport(try await book.record(replay.id)).json())
+                }
                 let pace = rate.map { "at most \(Rate(perSecond: $0).text)" } ?? "without a bound on its rate"
                 context.console.say("replay \(replay.id): \(mode == .pause ? "paused" : "running"), \(pace)")
             }

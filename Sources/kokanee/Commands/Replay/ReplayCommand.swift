@@ -7,15 +7,19 @@ extension Command {
         discussion: """
             A side replay runs a part of a queue's history under a group, a ladder and dead letters of its own; live work \
             goes on. Without --execute it only prints the plan. With --execute and --handler or --exec it also runs it; \
-            other processes join with `replay work ID`. With --rehearse the jobs run with effects off: nothing is \
-            produced, nothing is committed, and the report says what would happen.
+            other processes join with `replay work ID`. With --rehearse the jobs run through the handler and nothing is \
+            produced or committed; the handler is told, and has to leave its effects undone: by `"rehearsal":true` in \
+            its requests, or by KOKANEE_REHEARSAL=1. The report says what would happen.
             With --reset the offsets of the queue's group are moved instead: of the main topic only, jobs on the ladder \
             stay where they are. That is refused while the group has members, unless --live asks them to do it \
             themselves. Where the broker takes commits of members only, as the embedded one does, it joins the empty \
             group to do so.
             """,
         examples: [
-            .init("kokanee replay orders --from 2026-07-07 --to 2026-07-09 --type invoice.send", "what that would be"),
+            .init(
+                "kokanee replay orders --from 2026-07-07T00:00:00Z --to 2026-07-09T00:00:00Z --type invoice.send",
+                "what that would be"
+            ),
             .init("kokanee replay orders --from -2d --only-completed-by 4711 --rehearse --handler ./fixed.py", "dry"),
             .init(
                 "kokanee replay orders --from -2d --only-completed-by 4711 --execute --handler ./fixed.py",
@@ -49,7 +53,7 @@ extension Command {
 
     private static func runReplay(_ context: Context) async throws {
         let values = context.values
-        let selecting = selectionFlags.filter(values.isSet)
+        let selecting = selectionFlags.filter { $0 != "clock" && values.isSet($0) }
         if values.isSet("reset") {
             if let flag = selecting.first(where: { $0 != "offsets" }) ?? sideReplayFlags.first(where: values.isSet) {
                 throw values.error("--\(flag) is for a side replay, and goes without --reset")
@@ -59,6 +63,10 @@ extension Command {
         if let flag = resetTargets.first(where: { $0 != "offsets" && values.isSet($0) }) {
             throw values.error("--\(flag) goes with --reset")
         }
+        if values.isSet("clock"), !values.isSet("from"), !values.isSet("to") {
+            throw values.error("--clock goes with --from or --to")
+        }
+        guard !values.isSet("group") else { throw values.error("--group goes with --reset: a replay has its own") }
         guard !values.isSet("live") else { throw values.error("--live goes with --reset") }
         guard !selecting.isEmpty else {
             throw values.error("what is to be replayed? --from TIME, or another of the flags that select; or --reset")

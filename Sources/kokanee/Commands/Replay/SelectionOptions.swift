@@ -2,7 +2,7 @@ internal import Kokanee
 
 extension Command {
     static let selectionOptions: [Option] = [
-        .value("from", "TIME", "records from this time on", default: "the log's start"),
+        .value("from", "TIME", "records from this time on, as 2026-07-07T09:00:00Z or -2h", default: "the log's start"),
         .value("to", "TIME", "records before this time", default: "now"),
         .value(
             "clock",

@@ -34,7 +34,7 @@ extension Command {
             if let result = replay.result {
                 return context.console.say("replay \(replay.id) has ended: it is \(result.state.rawValue)")
             }
-            try await work(on: replay, context, cluster)
+            try await work(on: replay, StartedHandlers(context), context, cluster)
         }
     )
 
@@ -47,13 +47,19 @@ extension Command {
         let isExecuted = values.isSet("execute")
         let rate = try values.parsed("rate") { try Rate(text: $0).perSecond }
         let hasHandler = values.isSet("handler") || values.isSet("exec")
+        // Whatever is wrong with these has to be told before anything has begun.
+        _ = try values.workerConfiguration(environment: context.environment)
+        _ = try values.writeAhead()
+        // What outcomes select is looked up anyway; else counting would read all of the range once more.
+        let hasOutcomes = ["only-failed", "only-completed-by", "skip-done"].contains(where: values.isSet)
         let (cluster, queue, planned) = try await context.untilInterrupted {
-            try await makePlan(context, scans: !isExecuted && !values.isSet("no-scan"))
+            try await makePlan(context, scans: (!isExecuted || hasOutcomes) && !values.isSet("no-scan"))
         }
         let plan = planned.plan
         let isEmpty = plan.records == 0 || plan.count?.matched == 0 || planned.listed?.count == 0
         try show(plan, isEmpty: isEmpty, isExecuted: isExecuted, context)
         guard isExecuted, !isEmpty else { return }
+        let handlers = hasHandler ? try await StartedHandlers(context) : nil
         let (by, words) = (try context.operatorName, try context.reason(selectionOptions + sideReplayOptions))
         let replay = try await SideReplay.begin(
             plan,
@@ -64,12 +70,13 @@ extension Command {
             words: words,
             client: cluster.configuration
         )
-        guard hasHandler else {
+        guard let handlers else {
             return context.console.say(
                 "replay \(replay.id) has begun; run it with: \(Program.name) replay work \(replay.id) --handler CMD"
             )
         }
-        try await work(on: replay, context, cluster)
+        context.console.say("replay \(replay.id) has begun")
+        try await work(on: replay, handlers, context, cluster)
     }
 
     /// - Parameter scans: count what matches.
@@ -125,12 +132,34 @@ extension Command {
 
     // MARK: - Work
 
+    /// What runs the jobs, started before anything is written: what can't be started leaves nothing behind.
+    private struct StartedHandlers {
+        let handlers: Handlers
+        let configuration: WorkerConfiguration
+
+        init(_ context: Context) async throws {
+            var configuration = try context.values.workerConfiguration(environment: context.environment)
+            handlers = try await Handlers(
+                context.values,
+                &configuration,
+                writeAhead: context.values.writeAhead(),
+                logger: context.console.logger()
+            )
+            // What has finished since the last commit runs again after a crash, and customers may hear of it.
+            configuration.commitInterval = .milliseconds(250)
+            self.configuration = configuration
+        }
+    }
+
     /// Runs a worker on a replay until its plan is covered, and tells how far it is.
-    private static func work(on replay: ReplayRecord, _ context: Context, _ cluster: Cluster) async throws {
-        let values = context.values
-        var configuration = try values.workerConfiguration(environment: context.environment)
+    private static func work(
+        on replay: ReplayRecord,
+        _ started: StartedHandlers,
+        _ context: Context,
+        _ cluster: Cluster
+    ) async throws {
+        let (handlers, configuration) = (started.handlers, started.configuration)
         let logger = context.console.logger()
-        let handlers = try await Handlers(values, &configuration, writeAhead: values.writeAhead(), logger: logger)
         var jobs = JobRegistry()
         jobs.registerCatchAll(handlers.handler)
         let client = cluster.configuration
@@ -159,7 +188,8 @@ extension Command {
             }
             return
         }
-        context.console.say("not finished; go on with: \(Program.name) replay work \(replay.id) …")
+        let words = UndoCommand.connectionWords(context.values) + ["replay", "work", replay.id]
+        context.console.say("not finished; go on with: \(words.joined(separator: " ")) --handler CMD")
         throw CancellationError()
     }
 

@@ -10,17 +10,23 @@ struct UndoCommand {
     ///   - old: the offsets before the reset, nil for none.
     ///   - values: of the command line that resets.
     init(queue: String, old: [Int32: Int64?], _ values: OptionValues) {
+        var words = ["replay", queue, "--reset", "--offsets", PartitionRanges.text(old)]
+        if let group = values.string("group") { words += ["--group", group] }
+        if values.isSet("live") { words.append("--live") }
+        words.append("--execute")
+        text = (Self.connectionWords(values) + words.map(Self.quoted)).joined(separator: " ")
+    }
+
+    /// The tool and the connection that a command line names, for another one, quoted.
+    static func connectionWords(_ values: OptionValues) -> [String] {
         var words = [Program.name]
         for (flag, name) in [("-b", "bootstrap-server"), ("-F", "command-config")] {
             if let value = values.string(name) { words += [flag, value] }
         }
         for property in values.strings("property") {
-            words += ["-X", Self.withoutSecret(property)]
+            words += ["-X", withoutSecret(property)]
         }
-        words += ["replay", queue, "--reset", "--offsets", PartitionRanges.text(old)]
-        if let group = values.string("group") { words += ["--group", group] }
-        words.append("--execute")
-        text = words.map(Self.quoted).joined(separator: " ")
+        return words.map(quoted)
     }
 
     private static func withoutSecret(_ property: String) -> String {

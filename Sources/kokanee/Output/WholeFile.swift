@@ -2,10 +2,10 @@ internal import Glibc
 internal import Kokanee
 internal import Synchronization
 
-/// Where an export goes: stdout, or a file that is there whole or not at all.
+/// Where a result goes: stdout, or a file that is there whole or not at all.
 ///
 /// A file is written beside its name and renamed when it is whole. What is no regular file, such as a pipe, is written to.
-final class DeadLetterFile: Sendable {
+final class WholeFile: Sendable {
     private struct State {
         /// Of the file under its other name; -1 once that is renamed or removed.
         var descriptor: Int32
