@@ -107,13 +107,15 @@ struct SideReplayTests {
             bootstrapServers: cluster.bootstrapServers,
             properties: ["session.timeout.ms": "6000"]
         )
-        let producer = try Producer(client)
         func enqueue(_ values: Range<Int>, partition: Int32) async throws {
+            // Each time another: one that knows the topic does not know at once of its new partition.
+            let producer = try Producer(client)
             for value in values {
                 _ = try await producer.send(
                     ProducerRecord(topic: queue.mainTopic, partition: partition, value: Bytes("\(value)"))
                 )
             }
+            await producer.close()
         }
         try await enqueue(0..<5, partition: 0)
         try await enqueue(5..<8, partition: 1)
@@ -136,7 +138,6 @@ struct SideReplayTests {
             try await cluster.admin.metadata(topics: [queue.mainTopic]).partitions(of: queue.mainTopic)?.count == 3
         }
         try await enqueue(8..<10, partition: 2)
-        await producer.close()
         let ran = Ledger()
         var jobs = JobRegistry()
         try jobs.register("default") { (payload: Bytes, _) in try await ran.run(Int(payload.text) ?? -1) {} }

@@ -176,14 +176,16 @@ extension Command {
         try result.get()
         let ended = try await ReplayBook(client).record(replay.id)
         let report = ReplayReport(ended, try await SideReplay.progress(of: ended, client))
-        guard ended.result == nil else {
+        // Whoever cancels it says so first, and then writes the result.
+        let isCancelled = ended.wish?.mode == .cancel
+        guard ended.result == nil, !isCancelled else {
             let work = ReplayReport.Work(worker.statistics, worker.replayed, seconds: (.now - start) / .seconds(1))
             if context.console.isJSON {
                 try context.console.print(report.json(work))
             } else {
                 for line in report.summary(work) { try context.console.print(line) }
             }
-            guard ended.result?.state == .finished else {
+            guard !isCancelled, ended.result?.state == .finished else {
                 throw Failure("replay \(replay.id) was cancelled; what ran stays done")
             }
             return
