@@ -124,6 +124,20 @@ struct SideReplayTests {
         #expect(ran.ends.count < 100)
         #expect(try await book.record(replay.id).result == nil)
     }
+
+    @Test("a rate holds over all partitions together: what one may start the others may not as well")
+    func rate() async throws {
+        let stage = try await ReplayStage(partitions: 8, jobs: 80, partition: { $0 % 8 })
+        // One may start at once, and the next in a day.
+        let replay = try await stage.begin((0..<8).map { ($0, 0..<10) }, rate: 1 / 86_400.0)
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await running(worker) {
+            try await eventually("one has run") { !ran.ends.isEmpty }
+            worker.stop()
+        }
+        #expect(ran.starts.count == 1)
+    }
 }
 
 /// A queue with a history on an embedded broker, and replays of it.
@@ -137,9 +151,14 @@ struct ReplayStage {
 
     let fixture: WorkerFixture
 
-    init(partitions: Int, jobs: Int, key: (Int) -> String? = { _ in nil }) async throws {
+    init(
+        partitions: Int,
+        jobs: Int,
+        key: (Int) -> String? = { _ in nil },
+        partition: (Int) -> Int = { _ in 0 }
+    ) async throws {
         fixture = try WorkerFixture(partitions: partitions)
-        try await fixture.enqueue(jobs, key: key)
+        try await fixture.enqueue(jobs, key: key, partition: partition)
     }
 
     func begin(

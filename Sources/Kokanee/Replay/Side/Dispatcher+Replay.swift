@@ -18,6 +18,8 @@ extension Dispatcher {
         case .consider:
             guard !replay.selects(message, intake.topicPartition.partition) else {
                 intake.matched += 1
+                // At once: the partitions that are read next in this round share the rate.
+                pace.take(1)
                 return true
             }
             intake.stretch?.pass(offset)
@@ -65,7 +67,6 @@ extension Dispatcher {
             scanned += news.scanned
             matched += news.matched
         }
-        pace.take(matched)
         if scanned > 0 { replay.note(scanned: scanned, matched: matched) }
         guard !passed.isEmpty else { return }
         engine.withScheduler { scheduler in
