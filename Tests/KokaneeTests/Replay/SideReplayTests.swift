@@ -98,6 +98,21 @@ struct SideReplayTests {
         #expect(try await stage.committed(replay) == [0: 4])
     }
 
+    @Test("a later attempt is run where its job's first record stands before the plan")
+    func lateAttempt() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 3)
+        let producer = try Producer(stage.fixture.client)
+        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
+        await producer.close()
+        let replay = try await stage.begin([(0, 2..<4)])
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends.sorted() == [1, 2])
+        #expect(try await stage.committed(replay) == [0: 4])
+    }
+
     @Test("paused, nothing starts; at a rate, jobs go on; cancelled, it ends, and what has not run stays so")
     func wishes() async throws {
         let stage = try await ReplayStage(partitions: 1, jobs: 100)
