@@ -153,6 +153,25 @@ struct SideReplayTests {
         }
         #expect(ran.starts.count == 1)
     }
+
+    @Test("runs by its plan alone: a worker that would take its queue for any other is refused")
+    func plainWorker() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 10)
+        let replay = try await stage.begin([(0, 2..<4)])
+        let ran = Ledger()
+        var jobs = JobRegistry()
+        try jobs.register("default") { (payload: Bytes, _) in try await ran.run(Int(payload.text) ?? -1) {} }
+        var configuration = WorkerConfiguration()
+        configuration.stopsWhenIdle = true
+        let worker = Worker(
+            queues: [try SideReplay.queue(of: replay)],
+            jobs: jobs,
+            configuration: configuration,
+            client: stage.fixture.client
+        )
+        await #expect(throws: InputError.self) { try await worker.run() }
+        #expect(ran.starts.isEmpty)
+    }
 }
 
 /// A queue with a history on an embedded broker, and replays of it.
