@@ -116,7 +116,8 @@ public struct ReplayRecord: Sendable, Hashable {
         public var state: State
         /// Milliseconds since the epoch.
         public var at: Int64
-        /// By name: `scanned`, `matched`, `completed`, `dead`, `discarded`, `lostToRetention`.
+        /// By name. Of a side replay `covered`, `completed`, `dead` and `lostToRetention`, or, where it was cancelled, `done`,
+        /// `retrying` and `dead`; of a reset `runsAgain`, `skipped` and `lostToRetention`; of a rewind `partitions`.
         public var counts: [String: Int64]
         public var notes: [String]
 

@@ -172,6 +172,26 @@ struct SideReplayTests {
         await #expect(throws: InputError.self) { try await worker.run() }
         #expect(ran.starts.isEmpty)
     }
+
+    @Test("what one of its workers says was lost, another one's result does not take back, nor that it was cancelled")
+    func conclusions() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 1)
+        let replay = try await stage.begin([(0, 0..<0)])
+        let (client, book) = (stage.fixture.client, try ReplayBook(stage.fixture.client))
+        let plan = try #require(replay.beginning.plan)
+        let run = ReplayRun(replay, plan: plan) { _, _ in true }
+        let queue = try SideReplay.queue(of: replay)
+        try await SideReplay.conclude(run, queue, lost: 5, client)
+        try await SideReplay.conclude(run, queue, lost: 0, client)
+        #expect(try await book.record(replay.id).result?.counts["lostToRetention"] == 5)
+        try await SideReplay.conclude(run, queue, lost: 2, client)
+        let result = try await book.record(replay.id).result
+        #expect(result?.counts["lostToRetention"] == 7)
+        #expect(result?.notes == ["retention took 7 records of the plan before a worker read them"])
+        try await book.end(.init(state: .cancelled, at: 1), of: replay)
+        try await SideReplay.conclude(run, queue, lost: 0, client)
+        #expect(try await book.record(replay.id).result?.state == .cancelled)
+    }
 }
 
 /// A queue with a history on an embedded broker, and replays of it.
