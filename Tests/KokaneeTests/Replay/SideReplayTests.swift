@@ -275,3 +275,28 @@ struct ReplayStage {
         )
     }
 }
+
+extension ReplayRecord {
+    /// A side replay of the first records of partition 0.
+    static func side(_ id: String, of queue: Queue, records: Int64) throws -> ReplayRecord {
+        let plan = ReplayPlan(
+            id: id,
+            queue: queue.name,
+            selection: Selection(),
+            partitions: [.init(partition: 0, from: 0, to: records)]
+        )
+        return ReplayRecord(
+            beginning: .init(
+                id: id,
+                kind: .side,
+                queue: queue.name,
+                group: try queue.replay(id).group,
+                at: 0,
+                by: "test",
+                words: "",
+                plan: plan,
+                ladder: queue.ladder.description
+            )
+        )
+    }
+}
