@@ -84,7 +84,7 @@ struct SideReplayTests {
             let executed = try JSONDecoder().decode(Plan.self, from: Data(run.lines[0].utf8))
             let ended = try JSONDecoder().decode(Ended.self, from: Data(run.lines[1].utf8))
             #expect(ended.state == "finished" && ended.done == 60 && ended.selected == 30, "\(run)")
-            #expect(ended.counts == ["covered": 60, "completed": 30, "dead": 0], "\(run)")
+            #expect(ended.counts == ["covered": 60, "completed": 30, "dead": 0, "lostToRetention": 0], "\(run)")
 
             struct Job: Decodable {
                 let id: String
@@ -180,7 +180,7 @@ struct SideReplayTests {
         // The embedded brokers delete nothing on request.
         guard !Stand.isEmbedded else { return }
         try await Stand.with(partitions: 1) { stand in
-            try await stand.enqueue((0..<50).map { #"{"type":"t","id":"job-\#($0)"}"# })
+            try await stand.enqueue((0..<50).map { #"{"type":"t","id":"job-\#($0)","data":\#($0)}"# })
             let id = try await Self.begin(stand, "--from", "-1h")
             let admin = try AdminClient(ClientConfiguration(bootstrapServers: stand.bootstrapServers))
             let place = TopicPartition(topic: stand.queue, partition: 0)
