@@ -84,7 +84,7 @@ struct SideReplayTests {
             let executed = try JSONDecoder().decode(Plan.self, from: Data(run.lines[0].utf8))
             let ended = try JSONDecoder().decode(Ended.self, from: Data(run.lines[1].utf8))
             #expect(ended.state == "finished" && ended.done == 60 && ended.selected == 30, "\(run)")
-            #expect(ended.counts == ["covered": 60, "completed": 30, "dead": 0], "\(run)")
+            #expect(ended.counts == ["covered": 60, "completed": 30, "dead": 0, "lostToRetention": 0], "\(run)")
 
             struct Job: Decodable {
                 let id: String

@@ -116,7 +116,8 @@ public struct ReplayRecord: Sendable, Hashable {
         public var state: State
         /// Milliseconds since the epoch.
         public var at: Int64
-        /// By name: `scanned`, `matched`, `completed`, `dead`, `discarded`, `lostToRetention`.
+        /// By name. Of a side replay `covered`, `completed`, `dead` and `lostToRetention`, or, where it was cancelled, `done`,
+        /// `retrying` and `dead`; of a reset `runsAgain`, `skipped` and `lostToRetention`; of a rewind `partitions`.
         public var counts: [String: Int64]
         public var notes: [String]
 
@@ -167,7 +168,7 @@ extension ReplayRecord {
         return entries.compactMap { entry in
             guard entry.key.hasSuffix("/\(Part.beginning.rawValue)"),
                 let beginning = try? codec.decode(Beginning.self, from: Bytes(entry.value)),
-                entry.key == key(beginning.queue, beginning.id, .beginning)
+                entry.key == key(beginning.queue, beginning.id, .beginning), beginning.isSound
             else { return nil }
             return ReplayRecord(
                 beginning: beginning,
@@ -175,5 +176,12 @@ extension ReplayRecord {
                 result: decode(Result.self, beginning.queue, beginning.id, .result)
             )
         }.sorted { $0.id < $1.id }
+    }
+}
+
+extension ReplayRecord.Beginning {
+    /// Whether it can be reckoned with: anybody may write to the control topic.
+    fileprivate var isSound: Bool {
+        ReplayID.isValid(id) && plan?.partitions.allSatisfy { 0 <= $0.from && $0.from <= $0.to } != false
     }
 }

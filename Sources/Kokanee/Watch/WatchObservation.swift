@@ -75,9 +75,16 @@ struct WatchObservation: Sendable {
         var oldestHopTrouble: HopTroubleView?
         var hopTroubles = 0
         var circuits: [Int32: QueueStatus.Circuit] = [:]
+        /// Queues of which an operator wants nothing to start.
+        var paused: Set<Int32> = []
         var statistics = StatisticsTable()
         var fenced = 0
         var inFlight = 0
+
+        /// Whether jobs of a queue wait on purpose: for its circuit, which has an alert of its own, or for an operator.
+        func holdsBack(_ queue: Int32) -> Bool {
+            circuits[queue, default: .closed] != .closed || paused.contains(queue)
+        }
     }
 
     struct Queue: Sendable {

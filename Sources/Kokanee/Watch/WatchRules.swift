@@ -143,11 +143,10 @@ struct WatchRules {
 
     private mutating func lookAtOverdue(_ seen: WatchObservation, _ findings: inout Findings) {
         for queue in seen.queues {
-            let circuit = seen.engine?.circuits[queue.index] ?? .closed
+            let isHeldBack = seen.engine?.holdsBack(queue.index) ?? false
             for head in queue.overdue {
                 let late = Duration.milliseconds(seen.wall - head.dueAt)
-                // An open circuit keeps them waiting on purpose, and has an alert of its own.
-                guard late >= limits.overdue, circuit == .closed else { continue }
+                guard late >= limits.overdue, !isHeldBack else { continue }
                 let name = queue.names[head.partition]?.text ?? queue.name
                 let shortage = seen.engine?.partitions.first { $0.id == head.partition }?.shortage
                 raise(
@@ -180,10 +179,10 @@ struct WatchRules {
             guard !isIdle, still >= limits.stall, let queue = seen.queues.first(where: { $0.index == partition.queue })
             else { continue }
             let name = queue.names[partition.id]
-            let circuit = engine.circuits[partition.queue] ?? .closed
+            let isHeldBack = engine.holdsBack(partition.queue)
             if partition.unfinished > 0 {
                 suspects.insert(partition.id)
-                guard let holder = partition.holder, holder.isAlarming(circuit) else { continue }
+                guard let holder = partition.holder, holder.isAlarming(isHeldBack: isHeldBack) else { continue }
                 raise(
                     AlertBook.Subject(kind: .stalled, queue: partition.queue, partition: partition.id),
                     seen,
@@ -192,7 +191,7 @@ struct WatchRules {
                     WatchWords.stalled(name?.text ?? queue.name, still, holder),
                     &findings
                 )
-            } else if name?.isRung == false, partition.shortage != .intakeStopped, circuit == .closed {
+            } else if name?.isRung == false, partition.shortage != .intakeStopped, !isHeldBack {
                 raise(
                     AlertBook.Subject(kind: .notRead, queue: partition.queue, partition: partition.id),
                     seen,
@@ -237,12 +236,12 @@ struct WatchRules {
 }
 
 extension WatchObservation.Holder {
-    /// Whether it is wrong that the job holds its partition. What an open circuit keeps from starting is not.
-    fileprivate func isAlarming(_ circuit: QueueStatus.Circuit) -> Bool {
+    /// Whether it is wrong that the job holds its partition. What is held back on purpose is not.
+    fileprivate func isAlarming(isHeldBack: Bool) -> Bool {
         switch activity {
         case .running, .hopping: true
-        case .ready, .held: circuit == .closed
-        case .waiting(_, let running): circuit == .closed || running != nil
+        case .ready, .held: !isHeldBack
+        case .waiting(_, let running): !isHeldBack || running != nil
         }
     }
 }

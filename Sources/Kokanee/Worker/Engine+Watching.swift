@@ -44,6 +44,7 @@ extension EngineState {
         seen.hopTroubles = hopTroubles.count
         for (index, gate) in gates.enumerated() {
             if let circuit = gate?.circuit { seen.circuits[Int32(index)] = QueueStatus.Circuit(circuit.phase) }
+            if gate?.isPaused == true { seen.paused.insert(Int32(index)) }
         }
         seen.statistics = statistics
         seen.fenced = scheduler.fencedJobs

@@ -138,7 +138,9 @@ extension Scheduler {
 
     /// What the partition has between the last record admitted and `offset` needs nobody.
     mutating func pass(_ id: PartitionID, upTo offset: Int64, now: Int64) {
-        guard let slot = partitions.slot(of: id), partitions[slot: slot].isAssigned else { return }
+        // Where the intake is over records were read and refused: they need somebody.
+        guard let slot = partitions.slot(of: id), partitions[slot: slot].isAssigned, partitions[slot: slot].takesIn
+        else { return }
         let before = partitions[slot: slot].tracker.watermark
         partitions[slot: slot].tracker.reachEnd(offset)
         guard partitions[slot: slot].tracker.watermark != before else { return }

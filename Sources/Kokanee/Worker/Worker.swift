@@ -106,6 +106,14 @@ public final class Worker: Sendable {
         }
         guard !queues.isEmpty else { throw InputError("a worker needs at least one queue") }
         guard Set(queues.map(\.name)).count == queues.count else { throw InputError("a queue is named twice") }
+        if replay == nil, let queue = queues.first(where: { $0.replay != nil }), let id = queue.replay {
+            throw InputError(
+                """
+                \(queue.name) is a replay, and without its plan all of \(queue.mainTopic) would run again; work it with: \
+                kokanee replay work \(id)
+                """
+            )
+        }
         guard queues.count == 1 || Set(queues.map(\.group)).count == queues.count else {
             throw InputError("each queue needs a consumer group of its own")
         }

@@ -78,10 +78,10 @@ struct ReplayContextTests {
     private static let id = "20261125-214400-k3f9"
 
     /// What handlers are told of the records with these values in `kokanee-replay`, the queue's name behind it.
-    private func told(_ values: [String?], by queue: (Queue) throws -> Queue = { $0 }) async throws -> [String] {
+    private func told(_ values: [String?], in replay: String? = nil) async throws -> [String] {
         let fixture = try WorkerFixture()
-        let queue = try queue(fixture.queue)
-        if queue != fixture.queue {
+        let queue = try replay.map { try fixture.queue.replay($0) } ?? fixture.queue
+        if replay != nil {
             for topic in queue.allTopics.dropFirst() { try fixture.broker.createTopic(topic, partitions: 1) }
         }
         let producer = try Producer(ClientConfiguration(bootstrapServers: fixture.broker.bootstrapServers))
@@ -102,7 +102,15 @@ struct ReplayContextTests {
         }
         var configuration = WorkerConfiguration()
         configuration.order = .partition
-        let worker = Worker(queues: [queue], jobs: jobs, configuration: configuration, client: fixture.client)
+        let worker =
+            try replay.map { id in
+                try Worker(
+                    replaying: .side(id, of: fixture.queue, records: Int64(values.count)),
+                    jobs: jobs,
+                    configuration: configuration,
+                    client: fixture.client
+                )
+            } ?? Worker(queues: [queue], jobs: jobs, configuration: configuration, client: fixture.client)
         try await running(worker) {
             try await eventually("all have run") { told.withLock { $0.count } == values.count }
         }
@@ -121,7 +129,7 @@ struct ReplayContextTests {
 
     @Test("in a replay's queue all jobs belong to it, and the queue has the name that handlers know")
     func queue() async throws {
-        let told = try await told([nil, "20250101-000000-aaaa"]) { try $0.replay(Self.id) }
+        let told = try await told([nil, "20250101-000000-aaaa"], in: Self.id)
         #expect(told == ["\(Self.id) q false", "\(Self.id) q false"])
     }
 }

@@ -184,10 +184,15 @@ struct WorkerOutcomeTests {
         }
         var jobs = JobRegistry()
         try jobs.register("default") { (_: Bytes, _) in }
-        for (queue, build) in [(fixture.queue, "old"), (replay, "new")] {
+        func worker(_ build: String, of replay: ReplayRecord? = nil) throws -> Worker {
             var configuration = WorkerConfiguration()
             configuration.build = build
-            let worker = Worker(queues: [queue], jobs: jobs, configuration: configuration, client: fixture.client)
+            guard let replay else {
+                return Worker(queues: [fixture.queue], jobs: jobs, configuration: configuration, client: fixture.client)
+            }
+            return try Worker(replaying: replay, jobs: jobs, configuration: configuration, client: fixture.client)
+        }
+        for worker in [try worker("old"), try worker("new", of: .side(id, of: fixture.queue, records: 4))] {
             try await running(worker) {
                 try await eventually("all are completed") { worker.statistics.completed == 4 }
             }

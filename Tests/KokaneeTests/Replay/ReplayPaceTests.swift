@@ -42,6 +42,19 @@ struct ReplayPaceTests {
         let any = pace.allowance(now: .seconds(100))
         #expect(any == nil)
     }
+
+    @Test(
+        "whatever the control topic asks for, it goes on",
+        arguments: [-1, 0, 1e-300, Double.leastNonzeroMagnitude, 1e30, Double.greatestFiniteMagnitude, .infinity, .nan]
+    )
+    func garbage(rate: Double) {
+        var pace = ReplayPace(now: .zero)
+        pace.set(rate, now: .zero)
+        let allowance = pace.allowance(now: .seconds(1)) ?? 0
+        #expect(allowance >= 0)
+        pace.take(allowance)
+        #expect(pace.untilNext.map { $0 >= .zero } ?? true)
+    }
 }
 
 @Suite("A stretch of a replay")

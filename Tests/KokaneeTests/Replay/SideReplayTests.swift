@@ -146,6 +146,21 @@ struct SideReplayTests {
         #expect(try await SideReplay.progress(of: replay, client).isCovered)
     }
 
+    @Test("a later attempt is run where its job's first record stands before the plan")
+    func lateAttempt() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 3)
+        let producer = try Producer(stage.fixture.client)
+        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
+        await producer.close()
+        let replay = try await stage.begin([(0, 2..<4)])
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends.sorted() == [1, 2])
+        #expect(try await stage.committed(replay) == [0: 4])
+    }
+
     @Test("paused, nothing starts; at a rate, jobs go on; cancelled, it ends, and what has not run stays so")
     func wishes() async throws {
         let stage = try await ReplayStage(partitions: 1, jobs: 100)
@@ -172,6 +187,59 @@ struct SideReplayTests {
         #expect(ran.ends.count < 100)
         #expect(try await book.record(replay.id).result == nil)
     }
+
+    @Test("a rate holds over all partitions together: what one may start the others may not as well")
+    func rate() async throws {
+        let stage = try await ReplayStage(partitions: 8, jobs: 80, partition: { $0 % 8 })
+        // One may start at once, and the next in a day.
+        let replay = try await stage.begin((0..<8).map { ($0, 0..<10) }, rate: 1 / 86_400.0)
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await running(worker) {
+            try await eventually("one has run") { !ran.ends.isEmpty }
+            worker.stop()
+        }
+        #expect(ran.starts.count == 1)
+    }
+
+    @Test("runs by its plan alone: a worker that would take its queue for any other is refused")
+    func plainWorker() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 10)
+        let replay = try await stage.begin([(0, 2..<4)])
+        let ran = Ledger()
+        var jobs = JobRegistry()
+        try jobs.register("default") { (payload: Bytes, _) in try await ran.run(Int(payload.text) ?? -1) {} }
+        var configuration = WorkerConfiguration()
+        configuration.stopsWhenIdle = true
+        let worker = Worker(
+            queues: [try SideReplay.queue(of: replay)],
+            jobs: jobs,
+            configuration: configuration,
+            client: stage.fixture.client
+        )
+        await #expect(throws: InputError.self) { try await worker.run() }
+        #expect(ran.starts.isEmpty)
+    }
+
+    @Test("what one of its workers says was lost, another one's result does not take back, nor that it was cancelled")
+    func conclusions() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 1)
+        let replay = try await stage.begin([(0, 0..<0)])
+        let (client, book) = (stage.fixture.client, try ReplayBook(stage.fixture.client))
+        let plan = try #require(replay.beginning.plan)
+        let run = ReplayRun(replay, plan: plan) { _, _ in true }
+        let queue = try SideReplay.queue(of: replay)
+        try await SideReplay.conclude(run, queue, lost: 5, client)
+        try await SideReplay.conclude(run, queue, lost: 0, client)
+        #expect(try await book.record(replay.id).result?.counts["lostToRetention"] == 5)
+        try await SideReplay.conclude(run, queue, lost: 2, client)
+        let result = try await book.record(replay.id).result
+        #expect(result?.counts["lostToRetention"] == 7)
+        #expect(result?.notes == ["retention took 7 records of the plan before a worker read them"])
+        try await book.end(.init(state: .cancelled, at: 1), of: replay)
+        try await SideReplay.conclude(run, queue, lost: 0, client)
+        #expect(try await book.record(replay.id).result?.state == .cancelled)
+    }
 }
 
 /// A queue with a history on an embedded broker, and replays of it.
@@ -185,9 +253,14 @@ struct ReplayStage {
 
     let fixture: WorkerFixture
 
-    init(partitions: Int, jobs: Int, key: (Int) -> String? = { _ in nil }) async throws {
+    init(
+        partitions: Int,
+        jobs: Int,
+        key: (Int) -> String? = { _ in nil },
+        partition: (Int) -> Int = { _ in 0 }
+    ) async throws {
         fixture = try WorkerFixture(partitions: partitions)
-        try await fixture.enqueue(jobs, key: key)
+        try await fixture.enqueue(jobs, key: key, partition: partition)
     }
 
     func begin(
@@ -247,6 +320,31 @@ struct ReplayStage {
             uniqueKeysWithValues: committed.compactMap { place, offset in
                 offset.flatMap { $0.offset > 0 ? (place.partition, $0.offset) : nil }
             }
+        )
+    }
+}
+
+extension ReplayRecord {
+    /// A side replay of the first records of partition 0.
+    static func side(_ id: String, of queue: Queue, records: Int64) throws -> ReplayRecord {
+        let plan = ReplayPlan(
+            id: id,
+            queue: queue.name,
+            selection: Selection(),
+            partitions: [.init(partition: 0, from: 0, to: records)]
+        )
+        return ReplayRecord(
+            beginning: .init(
+                id: id,
+                kind: .side,
+                queue: queue.name,
+                group: try queue.replay(id).group,
+                at: 0,
+                by: "test",
+                words: "",
+                plan: plan,
+                ladder: queue.ladder.description
+            )
         )
     }
 }

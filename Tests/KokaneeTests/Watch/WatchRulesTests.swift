@@ -133,6 +133,19 @@ struct WatchRulesTests {
         #expect(alert.advice.contains(advice), "\(alert.advice)")
     }
 
+    @Test("what an operator has paused is no alarm; a job that runs on for too long is")
+    func paused() {
+        let stand = Stand()
+        stand.engine?.paused = [0]
+        stand.overdue = [.init(partition: 3, offset: 41, dueAt: 0)]
+        stand.partition(unfinished: 0, isAtEnd: false, shortage: .jobs(limit: 10))
+        #expect(stand.looks(100).alerts.isEmpty)
+        stand.partition(holder: .ready)
+        #expect(stand.looks(100).alerts.isEmpty)
+        stand.partition(holder: .running(for: .seconds(90)))
+        #expect(stand.looks(100).alerts.keys.map(\.kind) == [.stalled])
+    }
+
     @Test("what an open circuit keeps from starting is no alarm but the circuit's; a job that runs is")
     func openCircuit() {
         let stand = Stand()

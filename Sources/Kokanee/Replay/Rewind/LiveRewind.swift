@@ -21,9 +21,14 @@ public struct LiveRewind: Sendable {
 
     /// Plans a rewind; changes nothing. The group goes on meanwhile: what runs again is at least what the plan says.
     ///
-    /// - Throws: ``ResetError`` where the group has no members, as far as the broker can tell, and else as
-    ///   ``OffsetResetter/plan(_:of:)``.
+    /// - Throws: ``ResetError`` where the queue is a replay's, or where the group has no members, as far as the broker can
+    ///   tell; and else as ``OffsetResetter/plan(_:of:)``.
     public func plan(_ target: OffsetReset.Target, of queue: Queue) async throws -> OffsetReset {
+        guard queue.replay == nil else {
+            throw ResetError(
+                "\(queue.name) is a replay, which covers its plan and nothing else: begin another one of \(queue.mainTopic)"
+            )
+        }
         try await requireMembers(of: queue.group)
         return try await resetter.plan(target, of: queue, isLive: true)
     }

@@ -41,8 +41,9 @@ final class RewindBoard: Sendable {
         _ client: ClientConfiguration,
         logger: Logger
     ) throws(KafkaError) -> ControlFollower {
+        // A replay goes where its plan says: what was read and passed over of it is not undone by a seek.
         let boards = Dictionary(
-            runtimes.map { (Rewind.key(queue: $0.queue.name, group: $0.queue.group), $0) },
+            runtimes.filter { $0.replay == nil }.map { (Rewind.key(queue: $0.queue.name, group: $0.queue.group), $0) },
             uniquingKeysWith: { first, _ in first }
         )
         return try ControlFollower(

@@ -18,6 +18,7 @@ extension Dispatcher {
         case .consider:
             guard !replay.selects(message, intake.topicPartition.partition) else {
                 intake.matched += 1
+                // At once: the partitions that are read next in this round share the rate.
                 pace.take(1)
                 return true
             }
@@ -33,10 +34,14 @@ extension Dispatcher {
         return false
     }
 
-    /// Whether a record of a replay's main topic is a later attempt of a job whose first record stands before it: those
-    /// attempts were history's, and the replay makes its own.
+    /// Whether a record of a replay's main topic is a later attempt of a job whose first record stands before it in the
+    /// plan: those attempts were history's, and the replay makes its own. Where the plan begins behind the first record
+    /// this one is all that there is of the job.
     func isRepetition(_ content: JobContent, of intake: PartitionIntake) -> Bool {
-        guard intake.stretch != nil, content.attempt > 1 else { return false }
+        guard let range = intake.stretch?.range, content.attempt > 1, let origin = content.origin,
+            origin.topic == runtime.queue.mainTopic, origin.partition == intake.topicPartition.partition,
+            range.contains(origin.offset), origin.offset < content.offset
+        else { return false }
         intake.matched -= 1
         pace.take(-1)
         intake.stretch?.pass(content.offset)

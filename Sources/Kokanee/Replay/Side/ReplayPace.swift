@@ -5,17 +5,19 @@ struct ReplayPace {
     private(set) var rate: Double?
     private var tokens = 1.0
     private var filledAt: Duration
+    /// The control topic may hold any number. Below the slowest nothing ever starts, and above the fastest a rate is none.
+    private static let slowest = 1e-9
+    private static let fastest = 1e9
 
     /// - Parameter now: time since any fixed instant.
-    init(rate: Double? = nil, now: Duration) {
-        self.rate = rate
+    init(now: Duration) {
         filledAt = now
     }
 
     /// What was saved up at the old rate is kept as far as the new one allows.
     mutating func set(_ rate: Double?, now: Duration) {
         fill(now)
-        self.rate = rate.map { max($0, 0) }
+        self.rate = rate.map { $0 >= Self.slowest ? min($0, Self.fastest) : 0 }
         tokens = min(tokens, capacity)
     }
 

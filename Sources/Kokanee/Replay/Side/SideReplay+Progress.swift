@@ -63,11 +63,17 @@ extension SideReplay {
     }
 
     /// Writes the result of a replay whose plan is covered. Several workers may see that, and write the same: the counts are
-    /// from what the broker keeps, and not from what this worker has done.
+    /// from what the broker keeps, and not from what this worker has done. What was lost only they can tell: each adds its
+    /// own to what the others have told.
     ///
     /// - Parameter lost: records of the plan that this worker missed because retention was faster.
     static func conclude(_ run: ReplayRun, _ queue: Queue, lost: Int64, _ client: ClientConfiguration) async throws {
         let replay = run.record
+        let book = try ReplayBook(client)
+        let known = try await book.records(queue: replay.beginning.queue).first { $0.id == replay.id }?.result
+        // An operator's word stands.
+        guard known?.state != .cancelled else { return }
+        let lost = lost + (known?.counts["lostToRetention"] ?? 0)
         let progress = try await progress(of: replay, client)
         let marks = try await OutcomeReader(client).read(queue: queue, within: run.ranges)
         var completed: Int64 = 0
@@ -77,11 +83,14 @@ extension SideReplay {
         }
         var notes: [String] = []
         if lost > 0 { notes.append("retention took \(lost) records of the plan before a worker read them") }
-        try await ReplayBook(client).end(
+        try await book.end(
             ReplayRecord.Result(
                 state: .finished,
                 at: Timestamp.now,
-                counts: ["covered": progress.records, "completed": completed, "dead": progress.dead],
+                counts: [
+                    "covered": progress.records, "completed": completed, "dead": progress.dead,
+                    "lostToRetention": lost,
+                ],
                 notes: notes
             ),
             of: replay

@@ -40,6 +40,14 @@ struct LiveRewindTests {
         return offsets
     }
 
+    @Test("a replay's group is refused: its plan says where it goes")
+    func replay() async throws {
+        let fixture = try WorkerFixture()
+        let queue = try fixture.queue.replay(ReplayID.make(at: 0))
+        let live = try LiveRewind(fixture.client)
+        await #expect(throws: ResetError.self) { try await live.plan(.earliest, of: queue) }
+    }
+
     @Test("under a running worker all from the target on runs again, in order, and what ran is cancelled")
     func underWork() async throws {
         let fixture = try WorkerFixture(partitions: 2)

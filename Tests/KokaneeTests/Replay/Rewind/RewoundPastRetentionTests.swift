@@ -34,7 +34,8 @@ struct RewoundPastRetentionTests {
                 try await place.committed().hasPrefix("10 ")
             }
         }
-        #expect(ledger.ends == Array(0..<10) + Array(6..<10))
+        // They have no keys, and run beside each other.
+        #expect(ledger.ends.prefix(10).sorted() == Array(0..<10) && ledger.ends.dropFirst(10).sorted() == Array(6..<10))
         #expect(worker.statistics.lostToRetention == 4)
     }
 }
