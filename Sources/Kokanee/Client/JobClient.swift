@@ -112,6 +112,12 @@ public final class JobClient: Sendable {
 
     /// As ``enqueue(_:to:)-([Job],_)``, with key, delay and the rest for each job.
     public func enqueue(_ jobs: [NewJob], to queue: Queue) async -> [Result<EnqueuedJob, any Error>] {
+        guard queue.replay == nil else {
+            let refusal = InputError(
+                "\(queue.name) is a replay, which runs what its plan says; new jobs go to \(queue.mainTopic)"
+            )
+            return jobs.map { _ in .failure(refusal) }
+        }
         let stamp = EnqueueStamp(source: source, now: now())
         var refused: [Int: any Error] = [:]
         jobs.withUnsafeBufferPointer { jobs in

@@ -34,6 +34,18 @@ struct JobClientTests {
         record.headers.filter { $0.name == "ce_id" }.compactMap(\.value?.text)
     }
 
+    @Test("nothing is enqueued to a replay: it would be live work")
+    func replay() async throws {
+        let broker = try broker()
+        let client = try JobClient(ClientConfiguration(bootstrapServers: broker.bootstrapServers), source: "test")
+        let replay = try queue.replay("20261125-214400-k3f9")
+        await #expect(throws: InputError.self) {
+            _ = try await client.enqueue(NewJob(type: "t", payload: nil), to: replay)
+        }
+        await client.close()
+        #expect(try await read(broker).isEmpty)
+    }
+
     @Test("a fatal error in the middle of many jobs has them produced again with the ids and the time they had")
     func fatal() async throws {
         let broker = try broker()

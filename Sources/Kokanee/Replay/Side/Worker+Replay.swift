@@ -20,6 +20,8 @@ extension Worker {
         let queue = try SideReplay.queue(of: replay)
         var configuration = configuration
         configuration.stopsWhenIdle = true
+        // Offsets that are passed over count in it, and cost nothing.
+        configuration.maximumGap = max(configuration.maximumGap, 1_000_000)
         self.init([queue], replay, jobs, configuration, client, logger)
     }
 
