@@ -59,6 +59,7 @@ public struct Queue: Sendable, Hashable {
         }
     }
 
+    /// Where the queue's jobs are enqueued and read; of a replay's queue the replayed one's.
     public var mainTopic: String { replayed ?? name }
 
     /// Where marks of what became of the main topic's jobs are written.

@@ -1,6 +1,8 @@
 /// What a replay covers. It is fixed when the replay begins, whatever is enqueued or done afterwards.
 public struct ReplayPlan: Sendable, Hashable, Codable {
+    /// What the plan covers of one partition of the main topic.
     public struct Partition: Sendable, Hashable, Codable {
+        /// Its number in the topic.
         public var partition: Int32
         /// The first offset.
         public var from: Int64
@@ -12,6 +14,7 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
         /// What was counted; nil where nobody looked.
         public var count: Count?
 
+        /// Offsets that it covers: gaps, such as transactions' markers, count as well.
         public var records: Int64 { to - from }
 
         public init(partition: Int32, from: Int64, to: Int64, lostToRetention: Int64 = 0, count: Count? = nil) {
@@ -39,9 +42,13 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
         }
     }
 
+    /// The replay's; see ``ReplayID``.
     public var id: String
+    /// The live queue whose history it is.
     public var queue: String
+    /// What of the ranges is meant; ids of a list are in the listed offsets instead.
     public var selection: Selection
+    /// In the order of their numbers.
     public var partitions: [Partition]
     /// What it did where a range was unusual, in sentences for people.
     public var notes: [String]
@@ -66,6 +73,7 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
 
     /// Offsets that the plan covers.
     public var records: Int64 { partitions.reduce(0) { $0 + $1.records } }
+    /// Records of all partitions that retention had taken when the plan was made.
     public var lostToRetention: Int64 { partitions.reduce(0) { $0 + $1.lostToRetention } }
 
     /// What all partitions hold; nil where not all were looked at.

@@ -2,24 +2,32 @@ public import RdKafka
 
 /// How far a side replay is, as its group's committed offsets tell.
 public struct ReplayProgress: Sendable, Hashable {
+    /// One partition of the main topic, of those that the plan covers.
     public struct Partition: Sendable, Hashable {
+        /// Its number in the topic.
         public var partition: Int32
+        /// The plan's first offset.
         public var from: Int64
+        /// The offset behind the plan's last one.
         public var to: Int64
         /// All below it is done; `from` before anything is committed.
         public var committed: Int64
     }
 
+    /// Those that the plan covers, in their order.
     public var partitions: [Partition]
     /// Jobs that wait on the replay's ladder, at most: what a transaction's markers take up counts as well.
     public var retrying: Int64
     /// The replay's dead letters, with those that have a verdict.
     public var dead: Int64
 
+    /// Offsets of the plan.
     public var records: Int64 { partitions.reduce(0) { $0 + $1.to - $1.from } }
+    /// Offsets of the plan that are done, or were passed over.
     public var done: Int64 { partitions.reduce(0) { $0 + $1.committed - $1.from } }
     /// The share of the plan that is done, from 0 to 1.
     public var fraction: Double { records == 0 ? 1 : Double(done) / Double(records) }
+    /// Whether nothing of the plan is left to do, on the replay's ladder neither.
     public var isCovered: Bool { partitions.allSatisfy { $0.committed >= $0.to } && retrying == 0 }
 }
 

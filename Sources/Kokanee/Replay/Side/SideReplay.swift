@@ -12,6 +12,7 @@ public enum SideReplay {
     /// Begins a replay: makes its topics and records it. Nothing runs before a worker joins.
     ///
     /// - Parameters:
+    ///   - plan: of this queue; its id becomes the replay's.
     ///   - listed: the selected offsets, where the plan has them listed; they are written to the replay's state topic.
     ///   - rate: jobs a second over all workers; nil is without limit.
     ///   - by: who begins it.
