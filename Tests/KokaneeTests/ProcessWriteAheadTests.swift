@@ -133,7 +133,8 @@ struct ProcessWriteAheadTests {
         for (id, task) in tasks where id != cancelled { try await task.value }
         await pool.close(within: .seconds(5))
         let begun = lines("begun")
-        #expect(begun.filter { $0 != cancelled }.sorted() == tasks.keys.filter { $0 != cancelled }.sorted())
+        // A process that comes to the cancelled job is stopped. What it had begun behind that by then runs again.
+        #expect(Set(begun.filter { $0 != cancelled }) == Set(tasks.keys.filter { $0 != cancelled }))
         #expect(begun.count { $0 == cancelled } <= 1)
     }
 
