@@ -175,11 +175,15 @@ struct SideReplayTests {
             try await wish(.run, rate: 20)
             try await eventually("some have run") { ran.ends.count >= 5 }
             try await wish(.pause)
-            var last = -1
-            try await eventually("nothing starts any more") {
-                defer { last = ran.starts.count }
-                return ran.starts.count == last
+            func isKnown(_ rate: Double?) -> Bool {
+                worker.replayRun.withLock { $0 }?.wish == ReplayRun.Wish(mode: .pause, rate: rate)
             }
+            try await eventually("it knows of the pause") { isKnown(nil) }
+            let started = ran.starts.count
+            // By when it knows of another word, which takes a while, a worker without a bound would have run all.
+            try await wish(.pause, rate: 7)
+            try await eventually("it knows of the rate") { isKnown(7) }
+            #expect(ran.starts.count <= started + 2)
             #expect(ran.ends.count < 100)
             try await wish(.cancel)
             try await eventually("it ends") { worker.inFlight == 0 && !worker.isReplaying }
