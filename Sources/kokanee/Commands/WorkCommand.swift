@@ -54,7 +54,9 @@ extension Command {
         jobs.registerCatchAll(handlers.handler)
         let worker = Worker(queues: queues, jobs: jobs, configuration: configuration, client: client, logger: logger)
         let start = ContinuousClock.now
-        let result = await run(worker, context)
+        let result = await context.run(worker, counting: "jobs", every: .milliseconds(200)) {
+            (worker.statistics.completed, nil)
+        }
         await handlers.close()
         let elapsed = ContinuousClock.now - start
         // A worker that could not start has nothing to tell but why.
@@ -64,50 +66,10 @@ extension Command {
         if values.isSet("until-idle"), context.interruption.isRequested { throw CancellationError() }
     }
 
-    /// Runs the worker to its end, which an interruption asks for, and shows how far it is meanwhile.
-    private static func run(_ worker: Worker, _ context: Context) async -> Result<Void, any Error> {
-        let progress = Progress("jobs", console: context.console)
-        return await withTaskGroup(of: Result<Void, any Error>?.self) { group in
-            group.addTask {
-                do {
-                    return .success(try await worker.run())
-                } catch {
-                    return .failure(error)
-                }
-            }
-            group.addTask {
-                await context.interruption.wait()
-                if context.interruption.isRequested {
-                    context.console.say("ending: running jobs may finish; a second SIGINT ends at once")
-                }
-                worker.stop()
-                return nil
-            }
-            group.addTask {
-                while !Task.isCancelled {
-                    progress.update(count: worker.statistics.completed, fraction: nil)
-                    try? await Task.sleep(for: .milliseconds(200))
-                }
-                return nil
-            }
-            var result: Result<Void, any Error>?
-            while result == nil, let ended = await group.next() { result = ended }
-            progress.finish()
-            group.cancelAll()
-            return result ?? .success(())
-        }
-    }
-
     private static func report(_ statistics: WorkerStatistics, _ elapsed: Duration, _ context: Context) throws {
         let seconds = Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
         guard context.console.isJSON, context.values.isSet("until-idle") else {
-            context.console.say(
-                """
-                completed \(statistics.completed), failed attempts \(statistics.failedAttempts), \
-                retried \(statistics.retried), dead \(statistics.dead), discarded \(statistics.discarded), \
-                in \((seconds * 10).rounded() / 10) s
-                """
-            )
+            context.console.say(statistics.sentence(seconds: seconds))
             return
         }
         var object = JSONObjectWriter()

@@ -121,11 +121,7 @@ struct ReplayReport {
             replay \(record.id) is \(Self.state(record)): this process looked at \(work.scanned) records, of which \
             \(work.matched) were selected
             """,
-            """
-            completed \(statistics.completed), failed attempts \(statistics.failedAttempts), \
-            retried \(statistics.retried), dead \(statistics.dead), discarded \(statistics.discarded), \
-            in \((work.seconds * 10).rounded() / 10) s
-            """,
+            statistics.sentence(seconds: work.seconds),
         ]
         if statistics.lostToRetention > 0 {
             lines.append("retention took \(statistics.lostToRetention) records of the plan before they were read")

@@ -20,14 +20,12 @@ final class ReplayRun: Sendable {
     }
 
     let record: ReplayRecord
-    let plan: ReplayPlan
     let ranges: [Int32: Range<Int64>]
     let selects: Test
     private let state: Mutex<(wish: Wish, count: Count)>
 
     init(_ record: ReplayRecord, plan: ReplayPlan, selects: @escaping Test) {
         self.record = record
-        self.plan = plan
         self.selects = selects
         ranges = Dictionary(plan.partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
         state = Mutex((Wish(mode: record.wish?.mode ?? .run, rate: record.wish?.rate), Count()))

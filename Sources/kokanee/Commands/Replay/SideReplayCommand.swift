@@ -171,7 +171,10 @@ extension Command {
             logger: logger
         )
         let start = ContinuousClock.now
-        let result = await run(worker, on: replay, cluster.admin, context)
+        let result = await context.run(worker, counting: "records", every: .seconds(1)) {
+            guard let now = try? await SideReplay.progress(of: replay, cluster.admin) else { return nil }
+            return (Int(now.done), now.fraction)
+        }
         await handlers.close()
         try result.get()
         let ended = try await ReplayBook(client).record(replay.id)
@@ -193,45 +196,5 @@ extension Command {
         let words = UndoCommand.connectionWords(context.values) + ["replay", "work", replay.id]
         context.console.say("not finished; go on with: \(words.joined(separator: " ")) --handler CMD")
         throw CancellationError()
-    }
-
-    private static func run(
-        _ worker: Worker,
-        on replay: ReplayRecord,
-        _ admin: AdminClient,
-        _ context: Context
-    ) async -> Result<Void, any Error> {
-        let progress = Progress("records", console: context.console)
-        return await withTaskGroup(of: Result<Void, any Error>?.self) { group in
-            group.addTask {
-                do {
-                    return .success(try await worker.run())
-                } catch {
-                    return .failure(error)
-                }
-            }
-            group.addTask {
-                await context.interruption.wait()
-                if context.interruption.isRequested {
-                    context.console.say("ending: running jobs may finish; a second SIGINT ends at once")
-                }
-                worker.stop()
-                return nil
-            }
-            group.addTask {
-                while !Task.isCancelled {
-                    if let now = try? await SideReplay.progress(of: replay, admin) {
-                        progress.update(count: Int(now.done), fraction: now.fraction)
-                    }
-                    try? await Task.sleep(for: .seconds(1))
-                }
-                return nil
-            }
-            var result: Result<Void, any Error>?
-            while result == nil, let ended = await group.next() { result = ended }
-            progress.finish()
-            group.cancelAll()
-            return result ?? .success(())
-        }
     }
 }
