@@ -26,13 +26,7 @@ package struct ControlTopic: Sendable {
     package func read(prefix: String) async throws -> [Entry] {
         guard let partitions = try await admin.metadata(topics: [Queue.controlTopic]).partitions(of: Queue.controlTopic)
         else { return [] }
-        let lows = try await admin.listOffsets(partitions, .earliest)
-        let ends = try await admin.listOffsets(partitions, .latest)
-        var ranges: [TopicPartition: Range<Int64>] = [:]
-        for partition in partitions {
-            let low = lows[partition] ?? 0
-            ranges[partition] = low..<max(low, ends[partition] ?? low)
-        }
+        let ranges = try await admin.extents(of: partitions)
         let entries = Mutex<[String: Entry]>([:])
         try await TopicReader.read(ranges, configuration: configuration, stallTimeout: .seconds(10)) { record in
             guard let key = record.key?.text, key.hasPrefix(prefix) else { return true }

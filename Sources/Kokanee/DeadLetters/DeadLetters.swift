@@ -30,7 +30,7 @@ public final class DeadLetters: Sendable {
     public let queue: Queue
     let configuration: ClientConfiguration
     /// Sees partitions to their ends, past transactions that are still open.
-    private let admin: AdminClient
+    let admin: AdminClient
     let operatorName: String
     let now: @Sendable () -> Int64
     let clock: PacingClock
@@ -176,7 +176,7 @@ public final class DeadLetters: Sendable {
         wanted: Set<LetterPlace> = []
     ) async throws -> VerdictIndex {
         let index = Gathering(VerdictIndex(wanted: wanted))
-        var ranges = try await ranges(layout.state)
+        var ranges = try await admin.extents(of: layout.state)
         let deadline = ContinuousClock.now + .seconds(90)
         while true {
             let ends = try await TopicReader.read(ranges, configuration: configuration) { record in
@@ -205,7 +205,7 @@ public final class DeadLetters: Sendable {
         _ verdicts: VerdictIndex,
         _ progress: Progress?
     ) async throws -> LetterSearch {
-        let ranges = try await ranges(layout.deadLetters)
+        let ranges = try await admin.extents(of: layout.deadLetters)
         let total = Int(clamping: ranges.values.reduce(0) { $0 + Int64($1.count) })
         let search = Gathering(LetterSearch(filter, defaultType: queue.defaultType, verdicts: verdicts))
         let counter = Gathering(0)
@@ -266,13 +266,5 @@ public final class DeadLetters: Sendable {
             unknownIDs: search.unknownIDs,
             settledIDs: search.settledIDs
         )
-    }
-
-    func ranges(_ partitions: [TopicPartition]) async throws -> [TopicPartition: Range<Int64>] {
-        let starts = try await admin.listOffsets(partitions, .earliest)
-        let ends = try await admin.listOffsets(partitions, .latest)
-        return starts.reduce(into: [:]) { ranges, start in
-            ranges[start.key] = start.value..<max(start.value, ends[start.key] ?? start.value)
-        }
     }
 }

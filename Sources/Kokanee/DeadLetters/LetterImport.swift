@@ -73,7 +73,7 @@ public struct LetterImport: Sendable {
         // Before the verdicts are read: what somebody else was about to decide is decided then, or will never be.
         writer = executes ? try await DecisionWriter(letters, rate: rate) : nil
         verdicts = try await letters.verdicts(layout, executes ? .complete : .asFarAsCommitted)
-        ranges = try await letters.ranges(layout.deadLetters)
+        ranges = try await letters.admin.extents(of: layout.deadLetters)
     }
 
     private struct Candidate {

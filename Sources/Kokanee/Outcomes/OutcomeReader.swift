@@ -34,13 +34,7 @@ struct OutcomeReader: Sendable {
                 && (ranges.map { $0[place.partition]?.isEmpty == false } ?? true)
         }
         guard !wanted.isEmpty else { return [:] }
-        let lows = try await admin.listOffsets(wanted, .earliest)
-        let ends = try await admin.listOffsets(wanted, .latest)
-        var stretches: [TopicPartition: Range<Int64>] = [:]
-        for place in wanted {
-            let low = lows[place] ?? 0
-            stretches[place] = low..<max(low, ends[place] ?? low)
-        }
+        let stretches = try await admin.extents(of: wanted)
         let found = Mutex<[Int32: Outcomes]>([:])
         try await TopicReader.read(stretches, configuration: configuration) { record in
             guard let (kind, chunk) = OutcomeRecord.parse(key: record.key), let value = record.value else {

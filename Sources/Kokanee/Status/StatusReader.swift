@@ -42,12 +42,8 @@ public struct StatusReader: Sendable {
         // In this order: what is worked meanwhile makes a count too high, never below zero.
         let membership = try await GroupMembership.read(queue.group, admin)
         let committed = try await admin.committedOffsets(group: queue.group, worked)
-        let lows = try await admin.listOffsets(worked + deadLetters + state, .earliest)
-        let ends = try await admin.listOffsets(worked + deadLetters + state, .latest)
-        func range(_ partition: TopicPartition) -> Range<Int64> {
-            let low = lows[partition] ?? 0
-            return low..<max(low, ends[partition] ?? low)
-        }
+        let extents = try await admin.extents(of: worked + deadLetters + state)
+        func range(_ partition: TopicPartition) -> Range<Int64> { extents[partition] ?? 0..<0 }
 
         var snapshot = QueueSnapshot(queue: queue, takenAt: Timestamp.now, membership: membership)
         snapshot.rungs = rungs

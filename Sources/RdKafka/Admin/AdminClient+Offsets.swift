@@ -152,6 +152,19 @@ extension AdminClient {
         }
     }
 
+    /// From the first record that each partition has to its end. The starts are asked for before the ends.
+    ///
+    /// - Throws: as ``listOffsets(_:_:timeout:)``.
+    package func extents(
+        of partitions: some Collection<TopicPartition> & Sendable
+    ) async throws(KafkaError) -> [TopicPartition: Range<Int64>] {
+        let starts = try await listOffsets(partitions, .earliest)
+        let ends = try await listOffsets(partitions, .latest)
+        return starts.reduce(into: [:]) { ranges, start in
+            ranges[start.key] = start.value..<max(start.value, ends[start.key] ?? start.value)
+        }
+    }
+
     private static func offsets(
         _ partitions: some Collection<TopicPartition>,
         at time: Int64,

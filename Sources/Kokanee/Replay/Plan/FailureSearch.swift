@@ -15,13 +15,7 @@ enum FailureSearch {
         let topics = [queue.deadLetterTopic] + queue.retryTopics
         let metadata = try await admin.metadata(topics: topics)
         let places = topics.flatMap { metadata.partitions(of: $0) ?? [] }
-        let lows = try await admin.listOffsets(places, .earliest)
-        let ends = try await admin.listOffsets(places, .latest)
-        var stretches: [TopicPartition: Range<Int64>] = [:]
-        for place in places {
-            let low = lows[place] ?? 0
-            stretches[place] = low..<max(low, ends[place] ?? low)
-        }
+        let stretches = try await admin.extents(of: places)
         let found = Mutex<[Int32: OffsetSet]>([:])
         try await TopicReader.read(stretches, configuration: configuration) { record in
             let isLetter = record.topic == queue.deadLetterTopic

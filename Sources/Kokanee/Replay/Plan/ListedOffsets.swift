@@ -75,13 +75,7 @@ public struct ListedOffsets: Sendable, Equatable {
         let places = (try await admin.metadata(topics: [topic]).partitions(of: topic) ?? []).filter {
             partitions?.contains($0.partition) ?? true
         }
-        let lows = try await admin.listOffsets(places, .earliest)
-        let ends = try await admin.listOffsets(places, .latest)
-        var ranges: [TopicPartition: Range<Int64>] = [:]
-        for place in places {
-            let low = lows[place] ?? 0
-            ranges[place] = low..<max(low, ends[place] ?? low)
-        }
+        let ranges = try await admin.extents(of: places)
         let found = Mutex<[Int32: Reading]>([:])
         try await TopicReader.read(ranges, configuration: configuration) { record in
             guard let key = record.key, let value = record.value else { return true }
