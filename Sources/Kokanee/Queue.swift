@@ -87,7 +87,9 @@ public struct Queue: Sendable, Hashable {
     }
 
     public func retryTopic(_ rung: Ladder.Rung) -> String {
-        Self.retryTopic(name, rung)
+        // A name that is at hand is not put together again: every retry asks.
+        let known = ladder.rungs.firstIndex { $0.milliseconds == rung.milliseconds }
+        return known.map { retryTopics[$0] } ?? Self.retryTopic(name, rung)
     }
 
     private static func retryTopic(_ name: String, _ rung: Ladder.Rung) -> String {

@@ -55,6 +55,12 @@ package struct ConsumedMessage: @unchecked Sendable {
         HeaderParsing(message).forEachHeader(body)
     }
 
+    /// The headers as a list of their own, which the caller has to destroy, or to hand on, but for those whose names are
+    /// dropped. Nil where there are none, and where the list can't be taken off its message.
+    func takeHeaders(without isDropped: (_ name: UnsafeRawBufferPointer) -> Bool) -> OpaquePointer? {
+        OpaquePointer(bitPattern: HeaderParsing.locked(message) { UInt(bitPattern: $0.take(without: isDropped)) })
+    }
+
     package typealias HeaderBody = (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void
 
     private static func buffer(_ start: UnsafeMutableRawPointer?, _ count: Int) -> UnsafeRawBufferPointer? {

@@ -13,6 +13,8 @@ struct HeaderParsing {
         case unknown, again, once
     }
 
+    /// The most headers of which some are dropped from librdkafka's own list.
+    private static let mostTaken = 64
     private static let mode = Atomic(Mode.unknown.rawValue)
     private let message: UnsafeMutablePointer<rd_kafka_message_t>
 
@@ -56,6 +58,41 @@ struct HeaderParsing {
         default: findMode(headers)
         }
         return true
+    }
+
+    /// See ``ConsumedMessage/takeHeaders(without:)``.
+    func take(without isDropped: (_ name: UnsafeRawBufferPointer) -> Bool) -> OpaquePointer? {
+        var headers: OpaquePointer?
+        // The message keeps the bytes: it is read again, be it that there is no room for the record that they are for.
+        guard Self.mode.load(ordering: .relaxed) == Mode.again.rawValue,
+            rd_kafka_message_detach_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR, let headers
+        else { return nil }
+        // Each that is dropped makes all behind it move up, and somebody may have written 100,000.
+        guard rd_kafka_header_cnt(headers) <= Self.mostTaken else {
+            rd_kafka_headers_destroy(headers)
+            return nil
+        }
+        var index = 0
+        var name: UnsafePointer<CChar>?
+        var value: UnsafeRawPointer?
+        var length = 0
+        while rd_kafka_header_get_all(headers, index, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR {
+            // All of the name are removed, this one among them, and what follows moves up.
+            guard let name, isDropped(UnsafeRawBufferPointer(start: name, count: strlen(name))),
+                dropAll(name, of: headers)
+            else {
+                index += 1
+                continue
+            }
+        }
+        return headers
+    }
+
+    private func dropAll(_ name: UnsafePointer<CChar>, of headers: OpaquePointer) -> Bool {
+        // The name lives in a header that goes away while librdkafka still compares with it.
+        guard let copy = strdup(name) else { return false }
+        defer { free(copy) }
+        return rd_kafka_header_remove(headers, copy) == RD_KAFKA_RESP_ERR_NO_ERROR
     }
 
     /// Learns from a message whose headers have been taken off whether they can be parsed again.

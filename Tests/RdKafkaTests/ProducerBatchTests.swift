@@ -107,24 +107,6 @@ struct ProducerBatchTests {
         #expect(numbers == Array(0..<1000))
     }
 
-    @Test("a record that takes over headers has them as they were, before its own, without those left out")
-    func carriedHeaders() async throws {
-        let (broker, place) = try cluster()
-        let producer = try Producer(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
-        let headers = (0..<64).map { index in
-            Header("header-\(index % 60)", index % 7 == 0 ? nil : Bytes(String(repeating: "v", count: index)))
-        }
-        _ = try await producer.send(ProducerRecord(topic: "t", partition: 0, value: "v", headers: headers))
-        let kept: UInt64 = 0xFFFF_FFFF_FFFF_FFFF & ~0b1001
-        var hop = ProducerRecord(topic: "t", partition: 0, value: nil, headers: [Header("own", "x")])
-        hop.carried = CarriedHeaders(of: try await read(broker, place)[0], kept: kept)
-        _ = try await producer.send(hop)
-        await producer.close()
-        let expected = [headers[1], headers[2]] + headers[4...] + [Header("own", "x")]
-        #expect(try await read(broker, place)[1].headers == expected)
-        #expect(hop.withCopiedHeaders.headers == expected)
-    }
-
     @Test("bytes are the same whether they are few, an array's or a text's")
     func bytes() {
         for count in 0...40 {

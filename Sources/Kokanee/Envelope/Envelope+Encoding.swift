@@ -76,23 +76,23 @@ extension Envelope {
         dueAt: Int64?,
         failure: Failure?
     ) -> [Header] {
-        carriedHeaders(headers)
-            + rungState(HopState(HeaderScan(headers)), from: source, attempt: attempt, dueAt: dueAt, failure: failure)
+        var list = HeaderList(headers: carriedHeaders(headers))
+        let state = HopState(HeaderScan(headers))
+        writeRungState(state, from: source, attempt: attempt, dueAt: dueAt, failure: failure, to: &list)
+        return list.headers
     }
 
     /// Of ``rungHeaders(copying:from:attempt:dueAt:failure:)`` those that are not the record's own.
-    static func rungState(
+    static func writeRungState(
         _ state: HopState,
         from source: Origin,
         attempt: Int,
         dueAt: Int64?,
-        failure: Failure?
-    ) -> [Header] {
-        var result: [Header] = []
-        result.reserveCapacity(6)
-        appendState(state, from: source, attempt: attempt, failure: failure, to: &result)
-        if let dueAt { result.append(HeaderName.dueAt.header(dueAt)) }
-        return result
+        failure: Failure?,
+        to writer: inout (some HeaderWriter & ~Copyable)
+    ) {
+        writeState(state, from: source, attempt: attempt, failure: failure, to: &writer)
+        if let dueAt { writer.add(.dueAt, dueAt) }
     }
 
     /// The headers of a job that becomes a dead letter; see ``rungHeaders(copying:from:attempt:dueAt:failure:)``.
@@ -109,32 +109,25 @@ extension Envelope {
         failure: Failure?,
         at now: Int64
     ) -> [Header] {
-        carriedHeaders(headers)
-            + deadLetterState(
-                HopState(HeaderScan(headers)),
-                from: source,
-                attempt: attempt,
-                reason: reason,
-                failure: failure,
-                at: now
-            )
+        var list = HeaderList(headers: carriedHeaders(headers))
+        let state = HopState(HeaderScan(headers))
+        writeLetterState(state, from: source, attempt: attempt, reason: reason, failure: failure, at: now, to: &list)
+        return list.headers
     }
 
     /// Of ``deadLetterHeaders(copying:from:attempt:reason:failure:at:)`` those that are not the record's own.
-    static func deadLetterState(
+    static func writeLetterState(
         _ state: HopState,
         from source: Origin,
         attempt: Int,
         reason: DeadReason,
         failure: Failure?,
-        at now: Int64
-    ) -> [Header] {
-        var result: [Header] = []
-        result.reserveCapacity(7)
-        appendState(state, from: source, attempt: attempt, failure: failure, to: &result)
-        result.append(HeaderName.reason.header(reason.rawValue))
-        result.append(HeaderName.diedAt.header(now))
-        return result
+        at now: Int64,
+        to writer: inout (some HeaderWriter & ~Copyable)
+    ) {
+        writeState(state, from: source, attempt: attempt, failure: failure, to: &writer)
+        writer.add(.reason, reason.rawValue)
+        writer.add(.diedAt, now)
     }
 
     /// The headers of a dead letter that goes back to its queue as attempt 1.
@@ -195,21 +188,17 @@ extension Envelope {
         headers.filter { header in HeaderName(rawValue: header.name).map(isDropped) != true }
     }
 
-    private static func appendState(
+    private static func writeState(
         _ state: HopState,
         from source: Origin,
         attempt: Int,
         failure: Failure?,
-        to headers: inout [Header]
+        to writer: inout (some HeaderWriter & ~Copyable)
     ) {
-        headers.append(HeaderName.attempt.header(attempt))
-        headers.append(HeaderName.origin.header((state.origin ?? source).description))
-        if let firstFailedAt = state.firstFailedAt ?? failure?.at {
-            headers.append(HeaderName.firstFailedAt.header(firstFailedAt))
-        }
-        if let error = failure?.text ?? state.lastError { headers.append(HeaderName.error.header(error)) }
-        if let first = state.firstError ?? state.lastError ?? failure?.text {
-            headers.append(HeaderName.firstError.header(first))
-        }
+        writer.add(.attempt, attempt)
+        (state.origin ?? source).withText { writer.add(.origin, $0) }
+        if let firstFailedAt = state.firstFailedAt ?? failure?.at { writer.add(.firstFailedAt, firstFailedAt) }
+        if let error = failure?.text ?? state.lastError { writer.add(.error, error) }
+        if let first = state.firstError ?? state.lastError ?? failure?.text { writer.add(.firstError, first) }
     }
 }

@@ -1,5 +1,3 @@
-internal import RdKafka
-
 /// The retry state that a hop takes over from its record.
 struct HopState {
     let origin: Envelope.Origin?
@@ -38,17 +36,5 @@ struct HopState {
             .replay, .retriedFrom:
             false
         }
-    }
-
-    /// The headers of a record that its hop carries on; nil where they are too many, and have to be copied.
-    static func carried(_ record: Record) -> CarriedHeaders? {
-        var kept: UInt64 = 0
-        var count = 0
-        record.forEachHeader { name, _ in
-            // A shift by more than there are bits is 0.
-            if HeaderName.recognise(name).map(holds) != true { kept |= 1 << count }
-            count += 1
-        }
-        return count <= CarriedHeaders.limit ? CarriedHeaders(of: record, kept: kept) : nil
     }
 }

@@ -21,6 +21,27 @@ extension Envelope.Origin {
         )
     }
 
+    /// Calls `body` with the description's bytes, which are no string's: every hop of every job writes one.
+    @inline(__always)
+    func withText<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {
+        let longestNumber = 20
+        return withUnsafeTemporaryAllocation(
+            byteCount: topic.utf8.count + 2 * (1 + longestNumber),
+            alignment: 1
+        ) { buffer in
+            var topic = topic
+            var end = topic.withUTF8 { text in
+                buffer.copyMemory(from: UnsafeRawBufferPointer(text))
+                return text.count
+            }
+            for number in [Int64(partition), offset] {
+                buffer[end] = UInt8(ascii: "/")
+                end = DecimalText.write(number, to: buffer, at: end + 1)
+            }
+            return body(UnsafeRawBufferPointer(rebasing: buffer[..<end]))
+        }
+    }
+
     /// A number as the description writes it: without sign or leading zeros, so that equal places have equal text.
     private static func number(_ bytes: Slice<UnsafeRawBufferPointer>, upTo bound: Int64) -> Int64? {
         guard bytes.count == 1 || bytes.first != UInt8(ascii: "0"),

@@ -71,7 +71,8 @@ enum RehearsalEnd {
             return
         }
         // What a worker makes of it, but for the policy's mercy.
-        switch Disposition.after(end, of: envelope, policy: .never, ladder: ladder, now: now, randomness: 0) {
+        let attempt = envelope.attempt
+        switch Disposition.after(end, ofAttempt: attempt, policy: .never, ladder: ladder, now: now, randomness: 0) {
         case .complete: self = .succeeded
         case .discard: self = .discarded
         case .bury(let reason, let failure):

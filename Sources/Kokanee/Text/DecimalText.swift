@@ -1,5 +1,27 @@
 /// Numbers in decimal ASCII, as they stand in headers.
 enum DecimalText {
+    /// Writes a number, of 20 bytes at most; returns where it ends.
+    static func write(_ number: Int64, to buffer: UnsafeMutableRawBufferPointer, at start: Int) -> Int {
+        var rest = number.magnitude
+        var digits = 1
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        var place = start
+        if number < 0 {
+            buffer[place] = UInt8(ascii: "-")
+            place += 1
+        }
+        let end = place + digits
+        rest = number.magnitude
+        for position in (place..<end).reversed() {
+            buffer[position] = UInt8(ascii: "0") + UInt8(rest % 10)
+            rest /= 10
+        }
+        return end
+    }
+
     /// Reads digits after an optional minus sign; nil for anything else. What an `Int64` can't hold becomes its bound.
     static func parse(_ bytes: UnsafeRawBufferPointer) -> Int64? {
         let isNegative = bytes.first == UInt8(ascii: "-")

@@ -6,6 +6,11 @@ package enum SafeText {
     ///
     /// - Parameter limit: bytes, at least 3.
     package static func line(_ text: some StringProtocol, limit: Int) -> String {
+        // Most texts are what they have to be.
+        let isPlain = text.utf8.withContiguousStorageIfAvailable { bytes in
+            bytes.count <= limit && bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+        }
+        if isPlain == true { return String(text) }
         var result = ""
         // More than this much is never read, however long the text is.
         result.unicodeScalars.reserveCapacity(min(limit, 64))

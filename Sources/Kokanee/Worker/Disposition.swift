@@ -39,11 +39,12 @@ enum Disposition: Sendable, Equatable {
     /// Decides after an attempt.
     ///
     /// - Parameters:
+    ///   - attempt: its number.
     ///   - now: milliseconds since the epoch.
     ///   - randomness: the jitter's source.
     static func after(
         _ end: AttemptEnd,
-        of envelope: Envelope,
+        ofAttempt attempt: Int,
         policy: any RetryPolicy,
         ladder: Ladder,
         now: Int64,
@@ -76,10 +77,10 @@ enum Disposition: Sendable, Equatable {
         case .failed(let error):
             failure = Envelope.Failure(error, at: now)
         }
-        let policyDelay = policy.delay(afterAttempt: envelope.attempt, ladder: ladder, randomness: randomness)
+        let policyDelay = policy.delay(afterAttempt: attempt, ladder: ladder, randomness: randomness)
         guard let policyDelay else { return .bury(.attemptsExhausted, failure) }
         let delay = min(max(0, (wished ?? policyDelay).milliseconds), longestWait)
-        return .retry(attempt: envelope.attempt + 1, after: delay, failure)
+        return .retry(attempt: attempt + 1, after: delay, failure)
     }
 
     /// Where a job waits that is due in `wait` milliseconds.

@@ -63,7 +63,7 @@ extension Engine {
             let turn = visit(index, generation, decided)
             finish(turn, decided)
             guard turn.ended.isEmpty else {
-                decided = turn.ended.map(decide)
+                decided = decide(turn.ended)
                 continue
             }
             switch turn.step {
@@ -106,7 +106,7 @@ extension Engine {
 
     /// Carries out, without a runner's turn, what the ends of attempts mean for their jobs.
     func conclude(_ ended: [EndedAttempt]) {
-        if !ended.isEmpty { conclude(ended.map(decide)) }
+        if !ended.isEmpty { conclude(decide(ended)) }
     }
 
     func conclude(_ decided: [DecidedAttempt]) {
@@ -120,15 +120,23 @@ extension Engine {
         finish(turn, decided)
     }
 
-    private func decide(_ ended: EndedAttempt) -> DecidedAttempt {
+    private func decide(_ ended: [EndedAttempt]) -> [DecidedAttempt] {
+        let now = clock.wall()
+        var randomness = SystemRandomPool(expecting: ended.count)
+        return ended.map { decide($0, now: now, randomness: randomness.next()) }
+    }
+
+    private func decide(_ ended: EndedAttempt, now: Int64, randomness: UInt64) -> DecidedAttempt {
         guard case .failed(let error) = ended.end, !(error is JobError), !(error is PayloadError) else {
-            return decide(ended.item, ended.end)
+            return decide(ended.item, ended.end, now: now, randomness: randomness)
         }
         switch ended.cancellation {
-        case .timeout(let limit): return decide(ended.item, .timedOut(limit, ignoredCancellation: false))
+        case .timeout(let limit):
+            let end = AttemptEnd.timedOut(limit, ignoredCancellation: false)
+            return decide(ended.item, end, now: now, randomness: randomness)
         // Shut down, or taken away in the middle: it is as if it had not run, and it runs again.
         case .shutdown: return DecidedAttempt(item: ended.item, disposition: nil)
-        case nil: return decide(ended.item, ended.end)
+        case nil: return decide(ended.item, ended.end, now: now, randomness: randomness)
         }
     }
 
@@ -137,18 +145,19 @@ extension Engine {
         guard case .timeout(let limit) = attempt.cancellation else {
             return DecidedAttempt(item: attempt.item, disposition: nil)
         }
-        return decide(attempt.item, .timedOut(limit, ignoredCancellation: true))
+        let end = AttemptEnd.timedOut(limit, ignoredCancellation: true)
+        return decide(attempt.item, end, now: clock.wall(), randomness: .random(in: 0...UInt64.max))
     }
 
-    private func decide(_ item: Batch.Item, _ end: AttemptEnd) -> DecidedAttempt {
+    private func decide(_ item: Batch.Item, _ end: AttemptEnd, now: Int64, randomness: UInt64) -> DecidedAttempt {
         let content = item.content
         let disposition = Disposition.after(
             end,
-            of: content.envelope ?? Envelope(id: content.id, type: content.runtime.queue.defaultType),
+            ofAttempt: content.attempt,
             policy: content.runtime.retryPolicy,
             ladder: content.runtime.queue.ladder,
-            now: clock.wall(),
-            randomness: .random(in: 0...UInt64.max)
+            now: now,
+            randomness: randomness
         )
         return DecidedAttempt(item: item, disposition: disposition)
     }
@@ -161,30 +170,37 @@ extension Engine {
         for content in turn.fenced { logFenced(content) }
         for _ in 0..<turn.completed { FailPoint.jobFinished.pass() }
         guard !decided.isEmpty else { return }
-        let now = clock.wall()
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        var hops: [PendingHop] = []
         for (attempt, conclusion) in zip(decided, turn.conclusions) {
             switch conclusion {
-            case .accepted: carryOut(attempt, now)
+            case .accepted:
+                if let hop = carryOut(attempt, now: now, wall: wall) { hops.append(hop) }
             case .fenced: logFenced(attempt.item.content)
             case .unknown: continue
             }
         }
+        hop(hops)
     }
 
-    private func carryOut(_ attempt: DecidedAttempt, _ now: Int64) {
+    /// Does what follows from an attempt's end, but for the hop that it returns.
+    private func carryOut(_ attempt: DecidedAttempt, now: ContinuousClock.Instant, wall: Int64) -> PendingHop? {
         let (ticket, content) = (attempt.item.ticket, attempt.item.content)
         switch attempt.disposition {
-        case nil: return
-        case .complete: FailPoint.jobFinished.pass()
+        case nil: return nil
+        case .complete:
+            FailPoint.jobFinished.pass()
+            return nil
         case .discard(let reason):
             FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
+            return nil
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
-            let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: now)
-            hop(ticket, record, content)
+            let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: wall)
+            return PendingHop(ticket, record, now: now)
         case .bury(let reason, let failure):
-            bury(content, reason, failure, ticket, now)
+            return burial(of: content, reason, failure, ticket, wall)
         }
     }
 }

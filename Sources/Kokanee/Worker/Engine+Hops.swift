@@ -1,14 +1,15 @@
 internal import RdKafka
 internal import Synchronization
 
-extension Engine {
-    func bury(
-        _ content: JobContent,
+extension Engine: DeliveryReceiver {
+    /// The hop of a job that becomes a dead letter.
+    func burial(
+        of content: JobContent,
         _ reason: DeadReason,
         _ failure: Envelope.Failure?,
         _ ticket: Ticket,
         _ now: Int64
-    ) {
+    ) -> PendingHop {
         logger.log(
             .warning,
             "job is a dead letter",
@@ -18,68 +19,65 @@ extension Engine {
                 "at": content.place.description,
             ]
         )
-        state.withLock { state in
-            state.statistics[content.runtime.index].dead += 1
-            // Here, because a record that is no job comes to this without an attempt.
-            state.outcomes?.mark(.failed, content, at: state.scheduler.place(of: ticket))
-        }
-        hop(ticket, HopRecord.deadLetter(content, reason: reason, failure: failure, now: now), content)
+        let record = HopRecord.deadLetter(content, reason: reason, failure: failure, now: now)
+        return PendingHop(ticket, record, news: .dead, now: clock.monotonic())
     }
 
-    func hop(_ ticket: Ticket, _ record: ProducerRecord, _ content: JobContent, tries: Int = 1) {
-        let hop = PendingHop(ticket: ticket, record: record, content: content, tries: tries)
+    /// Hands hops to the producer together, but for those that may not be written now.
+    func hop(_ hops: [PendingHop]) {
+        guard !hops.isEmpty else { return }
         let now = clock.monotonic()
-        let mayWrite = state.withLock { state in
-            if state.mayWrite(content.runtime.index, now: now) { return true }
-            state.hopsToRetry.insert(hop.deferred(now: now))
-            return false
-        }
-        guard mayWrite else { return }
-        if let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) {
-            return hopEnded(hop, .failure(failure))
-        }
-        producer.produce(record) { result in
-            self.hopEnded(hop, FailPoint.hopAcknowledged.result(result, failure: .localMessageTimedOut))
-        }
-        FailPoint.hopProduced.pass()
-    }
-
-    private func hopEnded(_ hop: PendingHop, _ result: Result<Delivery, KafkaError>) {
-        guard case .failure(let error) = result else {
-            if case .success(let delivery) = result { clock.note(delivery) }
-            let (now, wall) = (clock.monotonic(), clock.wall())
-            let (isOurs, handovers, wakes) = state.withLock { state in
-                state.hopTroubles[hop.ticket] = nil
-                let isOurs = state.scheduler.hopped(hop.ticket, now: wall)
-                return (isOurs, state.handOver(now: now), state.takeWakes())
-            }
-            perform(handovers)
-            for wakeup in wakes { wakeup.wake() }
-            if isOurs { FailPoint.jobFinished.pass() } else { logFenced(hop.content) }
-            return
-        }
-        let willRetry = state.withLock { state in
-            state.statistics[hop.content.runtime.index].failedHops += 1
-            guard state.scheduler.mayHop(hop.ticket), !state.isClosed else {
-                state.hopTroubles[hop.ticket] = nil
-                state.scheduler.abandonHop(hop.ticket)
-                return false
-            }
-            let now = clock.monotonic()
-            state.hopTroubles[hop.ticket] = HopTrouble(
-                since: state.hopTroubles[hop.ticket]?.since ?? now,
-                tries: hop.tries,
-                error: error
-            )
-            state.hopsToRetry.insert(hop.next(after: error, now: now, wall: clock.wall()))
+        var admitted = hops
+        state.withLock { $0.admitHops(&admitted, now: now) }
+        var failed: [HopEnd] = []
+        admitted.removeAll { hop in
+            guard let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) else { return false }
+            failed.append(HopEnd(hop: hop, error: failure))
             return true
         }
+        if !failed.isEmpty { hopsEnded(failed) }
+        if !admitted.isEmpty { producer.produce(HopBatch(admitted), telling: self) }
+    }
+
+    func settled(_ records: [SettledRecord]) {
+        clock.note(records)
+        var ends: [HopEnd] = []
+        ends.reserveCapacity(records.count)
+        for record in records {
+            // The engine is told of nothing else.
+            guard let batch = record.source as? HopBatch, let hop = batch.take(record.index) else { continue }
+            let error = record.error ?? FailPoint.hopAcknowledged.failure(.localMessageTimedOut)
+            ends.append(HopEnd(hop: hop, error: error))
+        }
+        hopsEnded(ends)
+    }
+
+    private func hopsEnded(_ ends: [HopEnd]) {
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (fates, handovers, wakes) = state.withLock { state in
+            let fates = ends.map { state.endHop($0, now: now, wall: wall) }
+            return (fates, state.handOver(now: now), state.takeWakes())
+        }
+        perform(handovers)
+        for wakeup in wakes { wakeup.wake() }
+        for (end, fate) in zip(ends, fates) {
+            switch fate {
+            case .finished: FailPoint.jobFinished.pass()
+            case .fenced: logFenced(end.hop.content)
+            case .willRetry: logTrouble(end, "hop failed; its job stays unfinished, and it is tried again")
+            case .givenUp: logTrouble(end, "hop failed and given up")
+            }
+        }
+    }
+
+    private func logTrouble(_ end: HopEnd, _ message: String) {
+        let (hop, error) = (end.hop, end.error?.description ?? "")
         logger.log(
             .error,
-            willRetry ? "hop failed; its job stays unfinished, and it is tried again" : "hop failed and given up",
+            message,
             [
                 "queue": hop.content.queueName, "job": hop.content.id, "to": hop.record.topic,
-                "partition": "\(hop.record.partition ?? -1)", "tries": "\(hop.tries)", "error": "\(error)",
+                "partition": "\(hop.record.partition)", "tries": "\(hop.tries)", "error": error,
             ]
         )
     }

@@ -142,21 +142,25 @@ final class Engine: Sendable {
             return state.handOver(now: now)
         }
         perform(handovers)
-        for (ticket, decision) in moves { start(decision.move, of: decision.content, ticket) }
+        if !moves.isEmpty { start(moves) }
         return regressions
     }
 
-    private func start(_ move: Intake.Move?, of content: JobContent, _ ticket: Ticket) {
-        let now = clock.wall()
-        switch move {
-        case nil: return
-        case .wait(let dueAt):
-            state.withLock { $0.statistics[content.runtime.index].delayed += 1 }
-            let record = HopRecord.retry(content, attempt: content.attempt, after: dueAt - now, failure: nil, now: now)
-            hop(ticket, record, content)
-        case .bury(let reason, let failure):
-            bury(content, reason, failure, ticket, now)
-        }
+    private func start(_ moves: [(Ticket, Intake.Decision)]) {
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        hop(
+            moves.compactMap { ticket, decision in
+                let content = decision.content
+                switch decision.move {
+                case nil: return nil
+                case .wait(let dueAt):
+                    let (attempt, wait) = (content.attempt, dueAt - wall)
+                    let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: nil, now: wall)
+                    return PendingHop(ticket, record, news: .delayed, now: now)
+                case .bury(let reason, let failure): return burial(of: content, reason, failure, ticket, wall)
+                }
+            }
+        )
     }
 
     func perform(_ handovers: [Handover]) {
@@ -174,7 +178,7 @@ final class Engine: Sendable {
         let due = state.withLock { $0.tick(now: now, wall: wall) }
         finish(due.turn)
         conclude(due.turn.ended)
-        for hop in due.hops { self.hop(hop.ticket, hop.record, hop.content, tries: hop.tries) }
+        hop(due.hops)
         for (task, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
             task.cancel()

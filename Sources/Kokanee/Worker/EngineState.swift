@@ -20,39 +20,6 @@ struct Handover: Sendable {
     let batch: Batch?
 }
 
-/// A hop that waits to be tried again.
-struct PendingHop: Comparable, Sendable {
-    /// Longest pause between two tries.
-    private static let longestPause = Duration.seconds(10)
-
-    var ticket: Engine.Ticket
-    var record: ProducerRecord
-    var content: JobContent
-    var tries: Int
-    var dueAt = ContinuousClock.now
-
-    /// The next try, after a pause that doubles from 100 ms. A record that was too large has to lose something first.
-    ///
-    /// - Parameter wall: milliseconds since the epoch.
-    func next(after error: KafkaError, now: ContinuousClock.Instant, wall: Int64) -> PendingHop {
-        var next = self
-        if error.isTooLarge { next.record = HopRecord.smaller(record, of: content, now: wall) }
-        next.dueAt = now + min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
-        next.tries += 1
-        return next
-    }
-
-    /// The same try, when it may be allowed.
-    func deferred(now: ContinuousClock.Instant) -> PendingHop {
-        var next = self
-        next.dueAt = now + .milliseconds(100)
-        return next
-    }
-
-    static func < (lhs: Self, rhs: Self) -> Bool { lhs.dueAt < rhs.dueAt }
-    static func == (lhs: Self, rhs: Self) -> Bool { lhs.ticket == rhs.ticket }
-}
-
 /// What the engine's lock guards.
 struct EngineState {
     typealias Instant = ContinuousClock.Instant

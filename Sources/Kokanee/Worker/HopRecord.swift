@@ -1,31 +1,39 @@
 internal import RdKafka
 
-/// Makes the records of hops: the job's own bytes and headers, its partition number kept, its retry state renewed.
-enum HopRecord {
+/// The record of a hop: the job's own bytes and headers, its partition number kept, its retry state renewed.
+///
+/// It is put together when librdkafka takes it, straight from the job's record into librdkafka's memory.
+struct HopRecord: Sendable {
+    private enum Form {
+        case rung(attempt: Int, dueAt: Int64?)
+        case letter(DeadReason, at: Int64)
+        /// It lacks something, and can't be made again from the job's record.
+        indirect case made(ProducerRecord)
+    }
+
+    let content: JobContent
+    let topic: String
+    private let form: Form
+    /// Of the attempt that was made.
+    private let failure: Envelope.Failure?
+
     static func retry(
         _ content: JobContent,
         attempt: Int,
         after wait: Int64,
         failure: Envelope.Failure?,
         now: Int64
-    ) -> ProducerRecord {
-        let queue = content.runtime.queue
+    ) -> HopRecord {
+        let runtime = content.runtime
         let topic: String
         let dueAt: Int64?
-        switch Disposition.destination(after: wait, now: now, ladder: queue.ladder) {
-        case .rung(let rung, let due): (topic, dueAt) = (queue.retryTopic(rung), due)
+        switch Disposition.destination(after: wait, now: now, ladder: runtime.queue.ladder) {
+        case .rung(let rung, let due): (topic, dueAt) = (runtime.queue.retryTopic(rung), due)
         // A replay writes nothing to the live topic: its shortest rung takes longer, and never less.
-        case .main where queue.replay != nil: (topic, dueAt) = (queue.retryTopic(queue.ladder.rungs[0]), nil)
-        case .main(let due): (topic, dueAt) = (queue.mainTopic, due)
+        case .main where runtime.queue.replay != nil: (topic, dueAt) = (runtime.queue.retryTopics[0], nil)
+        case .main(let due): (topic, dueAt) = (runtime.queue.mainTopic, due)
         }
-        let state = Envelope.rungState(
-            content.hopState,
-            from: content.place,
-            attempt: attempt,
-            dueAt: dueAt,
-            failure: failure
-        )
-        return record(content, topic, state)
+        return HopRecord(content: content, topic: topic, form: .rung(attempt: attempt, dueAt: dueAt), failure: failure)
     }
 
     static func deadLetter(
@@ -33,16 +41,23 @@ enum HopRecord {
         reason: DeadReason,
         failure: Envelope.Failure?,
         now: Int64
-    ) -> ProducerRecord {
-        let state = Envelope.deadLetterState(
-            content.hopState,
-            from: content.place,
-            attempt: content.attempt,
-            reason: reason,
-            failure: failure,
-            at: now
-        )
-        return record(content, content.runtime.queue.deadLetterTopic, state)
+    ) -> HopRecord {
+        let topic = content.runtime.queue.deadLetterTopic
+        return HopRecord(content: content, topic: topic, form: .letter(reason, at: now), failure: failure)
+    }
+
+    var partition: Int32 { content.message.source.topicPartition.partition }
+
+    /// Makes the record, the same each time, and gives it to the sink.
+    func offer(to sink: inout RecordSink) {
+        if case .made(let record) = form { return sink.offer(record) }
+        withExtendedLifetime(content) {
+            sink.begin(topic: topic, headersOf: content.message) { name in
+                HeaderName.recognise(name).map(HopState.holds) == true
+            }
+        }
+        writeState(to: &sink)
+        sink.send(partition: partition, key: content.key, value: content.value, timestamp: nil)
     }
 
     /// The record of a hop that was refused as too large, without what it can do without the most.
@@ -52,15 +67,15 @@ enum HopRecord {
     /// the payload, and a key beyond reason, too: they still stand at the job's origin. The letter says what was cut.
     ///
     /// - Parameter now: milliseconds since the epoch.
-    static func smaller(_ record: ProducerRecord, of content: JobContent, now: Int64) -> ProducerRecord {
-        let record = record.withCopiedHeaders
+    func smaller(now: Int64) -> HopRecord {
+        let record = made
         var smaller = record
         smaller.headers = Envelope.withoutErrors(record.headers)
-        guard smaller.headers.count == record.headers.count else { return smaller }
+        guard smaller.headers.count == record.headers.count else { return with(smaller) }
         if record.topic != content.runtime.queue.deadLetterTopic {
             let message = "\(record.topic) takes no record of this size"
             let failure = Envelope.Failure(type: "TooLarge", message: message, at: now)
-            smaller = deadLetter(content, reason: .tooLarge, failure: failure, now: now).withCopiedHeaders
+            smaller = Self.deadLetter(content, reason: .tooLarge, failure: failure, now: now).made
         }
         let cut = Envelope.Cut(smaller.headers)
         smaller.headers = Envelope.withoutUnknown(smaller.headers, cut: cut == nil ? .headers : .payload)
@@ -68,24 +83,50 @@ enum HopRecord {
             smaller.value = nil
             smaller.key = smaller.key.flatMap { $0.count > Envelope.longestName ? nil : $0 }
         }
-        return smaller
+        return with(smaller)
     }
 
-    /// The job's record with its hop's state behind the headers that it carries on, which are not copied.
-    private static func record(_ content: JobContent, _ topic: String, _ state: [Header]) -> ProducerRecord {
+    private func with(_ record: ProducerRecord) -> HopRecord {
+        HopRecord(content: content, topic: record.topic, form: .made(record), failure: failure)
+    }
+
+    /// The record as a whole.
+    private var made: ProducerRecord {
+        if case .made(let record) = form { return record }
         let source = content.record
-        var record = ProducerRecord(
+        var list = HeaderList(headers: Envelope.carriedHeaders(source.headers))
+        writeState(to: &list)
+        return ProducerRecord(
             topic: topic,
-            partition: source.partition,
+            partition: partition,
             key: source.key,
             value: source.value,
-            headers: state
+            headers: list.headers
         )
-        if let carried = HopState.carried(source) {
-            record.carried = carried
-        } else {
-            record.headers = Envelope.carriedHeaders(source.headers) + state
+    }
+
+    private func writeState(to writer: inout (some HeaderWriter & ~Copyable)) {
+        switch form {
+        case .rung(let attempt, let dueAt):
+            Envelope.writeRungState(
+                content.hopState,
+                from: content.place,
+                attempt: attempt,
+                dueAt: dueAt,
+                failure: failure,
+                to: &writer
+            )
+        case .letter(let reason, let now):
+            Envelope.writeLetterState(
+                content.hopState,
+                from: content.place,
+                attempt: content.attempt,
+                reason: reason,
+                failure: failure,
+                at: now,
+                to: &writer
+            )
+        case .made: break
         }
-        return record
     }
 }

@@ -48,13 +48,30 @@ final class WorkerClock: Sendable {
     /// A record has been acknowledged just now, or a moment ago.
     func note(_ delivery: Delivery) {
         let now = ContinuousClock.now
+        source.withLock { note(delivery.timestamp, delivery.timestampType, now, &$0) }
+    }
+
+    /// Those of the records that have been acknowledged, were so just now.
+    func note(_ records: [SettledRecord]) {
+        let now = ContinuousClock.now
         source.withLock { source in
-            guard delivery.timestampType == .logAppendTime, delivery.timestamp >= 0 else { return }
-            var clock = ClusterClock()
-            if case .brokers(let known) = source { clock = known }
-            clock.note(delivery.timestamp, acknowledgedAt: now)
-            source = .brokers(clock)
+            for record in records where record.error == nil {
+                note(record.timestamp, record.timestampType, now, &source)
+            }
         }
+    }
+
+    private func note(
+        _ timestamp: Int64,
+        _ type: Record.TimestampType,
+        _ now: ContinuousClock.Instant,
+        _ source: inout Source
+    ) {
+        guard type == .logAppendTime, timestamp >= 0 else { return }
+        var clock = ClusterClock()
+        if case .brokers(let known) = source { clock = known }
+        clock.note(timestamp, acknowledgedAt: now)
+        source = .brokers(clock)
     }
 
     /// The brokers don't tell their time, as far as anybody can find out: the machine's clock has to do, until they do.

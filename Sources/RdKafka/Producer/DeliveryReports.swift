@@ -6,6 +6,8 @@ internal import CRdKafka
 struct DeliveryReports {
     /// Whose records were settled, and how many: neighbours in a log mostly came together.
     private var touched: [(records: PendingRecords, count: Int)] = []
+    /// Of the touched records that have a receiver, one after the other, which were settled.
+    private var indices: [Int] = []
     private var settled: [PendingRecords] = []
     private var hasAcknowledgement = false
 
@@ -15,6 +17,7 @@ struct DeliveryReports {
     mutating func read(_ event: OpaquePointer, ignoringFailures: Bool) {
         var owner: PendingRecords?
         var count = 0
+        var tellsEach = false
         while let message = rd_kafka_event_message_next(event) {
             if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
                 hasAcknowledgement = true
@@ -35,7 +38,9 @@ struct DeliveryReports {
                 if let owner { touched.append((owner, count)) }
                 owner = slot.pointee.owner.takeUnretainedValue()
                 count = 1
+                tellsEach = owner?.receiver != nil
             }
+            if tellsEach, let owner { indices.append(owner.index(of: slot)) }
         }
         if let owner { touched.append((owner, count)) }
     }
@@ -45,12 +50,33 @@ struct DeliveryReports {
         if hasAcknowledgement { state.noteAcknowledgement() }
         hasAcknowledgement = false
         for (records, count) in touched where state.settle(records, count) { settled.append(records) }
-        touched.removeAll(keepingCapacity: true)
     }
 
     /// To be called without the lock.
     mutating func tell() {
+        if !indices.isEmpty { tellEach() }
+        touched.removeAll(keepingCapacity: true)
         for records in settled { records.finish() }
         settled.removeAll(keepingCapacity: true)
+    }
+
+    /// Tells a receiver once of all its records, unless another's stand between them.
+    private mutating func tellEach() {
+        var receiver: (any DeliveryReceiver)?
+        var told: [SettledRecord] = []
+        told.reserveCapacity(indices.count)
+        var next = 0
+        for (records, count) in touched {
+            guard let itsReceiver = records.receiver else { continue }
+            if let receiver, receiver !== itsReceiver {
+                receiver.settled(told)
+                told.removeAll(keepingCapacity: true)
+            }
+            receiver = itsReceiver
+            for index in indices[next..<next + count] { told.append(records.settled(index)) }
+            next += count
+        }
+        receiver?.settled(told)
+        indices.removeAll(keepingCapacity: true)
     }
 }

@@ -8,7 +8,7 @@ internal import CRdKafka
 /// written by the polling thread when its report comes, or by the holder of the hand-over role when librdkafka refuses
 /// its record, of which there is then no report; and `abandonment` by the polling thread while it has that role. It is
 /// read by others once ``finish()`` was called, after `missing` had become 0 under the lock that all writers took
-/// between their writing and that.
+/// between their writing and that; and by the polling thread once it, or under that lock another, has settled it.
 class PendingRecords: @unchecked Sendable {
     let count: Int
     /// Where it stands in the order of all that was handed over.
@@ -23,10 +23,13 @@ class PendingRecords: @unchecked Sendable {
     var cursor = 0
     /// Why what is still pending is given up.
     var abandonment: KafkaError?
+    /// Who is told of each record by itself; nil where only ``finish()`` tells.
+    let receiver: (any DeliveryReceiver)?
     fileprivate let slots: UnsafeMutablePointer<DeliverySlot>
 
-    fileprivate init(count: Int) {
+    fileprivate init(count: Int, receiver: (any DeliveryReceiver)? = nil) {
         self.count = count
+        self.receiver = receiver
         missing = count
         slots = .allocate(capacity: count)
         slots.initialize(repeating: DeliverySlot(owner: .passUnretained(self)), count: count)
@@ -46,6 +49,8 @@ class PendingRecords: @unchecked Sendable {
     func offer(_ index: Int, to sink: inout RecordSink) { fatalError("abstract") }
     /// Tells that all is settled. To be called once, without the producer's lock.
     func finish() { fatalError("abstract") }
+    /// What the receiver is told of a record that is settled.
+    func settled(_ index: Int) -> SettledRecord { fatalError("abstract") }
 
     enum HandOver {
         case finished
@@ -55,9 +60,9 @@ class PendingRecords: @unchecked Sendable {
         case full
     }
 
-    /// Offers the records to librdkafka from the cursor on; returns how many of them it refused for good.
-    func handOver(to sink: inout RecordSink, limit: Int) -> (end: HandOver, handed: Int, refused: Int) {
-        var refused = 0
+    /// Offers the records to librdkafka from the cursor on; returns which of them it refused for good.
+    func handOver(to sink: inout RecordSink, limit: Int) -> (end: HandOver, handed: Int, refused: [Int]) {
+        var refused: [Int] = []
         let start = cursor
         let end = min(count, start + limit)
         while cursor < end {
@@ -76,12 +81,14 @@ class PendingRecords: @unchecked Sendable {
             default:
                 slot.pointee.code = sink.code
                 slot.pointee.state = .refused
-                refused += 1
+                refused.append(cursor)
             }
             cursor += 1
         }
         return (cursor == count ? .finished : .interrupted, cursor - start, refused)
     }
+
+    func index(of slot: UnsafeMutablePointer<DeliverySlot>) -> Int { slot - slots }
 
     /// What became of a record, once all are settled.
     func result(_ index: Int) -> Result<Delivery, KafkaError> {
@@ -139,6 +146,36 @@ final class PendingBatch: PendingRecords, @unchecked Sendable {
     override func topic(of index: Int) -> String { source.topic(of: index) }
     override func offer(_ index: Int, to sink: inout RecordSink) { source.offer(index, to: &sink) }
     override func finish() { whenSettled(SettledBatch(self)) }
+}
+
+/// The records of a source, of each of which somebody is told as soon as it is settled.
+final class PendingEach: PendingRecords, @unchecked Sendable {
+    private let source: any RecordSource
+
+    init(_ source: any RecordSource, telling receiver: any DeliveryReceiver) {
+        self.source = source
+        super.init(count: source.count, receiver: receiver)
+    }
+
+    override func topic(of index: Int) -> String { source.topic(of: index) }
+    override func offer(_ index: Int, to sink: inout RecordSink) { source.offer(index, to: &sink) }
+
+    /// What is still pending was given up; all else has been told of, or is by who noted the refusals.
+    override func finish() {
+        guard abandonment != nil else { return }
+        receiver?.settled((0..<count).filter { slots[$0].state == .pending }.map(settled))
+    }
+
+    override func settled(_ index: Int) -> SettledRecord {
+        let slot = slots[index]
+        return SettledRecord(
+            source: source,
+            index: index,
+            error: slot.state == .delivered ? nil : error(index),
+            timestamp: slot.timestamp,
+            timestampType: slot.timestampType
+        )
+    }
 }
 
 /// What became of records that were sent together. Nothing of it changes any more.

@@ -76,6 +76,14 @@ public final class Producer: Sendable {
         core.produce(PendingBatch(RecordArray(records), whenSettled: completion), isMinded: false)
     }
 
+    /// Produces records that are made one by one as librdkafka takes them, and returns at once; not none.
+    ///
+    /// - Parameter receiver: told of each record, once.
+    package func produce(_ source: any RecordSource, telling receiver: any DeliveryReceiver) {
+        precondition(source.count > 0)
+        core.produce(PendingEach(source, telling: receiver))
+    }
+
     /// How the producer is, asked for without waiting for any lock of its.
     package func pulse(now: ContinuousClock.Instant) -> ProducerPulse {
         core.pulse(now: now)

@@ -62,7 +62,7 @@ final class ProducerCore: Sendable {
         while let records = next {
             let (end, handed, refused) = records.handOver(to: &sink, limit: rest)
             rest -= max(handed, 1)
-            hasRefused = hasRefused || refused > 0
+            hasRefused = hasRefused || !refused.isEmpty
             let mayGoOn = rest > 0 && end != .full
             next = state.withLock { state in
                 state.noteHandOver(records, end, refused: refused)
@@ -120,7 +120,7 @@ final class ProducerCore: Sendable {
             return state.takeRole()
         }
         if let waiting { _ = handOver(waiting, to: instance, limit: Self.stride) }
-        for records in state.withLock({ $0.takeSettledByRefusal() }) { records.finish() }
+        for refusal in state.withLock({ $0.takeRefusals() }) { refusal.tell() }
         if instance.handle.isFatal { replace(instance, &reports) }
         return !endIfDue()
     }
@@ -145,11 +145,11 @@ final class ProducerCore: Sendable {
         // While somebody hands over to the old instance, which soon refuses him, the next poll tries again as well.
         guard let failed = state.withLock({ $0.restart(on: new, after: fatal) }) else { return }
         configuration.log(.warning, "FATAL", "\(fatal): the producer is made anew")
-        for records in failed { records.finish() }
+        for telling in failed { telling.tell() }
     }
 
     private func endIfDue() -> Bool {
-        var failed: [PendingRecords] = []
+        var failed: [ProducerState.Telling] = []
         var waiters: [@Sendable () -> Void] = []
         let hasEnded = state.withLock { state in
             guard let ending = state.ending else { return false }
@@ -163,7 +163,7 @@ final class ProducerCore: Sendable {
             (waiters, state.whenEnded) = (state.whenEnded, [])
             return true
         }
-        for records in failed { records.finish() }
+        for telling in failed { telling.tell() }
         for waiter in waiters { waiter() }
         return hasEnded
     }

@@ -7,8 +7,6 @@ public struct ProducerRecord: Sendable {
     /// The payload; nil makes a tombstone.
     public var value: Bytes?
     public var headers: [Header]
-    /// Headers of a consumed record, which go before ``headers``.
-    package var carried: CarriedHeaders?
     /// Milliseconds since the epoch; nil is now. A topic with `LogAppendTime` replaces it.
     public var timestamp: Int64?
 
@@ -26,17 +24,6 @@ public struct ProducerRecord: Sendable {
         self.value = value
         self.headers = headers
         self.timestamp = timestamp
-    }
-}
-
-extension ProducerRecord {
-    /// A copy whose ``headers`` are all that the record has.
-    package var withCopiedHeaders: ProducerRecord {
-        guard let carried else { return self }
-        var copy = self
-        copy.headers = carried.copied + headers
-        copy.carried = nil
-        return copy
     }
 }
 

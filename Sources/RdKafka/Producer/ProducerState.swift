@@ -10,6 +10,20 @@ struct ProducerState {
         case when(ContinuousClock.Instant)
     }
 
+    /// Records of which somebody is to be told, without the lock.
+    struct Telling {
+        let records: PendingRecords
+        /// Those that librdkafka did not take, where each is told of.
+        let refused: [Int]
+        /// Whether that is the end of all of them.
+        let isSettled: Bool
+
+        func tell() {
+            if !refused.isEmpty { records.receiver?.settled(refused.map(records.settled)) }
+            if isSettled { records.finish() }
+        }
+    }
+
     private static let barrenInstancesAllowed = 3
 
     private(set) var instance: ProducerInstance
@@ -28,7 +42,7 @@ struct ProducerState {
     /// The polling thread waits for events, and has to be woken where there is something to hand over.
     private var isPollingThreadAsleep = false
     /// To be told of by the polling thread.
-    private var settledByRefusal: [PendingRecords] = []
+    private var refusals: [Telling] = []
     /// librdkafka had no room; the polling thread tries again when there may be some.
     private var isFull = false
     private var nextSequence = 0
@@ -106,7 +120,7 @@ struct ProducerState {
     }
 
     /// Notes how far the holder of the role has come with the first of those that wait.
-    mutating func noteHandOver(_ records: PendingRecords, _ end: PendingRecords.HandOver, refused: Int) {
+    mutating func noteHandOver(_ records: PendingRecords, _ end: PendingRecords.HandOver, refused: [Int]) {
         switch end {
         case .full: isFull = true
         case .interrupted: break
@@ -121,7 +135,11 @@ struct ProducerState {
                 waitingHead = 0
             }
         }
-        if refused > 0, settle(records, refused) { settledByRefusal.append(records) }
+        guard !refused.isEmpty else { return }
+        let isSettled = settle(records, refused.count)
+        if isSettled || records.receiver != nil {
+            refusals.append(Telling(records: records, refused: refused, isSettled: isSettled))
+        }
     }
 
     /// The polling thread looks for events next; returns whether it may wait for them.
@@ -137,11 +155,11 @@ struct ProducerState {
         isFull = false
     }
 
-    /// Records of which the last was refused, to be told of.
-    mutating func takeSettledByRefusal() -> [PendingRecords] {
-        guard !settledByRefusal.isEmpty else { return [] }
-        defer { settledByRefusal = [] }
-        return settledByRefusal
+    /// What was refused, to be told of.
+    mutating func takeRefusals() -> [Telling] {
+        guard !refusals.isEmpty else { return [] }
+        defer { refusals = [] }
+        return refusals
     }
 
     // MARK: - Settling
@@ -169,7 +187,7 @@ struct ProducerState {
     /// Where several in a row delivered nothing, what waits fails with their error: it would wait for ever.
     ///
     /// - Returns: nil, and nothing is done, where somebody is handing over; else whom to tell that they failed.
-    mutating func restart(on new: ProducerInstance, after fatal: KafkaError) -> [PendingRecords]? {
+    mutating func restart(on new: ProducerInstance, after fatal: KafkaError) -> [Telling]? {
         guard !isHandingOver else { return nil }
         instance = new
         isFull = false
@@ -185,11 +203,11 @@ struct ProducerState {
     }
 
     /// Gives up all that is pending; returns whom to tell, or nil, and nothing is done, where somebody is handing over.
-    mutating func failAll(_ error: KafkaError) -> [PendingRecords]? {
-        isHandingOver ? nil : takeSettledByRefusal() + abandonAll(error)
+    mutating func failAll(_ error: KafkaError) -> [Telling]? {
+        isHandingOver ? nil : takeRefusals() + abandonAll(error)
     }
 
-    private mutating func abandonAll(_ error: KafkaError) -> [PendingRecords] {
+    private mutating func abandonAll(_ error: KafkaError) -> [Telling] {
         let abandoned = live.sorted { $0.sequence < $1.sequence }
         for records in abandoned {
             records.abandonment = error
@@ -200,6 +218,6 @@ struct ProducerState {
         live = []
         waiting = []
         waitingHead = 0
-        return abandoned
+        return abandoned.map { Telling(records: $0, refused: [], isSettled: true) }
     }
 }

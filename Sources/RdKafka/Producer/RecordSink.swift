@@ -10,6 +10,8 @@ package struct RecordSink: ~Copyable {
     var token: UnsafeMutableRawPointer?
     /// What librdkafka said to the last record.
     private(set) var code = RD_KAFKA_RESP_ERR_NO_ERROR
+    /// Whether librdkafka took the last record.
+    package var hasTaken: Bool { code == RD_KAFKA_RESP_ERR_NO_ERROR }
 
     init(_ instance: ProducerInstance) {
         self.instance = instance
@@ -29,6 +31,26 @@ package struct RecordSink: ~Copyable {
         }
         // What was refused has left none behind: `send` destroys them.
         headers = count > 0 ? rd_kafka_headers_new(count) : nil
+    }
+
+    /// Begins a record with the headers that a consumed one has, but for some names.
+    ///
+    /// librdkafka's list of them is taken over where that can be: they are neither copied nor allocated again.
+    package mutating func begin(
+        topic name: String,
+        headersOf message: ConsumedMessage,
+        without isDropped: (_ name: UnsafeRawBufferPointer) -> Bool
+    ) {
+        if let taken = message.takeHeaders(without: isDropped) {
+            begin(topic: name, headers: 0)
+            headers = taken
+            return
+        }
+        begin(topic: name, headers: 16)
+        let list = headers
+        message.forEachHeader { name, value in
+            if !isDropped(name) { Self.add(name, value, to: list) }
+        }
     }
 
     /// Adds a header of a record that was begun with some; nil is a null value.
@@ -53,6 +75,14 @@ package struct RecordSink: ~Copyable {
     }
 
     package mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {
+        Self.add(name, value, to: headers)
+    }
+
+    private static func add(
+        _ name: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer?,
+        to headers: OpaquePointer?
+    ) {
         guard let value else {
             _ = rd_kafka_header_add(headers, name.baseAddress, name.count, nil, 0)
             return
@@ -95,9 +125,8 @@ package struct RecordSink: ~Copyable {
     }
 
     /// Puts a whole record together and hands it over.
-    mutating func offer(_ record: borrowing ProducerRecord) {
-        begin(topic: record.topic, headers: record.headers.count + (record.carried?.count ?? 0))
-        record.carried?.withEach { add($0, $1) }
+    package mutating func offer(_ record: borrowing ProducerRecord) {
+        begin(topic: record.topic, headers: record.headers.count)
         for header in record.headers { add(header.name, header.value) }
         send(partition: record.partition, key: record.key, value: record.value, timestamp: record.timestamp)
     }

@@ -95,7 +95,7 @@ extension ModelWorker {
     func conclude(_ ticket: Ticket, _ content: Content, _ end: AttemptEnd) throws {
         let disposition = Disposition.after(
             end,
-            of: content.decoded?.envelope ?? Envelope(id: "", type: ""),
+            ofAttempt: content.decoded?.envelope.attempt ?? 1,
             policy: simulation.policy,
             ladder: simulation.ladder,
             now: wall,

@@ -15,7 +15,7 @@ struct DispositionTests {
     ) -> Disposition {
         Disposition.after(
             end,
-            of: Envelope(id: "i", type: "t", attempt: attempt),
+            ofAttempt: attempt,
             policy: policy,
             ladder: Self.ladder,
             now: 1_000_000,

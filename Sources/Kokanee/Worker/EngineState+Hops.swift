@@ -1,0 +1,57 @@
+internal import RdKafka
+
+// Hops come and end many at a time: a visit to the engine's lock by each would cost more than all that is done there.
+
+extension EngineState {
+    /// What an ended try leaves to be done outside the lock.
+    enum HopFate {
+        case finished
+        /// The broker has the record, and the job runs again elsewhere.
+        case fenced
+        case willRetry
+        case givenUp
+    }
+
+    /// Leaves of the hops those that may be written now; the others are tried again.
+    mutating func admitHops(_ hops: inout [PendingHop], now: Instant) {
+        for index in hops.indices { note(&hops[index]) }
+        hops.removeAll { hop in
+            if mayWrite(hop.content.queueIndex, now: now) { return false }
+            hopsToRetry.insert(hop.deferred(now: now))
+            return true
+        }
+    }
+
+    private mutating func note(_ hop: inout PendingHop) {
+        switch hop.news {
+        case .none: return
+        case .delayed: statistics[hop.content.queueIndex].delayed += 1
+        case .dead:
+            statistics[hop.content.queueIndex].dead += 1
+            // Here, because a record that is no job comes to this without an attempt.
+            outcomes?.mark(.failed, hop.content, at: scheduler.place(of: hop.ticket))
+        }
+        hop.news = .none
+    }
+
+    /// - Parameters:
+    ///   - now: monotonic.
+    ///   - wall: milliseconds since the epoch.
+    mutating func endHop(_ end: HopEnd, now: Instant, wall: Int64) -> HopFate {
+        let hop = end.hop
+        guard let error = end.error else {
+            if !hopTroubles.isEmpty { hopTroubles[hop.ticket] = nil }
+            return scheduler.hopped(hop.ticket, now: wall) ? .finished : .fenced
+        }
+        statistics[hop.content.queueIndex].failedHops += 1
+        guard scheduler.mayHop(hop.ticket), !isClosed else {
+            hopTroubles[hop.ticket] = nil
+            scheduler.abandonHop(hop.ticket)
+            return .givenUp
+        }
+        let since = hopTroubles[hop.ticket]?.since ?? now
+        hopTroubles[hop.ticket] = HopTrouble(since: since, tries: hop.tries, error: error)
+        hopsToRetry.insert(hop.next(after: error, now: now, wall: wall))
+        return .willRetry
+    }
+}
