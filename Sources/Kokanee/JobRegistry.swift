@@ -36,6 +36,8 @@ public struct JobRegistry: Sendable {
     private let codec: any PayloadCodec
     private(set) var entries: [String: Entry] = [:]
     private(set) var catchAll: Entry?
+    /// The types whose outputs are committed with their jobs.
+    private(set) var outputTypes: Set<String> = []
 
     /// - Parameter codec: decodes the payloads of all types that are not registered for raw bytes.
     public init(codec: any PayloadCodec = .json) {
@@ -85,6 +87,20 @@ public struct JobRegistry: Sendable {
     /// Runs all types that are not registered, in any version; the last call counts.
     public mutating func registerCatchAll(_ handler: any JobHandler) {
         catchAll = Entry(name: nil, version: .max, handler: handler)
+    }
+
+    /// Has what a type's jobs produce by ``JobContext/produce(_:)`` become visible together with their completion, in one
+    /// Kafka transaction.
+    ///
+    /// The type's jobs then cost a transaction, which jobs that end at the same time share, and some milliseconds each; the
+    /// worker keeps a transactional producer, with threads of its own, for each partition that such jobs come from.
+    ///
+    /// - Throws: ``InputError`` where nothing runs the type yet: register it first.
+    public mutating func commitsOutputs(_ type: String) throws {
+        guard entry(of: type) != nil else {
+            throw InputError("the job type \(SafeText.quoted(type)) is not registered; register it first")
+        }
+        outputTypes.insert(type)
     }
 
     /// What runs a type, whatever its version; nil where nothing does.

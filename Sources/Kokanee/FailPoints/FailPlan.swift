@@ -51,7 +51,8 @@
                 .marksAcknowledged, .commitSending, .commitAcknowledged, .partitionsAssigning:
                 true
             case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
-                .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving:
+                .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving,
+                .outputsCommitting, .outputsCommitted:
                 false
             }
         }

@@ -15,6 +15,10 @@ enum FailPoint: CaseIterable, Hashable, Sendable {
     case attemptStarting
     /// The handler has returned or thrown; nothing is decided, and its lane is still taken.
     case attemptEnded
+    /// What a job produced, and its completion, are about to be handed to a transaction.
+    case outputsCommitting
+    /// The transaction is committed; its jobs' offsets are not finished.
+    case outputsCommitted
     /// A job is about to be handed to the producer for another topic.
     case hopProducing
     /// librdkafka has the hop's record; whether a broker has it nobody knows.

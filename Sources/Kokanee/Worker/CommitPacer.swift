@@ -15,6 +15,8 @@ struct CommitPacer {
     private struct Held {
         var commits: [Scheduler<JobContent>.Commit]
         var offsets: [Engine.PartitionID: (partition: TopicPartition, offset: CommittedOffset)]
+        /// What the commits name as the last rewind, or as the era of outputs.
+        var rewinds: [Engine.PartitionID: String] = [:]
         var isConfirmation = false
     }
 
@@ -24,7 +26,7 @@ struct CommitPacer {
     private var pace: CommitPace
     private let owner: String
     private var nextAt = ContinuousClock.now
-    private var outstanding: (tag: Int, ids: [Engine.PartitionID])?
+    private var outstanding: (tag: Int, ids: [Engine.PartitionID], rewinds: [Engine.PartitionID: String])?
     private var lastTag = 0
     private var sentAt = ContinuousClock.now
     /// The commit whose acceptance confirms the membership, and when the next one may be sent.
@@ -97,7 +99,9 @@ struct CommitPacer {
         outstanding = nil
         pace.note(roundTrip: dispatcher.engine.clock.monotonic() - sentAt)
         switch FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
-        case .success: if tag == confirmation { dispatcher.confirmLease(byCommitAt: sentAt) }
+        case .success:
+            dispatcher.noteCommitted(ended.rewinds)
+            if tag == confirmation { dispatcher.confirmLease(byCommitAt: sentAt) }
         case .failure(let error): failed(ended.ids, error, dispatcher)
         }
     }
@@ -124,7 +128,7 @@ struct CommitPacer {
             try FailPoint.commitSending.check(.localTransport)
             try dispatcher.consumer.commit(offsets, tag: lastTag)
             FailPoint.commitSent.pass()
-            outstanding = (lastTag, ids)
+            outstanding = (lastTag, ids, held.rewinds)
             sentAt = dispatcher.engine.clock.monotonic()
             if held.isConfirmation { confirmation = lastTag }
         } catch {
@@ -169,6 +173,7 @@ struct CommitPacer {
         for commit in taken.commits {
             guard let partition = dispatcher.partition(of: commit.partition) else { continue }
             let rewind = dispatcher.intakes[partition]?.rewind
+            held.rewinds[commit.partition] = rewind
             let metadata = metadata(commit, rewind, of: taken.commits.count)
             let offset = CommittedOffset(offset: commit.offset, metadata: metadata)
             held.offsets[commit.partition] = (partition, offset)

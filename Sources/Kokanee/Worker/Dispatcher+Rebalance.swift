@@ -36,12 +36,14 @@ extension Dispatcher {
                 expected: beginning.offset
             )
             intake.assigned = committed.map { .init(offset: $0[partition], at: assignedAt) }
-            intake.rewind = beginning.rewind
+            intake.rewind = beginning.rewind ?? newEra(of: intake)
             intake.stretch = stretch(of: partition)
             begin(intake, at: beginning.offset, restored: beginning.restored, movedAt: beginning.movedAt)
             return intake
         }
-        let news = Set(rotation.filter { beginnings[$0.topicPartition]?.isNews ?? false }.map(\.id))
+        let news = Set(
+            rotation.filter { beginnings[$0.topicPartition]?.isNews ?? false || runtime.outputs != nil }.map(\.id)
+        )
         let finishedElsewhere = engine.withScheduler { scheduler in
             scheduler.commitAgain { news.contains($0) }
             return rotation.flatMap { intake in
@@ -95,6 +97,7 @@ extension Dispatcher {
     private func letGo(_ partitions: [TopicPartition]) throws {
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
+        runtime.outputs?.letGo(partitions)
         endRests()
         // The queues' handles stay for as long as the assignment.
         defer {

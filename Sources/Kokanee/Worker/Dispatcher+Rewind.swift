@@ -80,6 +80,7 @@ extension Dispatcher {
     private func apply(_ rewind: Rewind, _ intake: PartitionIntake) {
         guard let target = rewind.target(intake.topicPartition.partition) else { return }
         let before = engine.withScheduler { $0.partitions[intake.id]?.tracker.watermark }
+        runtime.outputs?.letGo(CollectionOfOne(intake.topicPartition))
         begin(intake, at: target.offset, restored: CompletionMap())
         intake.expected = target.offset
         intake.end = nil

@@ -162,7 +162,8 @@ extension Engine {
             now: now,
             randomness: randomness
         )
-        let writes = content.runtime.state.writes(after: disposition, of: content)
+        // A transaction has written them already.
+        let writes = content.isCommitted ? [] : content.runtime.state.writes(after: disposition, of: content)
         return DecidedAttempt(item: item, disposition: disposition, writes: writes)
     }
 

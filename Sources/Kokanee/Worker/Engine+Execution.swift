@@ -12,6 +12,7 @@ extension Engine {
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
         }
+        if content.commitsOutputs { return await executeWithOutputs(content, handler) }
         let end = await perform(content, handler)
         return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
     }

@@ -132,7 +132,9 @@ extension EngineState {
         for index in runners.indices {
             guard let batch = runners[index].batch else { continue }
             if let cancellation = runners[index].cancellation {
-                guard let givenUpAt = runners[index].givenUpAt, givenUpAt <= now, let hand = batch.inHand else {
+                guard let givenUpAt = runners[index].givenUpAt, givenUpAt <= now, let hand = batch.inHand,
+                    !hand.item.content.isCommitting
+                else {
                     continue
                 }
                 giveUp(index, hand, cancellation.cause, now: now, &due)

@@ -59,6 +59,10 @@ final class JobContent: @unchecked Sendable {
     nonisolated(unsafe) var ticket = Engine.Ticket(place: 0, stamp: 0)
     /// How the attempt ended; nil is that it has completed.
     nonisolated(unsafe) var end: End?
+    /// Its outputs are being committed, so that it must not be given up. The engine's lock guards it.
+    nonisolated(unsafe) var isCommitting = false
+    /// All that it leaves is committed already. Set by the runner, as ``end``.
+    nonisolated(unsafe) var isCommitted = false
     /// What the attempt is to leave in the queue's state; nil for nearly all.
     let notes = Mutex<AttemptNotes?>(nil)
     /// Whether ``notes`` may be more than nil: most attempts look no further.
@@ -166,6 +170,11 @@ final class JobContent: @unchecked Sendable {
             replay = ReplayID.isValid(text) ? text : nil
         }
         return replay
+    }
+
+    /// Whether what it produces is committed together with its completion.
+    var commitsOutputs: Bool {
+        runtime.outputs != nil && type.map { runtime.jobs.outputTypes.contains($0) } == true
     }
 
     /// Made when it is asked for: most handlers need little of it.

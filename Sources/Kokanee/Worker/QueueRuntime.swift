@@ -22,6 +22,8 @@ final class QueueRuntime: Sendable {
     let rewinds = RewindBoard()
     /// What the queue's jobs leave for later attempts and for others.
     let state: QueueState
+    /// Nil where no type produces records with its completion.
+    let outputs: QueueOutputs?
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
     /// look while this is false.
     let needsCare = Atomic(false)
@@ -41,6 +43,8 @@ final class QueueRuntime: Sendable {
         state = QueueState(queue: queue)
         handlers = HandlerTable(jobs)
         self.logger = logger
+        outputs = jobs.outputTypes.isEmpty ? nil : QueueOutputs()
+        if outputs != nil { needsCare.store(true, ordering: .relaxed) }
         order = configuration.order
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)

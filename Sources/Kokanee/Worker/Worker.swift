@@ -206,6 +206,7 @@ public final class Worker: Sendable {
                 logger: logger
             )
         }
+        for runtime in runtimes { runtime.outputs?.open(runtime, engine, client) }
         let reporters = layouts.map { layout in
             WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { result in
                 engine.settleClock(by: result)

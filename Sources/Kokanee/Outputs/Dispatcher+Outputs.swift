@@ -1,0 +1,20 @@
+internal import RdKafka
+
+extension Dispatcher {
+    /// Names the era of outputs that begins with a partition whose commit names none: the group's offset was reset, or
+    /// there was none. Nil where no outputs are committed.
+    func newEra(of intake: PartitionIntake) -> String? {
+        // Where the coordinator did not answer nobody knows what it has, and what is committed next tells nothing.
+        guard runtime.outputs != nil, intake.assigned != nil else { return nil }
+        return ReplayID.make(at: engine.clock.wall())
+    }
+
+    /// Commits are acknowledged that name these.
+    func noteCommitted(_ rewinds: [Engine.PartitionID: String]) {
+        guard let outputs = runtime.outputs else { return }
+        for (id, era) in rewinds {
+            guard let partition = partition(of: id), intakes[partition]?.rewind == era else { continue }
+            outputs.note(era: era, of: partition)
+        }
+    }
+}

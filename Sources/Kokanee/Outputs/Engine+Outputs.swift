@@ -1,0 +1,59 @@
+internal import RdKafka
+internal import Synchronization
+
+extension Engine {
+    /// Runs an attempt whose outputs are to be committed together with its completion. Nil is that it has completed.
+    nonisolated(nonsending) func executeWithOutputs(_ content: JobContent, _ handler: any JobHandler) async -> AttemptEnd? {
+        guard let outputs = content.runtime.outputs else { return .failed(CancellationError()) }
+        do {
+            switch try await outputs.areCommitted(of: content) {
+            case .open: break
+            case .done: return nil
+            case .gone: return .failed(CancellationError())
+            }
+            if let end = await perform(content, handler) { return end }
+            let produced = content.attemptNotes.outputs.withLock { $0 }.map(\.record)
+            guard !produced.isEmpty else { return .completed }
+            let queue = content.runtime.queue
+            let partition = content.message.source.topicPartition.partition
+            let writes = content.runtime.state.writes(after: .complete, of: content).map { write in
+                write.record(topic: queue.stateTopic, partition: partition)
+            }
+            guard try await outputs.commit(content, produced + writes) == .done else {
+                return .failed(CancellationError())
+            }
+            content.isCommitted = true
+            return nil
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    /// Whether a job's attempt still has a word in its partition's epoch.
+    func isAlive(_ content: JobContent) -> Bool {
+        state.withLock { $0.scheduler.watermark(ofRunning: content.ticket) != nil }
+    }
+
+    /// An attempt is about to be committed by a transaction: until ``endCommit(of:)`` it is not given up, whatever it does.
+    ///
+    /// - Returns: the watermark of the job's partition; nil where the attempt has no word any more.
+    func beginCommit(of content: JobContent) -> Int64? {
+        state.withLock { state in
+            let watermark = state.scheduler.watermark(ofRunning: content.ticket)
+            content.isCommitting = watermark != nil
+            return watermark
+        }
+    }
+
+    func endCommit(of content: JobContent) {
+        state.withLock { _ in content.isCommitting = false }
+    }
+}
+
+extension Scheduler {
+    /// The watermark of the partition in whose epoch a job runs; nil where it does not run, or in none that goes on.
+    func watermark(ofRunning ticket: Ticket) -> Int64? {
+        guard let job = self[ticket], job.phase == .running, isCurrent(job) else { return nil }
+        return partitions[slot: job.slot].tracker.watermark
+    }
+}

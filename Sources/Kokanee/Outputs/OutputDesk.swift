@@ -1,0 +1,217 @@
+internal import RdKafka
+internal import Synchronization
+
+/// Commits, for the jobs of one partition number, what they produce together with their completion: one transaction at a
+/// time, and in each all that has come up meanwhile.
+///
+/// All workers that ever own the partition use one transactional id for it. Whoever takes it over ends what another had
+/// begun and shuts that other out, and then reads the ledger, to which nobody else can add any more. A job is committed only
+/// where the ledger that was read last does not have it: so it doesn't matter who thinks that he owns the partition.
+final class OutputDesk: Sendable {
+    enum Answer: Sendable, Equatable {
+        /// The job's outputs are committed, by this order or by an earlier attempt.
+        case done
+        /// They are not, and were not asked to be.
+        case open
+        /// The attempt has no word any more: nothing of it was committed.
+        case gone
+    }
+
+    /// What an attempt wants; without records only to know.
+    struct Order: Sendable {
+        let content: JobContent
+        let era: String
+        let records: [ProducerRecord]?
+    }
+
+    private struct Pending {
+        let order: Order
+        let continuation: CheckedContinuation<Answer, any Error>
+    }
+
+    private struct Session {
+        let producer: TransactionalProducer
+        var ledger: OutputLedger
+    }
+
+    private struct State {
+        var pending: [Pending] = []
+        var isServing = false
+        /// The partition has been let go since the session began: what another owner did meanwhile is not in its ledger.
+        var isStale = false
+    }
+
+    /// Orders in one transaction, and the bytes of their records.
+    private static let batchLimit = 500
+    private static let batchBytes = 8 << 20
+    private static let pause = Duration.milliseconds(200)
+
+    private let runtime: QueueRuntime
+    private let engine: Engine
+    private let client: ClientConfiguration
+    private let partition: Int32
+    private let state = Mutex(State())
+    /// Used by who serves, one at a time.
+    private let session = Mutex<Session?>(nil)
+
+    init(_ runtime: QueueRuntime, _ engine: Engine, _ client: ClientConfiguration, partition: Int32) {
+        self.runtime = runtime
+        self.engine = engine
+        self.client = client
+        self.partition = partition
+    }
+
+    /// - Throws: ``KafkaError`` where the brokers refuse just this job's records.
+    func answer(_ order: Order) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            let begins = state.withLock { state in
+                state.pending.append(Pending(order: order, continuation: continuation))
+                defer { state.isServing = true }
+                return !state.isServing
+            }
+            if begins { Task { await serve() } }
+        }
+    }
+
+    /// The partition is another's now, as far as anybody knows.
+    func letGo() {
+        state.withLock { $0.isStale = true }
+    }
+
+    // MARK: - Serving
+
+    private func serve() async {
+        while let batch = takeBatch() { await serve(batch) }
+    }
+
+    /// Nil where there is none, and the serving ends.
+    private func takeBatch() -> [Pending]? {
+        state.withLock { state in
+            guard !state.pending.isEmpty else {
+                state.isServing = false
+                return nil
+            }
+            var bytes = 0
+            let count = state.pending.prefix { pending in
+                bytes += pending.order.size
+                return bytes <= Self.batchBytes
+            }.count
+            let batch = Array(state.pending.prefix(min(max(count, 1), Self.batchLimit)))
+            state.pending.removeFirst(batch.count)
+            return batch
+        }
+    }
+
+    private func serve(_ batch: [Pending]) async {
+        var open = batch
+        while true {
+            open.removeAll { pending in
+                guard !engine.isAlive(pending.order.content) else { return false }
+                pending.continuation.resume(returning: .gone)
+                return true
+            }
+            guard !open.isEmpty else { return }
+            do throws(KafkaError) {
+                let session = try await openSession()
+                open.removeAll { settle($0, by: session.ledger) }
+                let ready = begin(&open)
+                defer { for pending in open { engine.endCommit(of: pending.order.content) } }
+                if !ready.isEmpty { try await commit(ready, session) }
+                return
+            } catch {
+                // Whether the transaction took place is for the next session to see.
+                session.withLock { $0 = nil }
+                runtime.logger.log(
+                    error.isFenced ? .info : .warning,
+                    "outputs could not be committed yet; it is tried again",
+                    ["queue": runtime.queue.name, "partition": "\(partition)", "error": "\(error)"]
+                )
+                if !error.isFenced { try? await Task.sleep(for: Self.pause) }
+            }
+        }
+    }
+
+    /// Answers what the ledger answers.
+    private func settle(_ pending: Pending, by ledger: OutputLedger) -> Bool {
+        let order = pending.order
+        if ledger.contains(order.content.place, era: order.era) {
+            pending.continuation.resume(returning: .done)
+        } else if order.records == nil {
+            pending.continuation.resume(returning: .open)
+        } else {
+            return false
+        }
+        return true
+    }
+
+    private func openSession() async throws(KafkaError) -> Session {
+        let isStale = state.withLock { state in
+            defer { state.isStale = false }
+            return state.isStale
+        }
+        if !isStale, let session = session.withLock({ $0 }) { return session }
+        session.withLock { $0 = nil }
+        let producer = try TransactionalProducer(
+            client,
+            transactionalID: "kokanee.\(runtime.queue.name).outputs.\(partition)"
+        )
+        try await producer.takeOver(within: .seconds(30))
+        let reader = OutputLedgerReader(client, topic: runtime.queue.stateTopic, partition: partition)
+        let opened = Session(producer: producer, ledger: try await reader.read())
+        session.withLock { $0 = opened }
+        return opened
+    }
+
+    // MARK: - Committing
+
+    /// From here on until their ends the attempts are not given up, for they may be committed.
+    ///
+    /// - Parameter open: loses those that were given up before.
+    private func begin(_ open: inout [Pending]) -> [(pending: Pending, watermark: Int64)] {
+        var ready: [(Pending, Int64)] = []
+        open.removeAll { pending in
+            if let watermark = engine.beginCommit(of: pending.order.content) {
+                ready.append((pending, watermark))
+                return false
+            }
+            pending.continuation.resume(returning: .gone)
+            return true
+        }
+        return ready
+    }
+
+    /// - Throws: ``KafkaError`` where another session is needed; then nobody has been answered.
+    private func commit(_ ready: [(pending: Pending, watermark: Int64)], _ session: Session) async throws(KafkaError) {
+        var ledger = session.ledger
+        for (pending, watermark) in ready {
+            let place = pending.order.content.place
+            ledger.note([place.offset], of: place.topic, era: pending.order.era, watermark: watermark)
+        }
+        let topics = Set(ready.map(\.pending.order.content.place.topic)).sorted()
+        let pages = topics.compactMap { ledger.record(of: $0) }.map { page in
+            page.record(topic: runtime.queue.stateTopic, partition: partition)
+        }
+        do throws(KafkaError) {
+            FailPoint.outputsCommitting.pass()
+            try await session.producer.send(ready.flatMap { $0.pending.order.records ?? [] } + pages)
+        } catch {
+            guard !error.isFatal, !error.isFenced, !error.isRetriable else { throw error }
+            guard ready.count == 1 else {
+                // One of them is the cause, and the others are not to fail with it.
+                for (pending, _) in ready { await serve([pending]) }
+                return
+            }
+            return ready[0].pending.continuation.resume(throwing: error)
+        }
+        FailPoint.outputsCommitted.pass()
+        self.session.withLock { $0 = Session(producer: session.producer, ledger: ledger) }
+        for (pending, _) in ready { pending.continuation.resume(returning: .done) }
+    }
+}
+
+extension OutputDesk.Order {
+    /// About what its records take.
+    fileprivate var size: Int {
+        (records ?? []).reduce(0) { $0 + ($1.value?.count ?? 0) + ($1.key?.count ?? 0) + 200 }
+    }
+}

@@ -1,0 +1,86 @@
+internal import RdKafka
+internal import Synchronization
+
+/// What the jobs of one queue produce together with their completion, in this worker. Made where a type does so.
+final class QueueOutputs: Sendable {
+    private struct State {
+        var desks: [Int32: OutputDesk] = [:]
+        /// Of the partitions that are assigned: the eras that acknowledged commits have named.
+        var eras: [TopicPartition: String] = [:]
+        var waiting: [TopicPartition: [CheckedContinuation<Void, Never>]] = [:]
+        /// Makes the desk of a partition number; nil before the worker has begun.
+        var makeDesk: (@Sendable (Int32) -> OutputDesk)?
+    }
+
+    private let state = Mutex(State())
+
+    /// To be called once, before any job runs.
+    func open(_ runtime: QueueRuntime, _ engine: Engine, _ client: ClientConfiguration) {
+        state.withLock { state in
+            state.makeDesk = { [unowned runtime, unowned engine] partition in
+                OutputDesk(runtime, engine, client, partition: partition)
+            }
+        }
+    }
+
+    /// A commit that names the era has been acknowledged, of a partition that is assigned.
+    func note(era: String, of partition: TopicPartition) {
+        let waiting = state.withLock { state in
+            state.eras[partition] = era
+            return state.waiting.removeValue(forKey: partition) ?? []
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Partitions are another's from now on, or begin a new epoch here.
+    func letGo(_ partitions: some Sequence<TopicPartition>) {
+        let (desks, waiting) = state.withLock { state in
+            var waiting: [CheckedContinuation<Void, Never>] = []
+            var desks: [OutputDesk] = []
+            for partition in partitions {
+                state.eras[partition] = nil
+                waiting += state.waiting.removeValue(forKey: partition) ?? []
+                if let desk = state.desks[partition.partition] { desks.append(desk) }
+            }
+            return (desks, waiting)
+        }
+        for desk in desks { desk.letGo() }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Whether the job's outputs are committed already, by an attempt whose worker did not live to commit its offset.
+    func areCommitted(of content: JobContent) async throws -> OutputDesk.Answer {
+        try await answer(content, records: nil)
+    }
+
+    func commit(_ content: JobContent, _ records: [ProducerRecord]) async throws -> OutputDesk.Answer {
+        try await answer(content, records: records)
+    }
+
+    private func answer(_ content: JobContent, records: [ProducerRecord]?) async throws -> OutputDesk.Answer {
+        let partition = content.message.source.topicPartition
+        guard let era = await era(of: partition) else { return .gone }
+        let desk: OutputDesk? = state.withLock { state in
+            if let desk = state.desks[partition.partition] { return desk }
+            let desk = state.makeDesk?(partition.partition)
+            state.desks[partition.partition] = desk
+            return desk
+        }
+        guard let desk else { return .gone }
+        return try await desk.answer(.init(content: content, era: era, records: records))
+    }
+
+    /// Waits for the commit that names the partition's era; nil where the partition was let go meanwhile.
+    private func era(of partition: TopicPartition) async -> String? {
+        if let era = state.withLock({ $0.eras[partition] }) { return era }
+        await withCheckedContinuation { continuation in
+            let isKnown = state.withLock { state in
+                if state.eras[partition] != nil { return true }
+                state.waiting[partition, default: []].append(continuation)
+                return false
+            }
+            if isKnown { continuation.resume() }
+        }
+        return state.withLock { $0.eras[partition] }
+    }
+}
