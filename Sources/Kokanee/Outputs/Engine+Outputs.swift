@@ -3,7 +3,9 @@ internal import Synchronization
 
 extension Engine {
     /// Runs an attempt whose outputs are to be committed together with its completion. Nil is that it has completed.
-    nonisolated(nonsending) func executeWithOutputs(_ content: JobContent, _ handler: any JobHandler) async -> AttemptEnd? {
+    nonisolated(nonsending) func executeWithOutputs(_ content: JobContent, _ handler: any JobHandler) async
+        -> AttemptEnd?
+    {
         guard let outputs = content.runtime.outputs else { return .failed(CancellationError()) }
         do {
             switch try await outputs.areCommitted(of: content) {

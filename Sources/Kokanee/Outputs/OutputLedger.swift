@@ -43,7 +43,11 @@ struct OutputLedger: Sendable, Equatable {
 
         /// Nil for what is no page.
         init?(_ bytes: [UInt8]) {
-            let parts = bytes.dropFirst().split(separator: UInt8(ascii: ";"), maxSplits: 2, omittingEmptySubsequences: false)
+            let parts = bytes.dropFirst().split(
+                separator: UInt8(ascii: ";"),
+                maxSplits: 2,
+                omittingEmptySubsequences: false
+            )
             guard bytes.first == Self.version, parts.count == 3,
                 let watermark = Int64(String(decoding: parts[1], as: UTF8.self)), watermark >= 0,
                 let done = CompletionMap(decoding: Array(parts[2]), above: watermark)

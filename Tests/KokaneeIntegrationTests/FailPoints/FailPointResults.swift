@@ -26,6 +26,8 @@ enum FailPointResults {
         case .partitionsDrained: [.kill(point, at: 1, .isJoined), .kill(point, at: 1, .isStopped)]
         case .partitionsLost: [.kill(point, at: 1, .wakesUp)]
         case .groupLeaving: [.kill(point, at: 1, .isStopped)]
+        // These jobs produce nothing; see OutputCrashTests.
+        case .outputsCommitting, .outputsCommitted: []
         }
     }
 
@@ -39,7 +41,9 @@ enum FailPointResults {
         // Three times is as often as the offsets are asked for; librdkafka then begins at the group's by itself.
         case .partitionsAssigning: [.fail(point, times: 2), .fail(point, times: 3)]
         case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
-            .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving:
+            .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving,
+            .outputsCommitting,
+            .outputsCommitted:
             []
         }
     }

@@ -120,6 +120,8 @@ struct FailPointTests {
         case .groupLeaving:
             #expect(result.ended.contains(.init("long")), words)
             #expect(result.secondRuns.isEmpty, words)
+        case .outputsCommitting, .outputsCommitted:
+            Issue.record("\(result.play.plan): these jobs produce nothing")
         }
     }
 
@@ -153,7 +155,9 @@ struct FailPointTests {
             #expect(result.count("fails", 2, in: result.play.deadLetters) == fails, words)
             #expect(runs == usual.merging([.init("flaky", 2): flaky, .init("fails", 2): fails]) { $1 }, words)
         case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
-            .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving:
+            .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving,
+            .outputsCommitting,
+            .outputsCommitted:
             Issue.record("\(result.play.plan): no step that can fail")
         }
     }

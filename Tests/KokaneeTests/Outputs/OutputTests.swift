@@ -1,0 +1,192 @@
+import RdKafka
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+/// On a broker that isolates transactions and shuts producers out. One at a time: fail points hold for the whole process.
+@Suite("Outputs that are committed with their jobs", .serialized, .timeLimit(.minutes(3)))
+struct OutputTests {
+    private struct Broken: Error {}
+
+    /// A queue with a topic for outputs, in which a job's value is the number that it produces.
+    private struct Place {
+        let cluster: TestCluster
+        let queue: Queue
+        let topic: String
+
+        init() async throws {
+            cluster = try await TestCluster.shared(.server)
+            queue = try Queue(TestCluster.uniqueName("out"), ladder: Ladder(text: "1s"))
+            _ = try await TopicAdministrator(cluster.admin).create(queue, partitions: 2)
+            topic = try await cluster.makeTopic("outputs")
+        }
+
+        func enqueue(_ numbers: Range<Int>, partition: Int32 = 0) async throws {
+            let producer = try Producer(cluster.configuration)
+            let records = numbers.map {
+                ProducerRecord(topic: queue.mainTopic, partition: partition, value: Bytes("\($0)"))
+            }
+            for result in await producer.send(records) { _ = try result.get() }
+            await producer.close()
+        }
+
+        func worker(
+            isRegistered: Bool = true,
+            _ configure: (inout WorkerConfiguration) -> Void = { _ in },
+            perform: @escaping @Sendable (String, JobContext) async throws -> Void
+        ) throws -> Worker {
+            var jobs = JobRegistry()
+            try jobs.register("default") { (payload: Bytes, context) in try await perform(payload.text, context) }
+            if isRegistered { try jobs.commitsOutputs("default") }
+            var configuration = WorkerConfiguration()
+            configuration.commitInterval = .milliseconds(50)
+            configuration.shutdownLimit = .seconds(2)
+            configure(&configuration)
+            return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: cluster.configuration)
+        }
+
+        /// What readers of `read_committed` see.
+        func outputs() async throws -> [String] {
+            let partition = TopicPartition(topic: topic, partition: 0)
+            guard let range = try await cluster.admin.extents(of: [partition])[partition] else { return [] }
+            let seen = Mutex<[String]>([])
+            try await TopicReader.read([partition: range], configuration: cluster.configuration) { record in
+                seen.withLock { $0.append(record.value?.text ?? "") }
+                return true
+            }
+            return seen.withLock { $0 }
+        }
+
+        func committed(_ partition: Int32 = 0) async throws -> Int64? {
+            let place = TopicPartition(topic: queue.mainTopic, partition: partition)
+            return try await (cluster.admin.committedOffsets(group: queue.group, [place])[place] ?? nil)?.offset
+        }
+    }
+
+    @Test("they are seen once their job has completed, and those of a failed attempt never")
+    func completion() async throws {
+        let place = try await Place()
+        try await place.enqueue(0..<20)
+        let worker = try place.worker { [topic = place.topic] number, context in
+            try await context.produce(JobOutput(topic: topic, value: Bytes("\(number)/\(context.attempt)")))
+            if number == "7", context.attempt == 1 { throw Broken() }
+        }
+        try await running(worker) {
+            try await eventually("all have completed") { worker.statistics.completed == 20 }
+        }
+        let expected = (0..<20).map { "\($0)/\($0 == 7 ? 2 : 1)" }
+        #expect(try await place.outputs().sorted() == expected.sorted())
+    }
+
+    @Test("a job whose outputs are committed, and whose offset is not, doesn't run again")
+    func crash() async throws {
+        let place = try await Place()
+        try await place.enqueue(0..<10)
+        let runs = Mutex<[String]>([])
+        let perform: @Sendable (String, JobContext) async throws -> Void = { [topic = place.topic] number, context in
+            runs.withLock { $0.append(number) }
+            try await context.produce(JobOutput(topic: topic, value: Bytes(number)))
+        }
+        // The first commit names the era; after it nothing is committed any more.
+        try FailPoints.arm("commit.sending=fail@2-")
+        defer { FailPoints.disarm() }
+        let first = try place.worker(perform: perform)
+        try await running(first) {
+            try await eventually("all have completed") { first.statistics.completed == 10 }
+        }
+        FailPoints.disarm()
+        #expect(try await place.committed() ?? 0 < 10, "nothing says to the group that all is done")
+        let second = try place.worker(perform: perform)
+        try await running(second) {
+            try await eventually("all is committed") { try await place.committed() == 10 }
+        }
+        #expect(runs.withLock { $0 }.count == 10, "no handler ran twice")
+        #expect(try await place.outputs().sorted() == (0..<10).map { "\($0)" })
+    }
+
+    @Test("after a reset of the group's offset all run again, and produce again")
+    func reset() async throws {
+        let place = try await Place()
+        try await place.enqueue(0..<6)
+        let perform: @Sendable (String, JobContext) async throws -> Void = { [topic = place.topic] number, context in
+            try await context.produce(JobOutput(topic: topic, value: Bytes(number)))
+        }
+        for round in 1...2 {
+            let worker = try place.worker(perform: perform)
+            try await running(worker) {
+                try await eventually("all have completed") { try await place.committed() == 6 }
+            }
+            #expect(try await place.outputs().count == 6 * round)
+            let resetter = try OffsetResetter(place.cluster.configuration)
+            try await eventually("the group is empty") {
+                guard let plan = try? await resetter.plan(.earliest, of: place.queue) else { return false }
+                try await resetter.execute(plan)
+                return true
+            }
+        }
+    }
+
+    @Test("an owner that has been replaced commits nothing, and the job's outputs are seen once")
+    func zombie() async throws {
+        let place = try await Place()
+        try await place.enqueue(0..<1)
+        let gate = Gate()
+        let perform: @Sendable (String, JobContext) async throws -> Void = { [topic = place.topic] number, context in
+            try await context.produce(JobOutput(topic: topic, value: Bytes("first")))
+            await gate.passStubbornly()
+        }
+        // Its attempt ignores the shutdown; its worker leaves the group without it.
+        let first = try place.worker(set(\.shutdownLimit, .milliseconds(100)), perform: perform)
+        let starts = Mutex(0)
+        try await running(first) {
+            try await eventually("the attempt runs") { first.inFlight == 1 }
+        }
+        let second = try place.worker { [topic = place.topic] number, context in
+            starts.withLock { $0 += 1 }
+            try await context.produce(JobOutput(topic: topic, value: Bytes("second")))
+        }
+        try await running(second) {
+            try await eventually("the next owner has completed it") { second.statistics.completed == 1 }
+            gate.open()
+            try await eventually("its offset is committed") { try await place.committed() == 1 }
+        }
+        #expect(try await place.outputs() == ["second"])
+    }
+
+    @Test("a record that the broker refuses fails its own job, and nobody else's")
+    func refused() async throws {
+        let place = try await Place()
+        try await place.enqueue(0..<8)
+        let worker = try place.worker { [topic = place.topic] number, context in
+            let value = number == "3" ? Bytes(Array(repeating: 0, count: 3 << 20)) : Bytes(number)
+            try await context.produce(JobOutput(topic: topic, value: value))
+        }
+        try await running(worker) {
+            try await eventually("the others have completed") {
+                worker.statistics.completed == 7 && worker.statistics.failedAttempts >= 1
+            }
+        }
+        #expect(try await place.outputs().sorted() == ["0", "1", "2", "4", "5", "6", "7"])
+    }
+
+    @Test("a type that was not registered for it is told how, and produces nothing")
+    func unregistered() async throws {
+        let place = try await Place()
+        try await place.enqueue(0..<1)
+        let error = Mutex("")
+        let worker = try place.worker(isRegistered: false) { [topic = place.topic] number, context in
+            do {
+                try await context.produce(JobOutput(topic: topic, value: Bytes(number)))
+            } catch let refusal {
+                error.withLock { $0 = "\(refusal)" }
+            }
+        }
+        try await running(worker) {
+            try await eventually("it has run") { worker.statistics.completed == 1 }
+        }
+        #expect(error.withLock { $0 }.contains("commitsOutputs(\"default\")"))
+        #expect(try await place.outputs().isEmpty)
+    }
+}
