@@ -131,7 +131,9 @@ enum Intake {
         case .run(let job, let entry, let course):
             content.read(as: reading(job), for: .passUnretained(entry))
             let key = laneKey(content, runtime.order)
-            let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
+            var facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
+            // On a rung, and in the main topic after a short wait, it is what it was.
+            facts.priority = job.envelope.origin.flatMap { runtime.queue.priority(of: $0.topic) }
             guard case .wait(let dueAt) = course else { return Decision(facts: facts, content: content, move: nil) }
             return Decision(facts: facts, content: content, move: .wait(until: dueAt))
         }
