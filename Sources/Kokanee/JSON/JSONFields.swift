@@ -20,6 +20,15 @@ struct JSONFields {
         ranges[name].flatMap { Int64(String(decoding: bytes[$0], as: UTF8.self)) }
     }
 
+    /// Nil where there is no such member, or where it is neither true nor false.
+    func boolean(_ name: String) -> Bool? {
+        guard let value = raw(name) else { return nil }
+        return value.elementsEqual("true".utf8) ? true : value.elementsEqual("false".utf8) ? false : nil
+    }
+
+    /// A member as it is spelt; nil where there is no such member.
+    func raw(_ name: String) -> ArraySlice<UInt8>? { ranges[name].map { bytes[$0] } }
+
     func object(_ name: String) -> JSONFields? {
         ranges[name].flatMap { JSONFields(Array(bytes[$0])) }
     }

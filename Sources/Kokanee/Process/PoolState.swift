@@ -34,6 +34,12 @@ struct PoolState {
         /// It broke the protocol, and may answer what it has been given.
         var isCondemned = false
         var hasAnswered = false
+        /// It has said that it heeds words about the job in its hands.
+        var canCancel = false
+        /// The job in hand may be so until then, whatever the timeout.
+        var extendedUntil: Instant?
+        /// It has been told to end the job in hand, and is stopped if it has not until then.
+        var cancelsUntil: Instant?
         /// In a row, without an answer.
         var failures = 0
     }
@@ -55,6 +61,7 @@ struct PoolState {
     private let writeAhead: Int
     private let longestWait: Duration
     private let timeout: Duration?
+    private let grace: Duration
     private var slots: [Slot]
     private var places: [Place] = []
     private var slotOfChild: [ChildID: Int] = [:]
@@ -65,6 +72,8 @@ struct PoolState {
     private var starts: Int
     private var cancelled = 0
     private var condemned = 0
+    /// Slots whose job in hand is to end.
+    private var asked = 0
     private var released: [Ticket] = []
     private var unbegun: [Ticket] = []
     private var failedStarts = 0
@@ -81,11 +90,13 @@ struct PoolState {
         now: Instant,
         writeAhead: Int = 64,
         longestWait: Duration = .milliseconds(2),
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        grace: Duration = .seconds(2)
     ) {
         self.writeAhead = writeAhead
         self.longestWait = longestWait
         self.timeout = timeout
+        self.grace = grace
         slots = Array(repeating: Slot(startAt: now, inHandSince: now), count: count)
         idle = Turns(count: count)
         open = Turns(count: count)
@@ -97,9 +108,16 @@ struct PoolState {
         let start = isClosing || starts == 0 ? nil : slots.lazy.compactMap(\.startAt).min()
         let drained =
             condemned == 0 ? nil : slots.lazy.filter(\.isCondemned).map(\.inHandSince).min().map { $0 + Self.patience }
-        guard let timeout else { return [start, drained].compactMap(\.self).min() }
-        let overrun = slots.lazy.filter { !$0.given.isEmpty }.map(\.inHandSince).min().map { $0 + timeout }
-        return [start, drained, overrun].compactMap(\.self).min()
+        let cancelled = asked == 0 ? nil : slots.lazy.compactMap(\.cancelsUntil).min()
+        let overrun = timeout == nil ? nil : slots.lazy.compactMap(overrunAt).min()
+        return [start, drained, cancelled, overrun].compactMap(\.self).min()
+    }
+
+    /// When the job in hand has to be looked at because of the timeout; nil where nothing is in hand, or it is told already.
+    private func overrunAt(_ slot: Slot) -> Instant? {
+        guard let timeout, !slot.given.isEmpty, slot.cancelsUntil == nil else { return nil }
+        let end = slot.inHandSince + timeout
+        return slot.extendedUntil.map { max(end, $0) } ?? end
     }
 
     /// How many jobs the pool can use: one for each process, and for those that answer fast what is written ahead, and as
@@ -190,6 +208,7 @@ struct PoolState {
         slots[slot].bytes -= places[Int(ticket)].bytes
         slots[slot].hasAnswered = true
         slots[slot].failures = 0
+        forgetWords(slot)
         if places[Int(ticket)].isCancelled {
             slots[slot].cancelled -= 1
             cancelled -= 1
@@ -220,26 +239,89 @@ struct PoolState {
         for slot in slots.indices { slots[slot].pace = Pace() }
     }
 
-    /// - Returns: whether the job was here, and the process to stop where it was in the hands of one.
-    mutating func cancel(_ ticket: Ticket, _ now: Instant) -> (wasHere: Bool, child: ChildID?) {
-        guard ticket < places.count, !places[Int(ticket)].isCancelled else { return (false, nil) }
+    /// What a cancellation leads to.
+    enum Cancellation: Equatable {
+        case notHere
+        /// Nobody works on the job.
+        case ended
+        /// Nobody does any more once the process has been stopped.
+        case stop(ChildID)
+        /// The process is to be told, and may answer.
+        case ask(ChildID)
+    }
+
+    mutating func cancel(_ ticket: Ticket, _ now: Instant) -> Cancellation {
+        guard ticket < places.count, !places[Int(ticket)].isCancelled else { return .notHere }
         if waiting.remove(ticket) {
             release(ticket)
-            return (true, nil)
+            return .ended
         }
-        guard let slot = places[Int(ticket)].slot, let child = slots[slot].child else { return (false, nil) }
+        guard let slot = places[Int(ticket)].slot, let child = slots[slot].child else { return .notHere }
         guard slots[slot].given.first == ticket else {
             // Its line can't be taken back. When its turn comes its process is stopped.
             places[Int(ticket)].isCancelled = true
             slots[slot].cancelled += 1
             cancelled += 1
-            return (true, nil)
+            return .ended
+        }
+        if slots[slot].canCancel {
+            guard slots[slot].cancelsUntil == nil else { return .notHere }
+            ask(slot, now)
+            return .ask(child)
         }
         release(ticket)
         slots[slot].given.removeFirst()
         abandon(slot)
         vacate(child, startAt: now)
-        return (true, child)
+        return .stop(child)
+    }
+
+    private mutating func ask(_ slot: Int, _ now: Instant) {
+        slots[slot].cancelsUntil = now + grace
+        asked += 1
+    }
+
+    private mutating func forgetWords(_ slot: Int) {
+        if slots[slot].cancelsUntil != nil { asked -= 1 }
+        slots[slot].cancelsUntil = nil
+        slots[slot].extendedUntil = nil
+    }
+
+    /// Processes that have been told to end their job and have not in time. The job is nobody's from here on, and they are
+    /// to be stopped.
+    mutating func giveUpAsked(_ now: Instant) -> [(child: ChildID, ticket: Ticket)] {
+        guard asked > 0 else { return [] }
+        var given: [(ChildID, Ticket)] = []
+        for slot in slots.indices {
+            guard let limit = slots[slot].cancelsUntil, limit <= now, let child = slots[slot].child,
+                let ticket = slots[slot].given.first
+            else { continue }
+            slots[slot].given.removeFirst()
+            places[Int(ticket)] = Place()
+            abandon(slot)
+            vacate(child, startAt: now)
+            given.append((child, ticket))
+        }
+        return given
+    }
+
+    /// A process has said what it can.
+    mutating func greeted(_ child: ChildID, canCancel: Bool) {
+        guard let slot = slotOfChild[child] else { return }
+        slots[slot].canCancel = canCancel
+    }
+
+    /// The process that has a job in its hands and can be told something about it.
+    func listener(of ticket: Ticket) -> ChildID? {
+        guard ticket < places.count, let slot = places[Int(ticket)].slot, slots[slot].given.first == ticket,
+            slots[slot].canCancel, slots[slot].cancelsUntil == nil
+        else { return nil }
+        return slots[slot].child
+    }
+
+    /// The job in hand may be so for `time` from now.
+    mutating func extend(inSlot slot: Int, by time: Duration, _ now: Instant) {
+        slots[slot].extendedUntil = max(slots[slot].extendedUntil ?? now, now + time)
     }
 
     // MARK: - Processes
@@ -314,6 +396,7 @@ struct PoolState {
         slots[slot].given.removeFirst()
         places[Int(ticket)] = Place()
         slots[slot].isCondemned = true
+        forgetWords(slot)
         slots[slot].inHandSince = now
         condemned += 1
         return Loss(ticket: ticket, delay: .zero, failedStarts: 0)
@@ -337,9 +420,17 @@ struct PoolState {
     }
 
     /// Processes whose job in hand takes longer than it may.
-    func overrun(_ now: Instant) -> [ChildID] {
-        guard let timeout else { return [] }
-        return slots.compactMap { $0.given.isEmpty || $0.inHandSince + timeout > now ? nil : $0.child }
+    ///
+    /// - Returns: with each, whether it is to be told first, and has then its grace.
+    mutating func overrun(_ now: Instant) -> [(child: ChildID, ticket: Ticket, isAsked: Bool)] {
+        guard timeout != nil else { return [] }
+        return slots.indices.compactMap { slot in
+            guard let end = overrunAt(slots[slot]), end <= now, let child = slots[slot].child,
+                let ticket = slots[slot].given.first
+            else { return nil }
+            if slots[slot].canCancel { ask(slot, now) }
+            return (child, ticket, slots[slot].canCancel)
+        }
     }
 
     /// Gives up the processes that have come to a cancelled job. They are to be stopped.
@@ -408,6 +499,8 @@ struct PoolState {
         if slots[slot].isCondemned { condemned -= 1 }
         slots[slot].isCondemned = false
         slots[slot].child = nil
+        slots[slot].canCancel = false
+        forgetWords(slot)
         slots[slot].bytes = 0
         slots[slot].pace = Pace()
         startLater(slot, startAt)

@@ -84,6 +84,8 @@ enum RehearsalEnd {
             }
         // No policy grants it.
         case .retry(_, _, let failure): self = .failed(failure)
+        // Nothing asks a rehearsed job to stop.
+        case .postpone: self = .succeeded
         }
     }
 }

@@ -7,6 +7,7 @@ extension Dispatcher {
         let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
+        runtime.isStopping.store(false, ordering: .relaxed)
         // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index, except: ids) })
@@ -117,6 +118,8 @@ extension Dispatcher {
     func drain(_ partitions: [TopicPartition], within limit: Duration) {
         let ids = partitions.map(id(of:))
         engine.withSettledScheduler { $0.stopIntake(ids) }
+        // Only now: what stops because of it has to find that its epoch is ending.
+        runtime.isStopping.store(true, ordering: .releasing)
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
             _ = engine.renewLease(of: runtime.index)
@@ -189,6 +192,7 @@ extension Dispatcher {
         // Partitions will not come back to a worker that leaves.
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
         engine.withSettledScheduler { $0.stopIntake(rotation.map(\.id)) }
+        runtime.isStopping.store(true, ordering: .releasing)
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()

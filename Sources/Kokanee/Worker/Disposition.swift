@@ -17,6 +17,9 @@ enum Disposition: Sendable, Equatable {
     /// Another attempt, after a wait in milliseconds.
     case retry(attempt: Int, after: Int64, Envelope.Failure)
     case bury(DeadReason, Envelope.Failure?)
+    /// The same attempt again, after a wait in milliseconds: it has ended unfinished, and that is no failure. Where its
+    /// partition is being taken away nothing is written: whoever gets that reads the record again.
+    case postpone(after: Int64)
 
     /// A year: intake takes what is much further ahead for a mistake.
     private static let longestWait: Int64 = 365 * 86_400_000
@@ -32,7 +35,7 @@ enum Disposition: Sendable, Equatable {
     var hops: Bool {
         switch self {
         case .complete, .discard: false
-        case .retry, .bury: true
+        case .retry, .bury, .postpone: true
         }
     }
 
@@ -55,6 +58,8 @@ enum Disposition: Sendable, Equatable {
         switch end {
         case .completed:
             return .complete
+        case .failed(let stop as JobStop):
+            return .postpone(after: stop.wait.milliseconds)
         case .refused(let reason, let failure):
             return .bury(reason, failure)
         case .expired(let time):

@@ -201,6 +201,9 @@ extension Engine {
             logRetry(content, wait, failure)
             let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: wall)
             return PendingHop(ticket, record, then: writes, now: now)
+        case .postpone(let wait):
+            let record = HopRecord.retry(content, attempt: content.attempt, after: wait, failure: nil, now: wall)
+            return PendingHop(ticket, record, then: writes, now: now)
         case .bury(let reason, let failure):
             return burial(of: content, reason, failure, ticket, then: writes, wall)
         }

@@ -22,6 +22,8 @@ final class QueueRuntime: Sendable {
     let rewinds = RewindBoard()
     /// What the queue's jobs leave for later attempts and for others.
     let state: QueueState
+    /// Whether its partitions are being handed back, or its worker shut down: what runs had better come to an end.
+    let isStopping = Atomic(false)
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
     /// look while this is false.
     let needsCare = Atomic(false)
