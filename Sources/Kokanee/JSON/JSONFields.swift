@@ -40,6 +40,11 @@ struct JSONFields {
         return (try? JSONText.elements(of: array.span.bytes))?.map { Array(array[$0]) } ?? []
     }
 
+    /// A member's value as it is spelt; nil where there is no such member.
+    func raw(_ name: String) -> [UInt8]? {
+        ranges[name].map { Array(bytes[$0]) }
+    }
+
     /// All members that are whole numbers.
     var integers: [String: Int64] {
         ranges.keys.reduce(into: [:]) { $0[$1] = integer($1) }
