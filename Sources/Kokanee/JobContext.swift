@@ -58,6 +58,11 @@ public struct JobContext: Sendable {
         context = .job(content)
     }
 
+    /// The record that a worker runs the attempt of; nil in a rehearsal, and where it was made by hand.
+    var content: JobContent? {
+        if case .job(let content) = context { content } else { nil }
+    }
+
     /// The queue's name; in a replay that of the queue whose history it runs again.
     public var queue: String {
         switch context {

@@ -1,4 +1,5 @@
 public import RdKafka
+internal import Synchronization
 
 /// A job that all in-sync replicas have.
 public struct EnqueuedJob: Sendable, Hashable {
@@ -22,9 +23,13 @@ public struct EnqueuedJob: Sendable, Hashable {
 public final class JobClient: Sendable {
     private let producer: Producer
     private let source: String
-    private let codec: any PayloadCodec
+    let codec: any PayloadCodec
     private let messageLimit: Int
-    private let now: @Sendable () -> Int64
+    let now: @Sendable () -> Int64
+    /// For consumers that await results; nil where that was not given.
+    let reading: ClientConfiguration?
+    /// By state topic; made when somebody asks.
+    let desks = Mutex<[String: ResultDesk]>([:])
 
     /// - Parameters:
     ///   - source: `ce_source` of the jobs, a URI reference that says who enqueues them.
@@ -39,7 +44,8 @@ public final class JobClient: Sendable {
             producer: try Producer(configuration),
             source: source,
             codec: codec,
-            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000
+            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
+            reading: configuration
         )
     }
 
@@ -47,12 +53,14 @@ public final class JobClient: Sendable {
     ///
     /// - Parameters:
     ///   - messageLimit: the producer's `message.max.bytes`, for the words of an error.
+    ///   - reading: how to reach the same brokers in order to await results; nil is that nobody does.
     ///   - now: milliseconds since the epoch.
     public init(
         producer: Producer,
         source: String = "kokanee",
         codec: any PayloadCodec = .json,
         messageLimit: Int = 1_000_000,
+        reading: ClientConfiguration? = nil,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
     ) throws {
         try NewJob.validate("source", source)
@@ -60,6 +68,7 @@ public final class JobClient: Sendable {
         self.source = source
         self.codec = codec
         self.messageLimit = messageLimit
+        self.reading = reading
         self.now = now
     }
 
@@ -74,7 +83,8 @@ public final class JobClient: Sendable {
         delay: Duration? = nil,
         at: Int64? = nil,
         expiresAfter: Duration? = nil,
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil,
+        keepResult: Duration? = nil
     ) async throws -> EnqueuedJob {
         var new = try NewJob(job, codec: codec)
         new.key = key
@@ -83,6 +93,7 @@ public final class JobClient: Sendable {
         new.at = at
         new.expiresAfter = expiresAfter
         new.idempotencyKey = idempotencyKey
+        new.keepResult = keepResult
         return try await enqueue(new, to: queue)
     }
 
@@ -144,6 +155,7 @@ public final class JobClient: Sendable {
 
     /// Waits until all is acknowledged, `limit` at most, and ends the producer, also one that was given.
     public func close(within limit: Duration = .seconds(30)) async {
+        for desk in desks.withLock({ Array($0.values) }) { desk.close() }
         await producer.close(within: limit)
     }
 

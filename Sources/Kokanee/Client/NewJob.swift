@@ -22,6 +22,10 @@ public struct NewJob: Sendable {
     public var expiresAfter: Duration?
     /// Names the job's effect; as ``type``. It travels with the job, and workers of this version don't act on it.
     public var idempotencyKey: String?
+    /// Keeps what becomes of the job for so long after its end, for ``JobClient/result(of:as:within:)-(EnqueuedJob,_,_)``:
+    /// its result, also if it sets none, or why it has none. Nil, the default, keeps only what the handler sets, for
+    /// ``WorkerConfiguration/resultRetention``. It costs a record in the queue's state topic, and its tombstone.
+    public var keepResult: Duration?
     /// Further headers, carried unchanged through every hop; none for which ``Envelope/isReserved(_:)`` holds.
     public var headers: [Header] = []
 
@@ -84,7 +88,8 @@ public struct NewJob: Sendable {
     /// It has nothing but type, version, payload, its media type and key.
     @inline(__always)
     private var isPlain: Bool {
-        id == nil && idempotencyKey == nil && delay == nil && at == nil && expiresAfter == nil && headers.isEmpty
+        id == nil && idempotencyKey == nil && delay == nil && at == nil && expiresAfter == nil && keepResult == nil
+            && headers.isEmpty
     }
 
     private func checkAll(at now: Int64) throws {
@@ -93,6 +98,11 @@ public struct NewJob: Sendable {
         }
         if let id { try Self.validate("job id", id) }
         if let idempotencyKey { try Self.validate("idempotency key", idempotencyKey) }
+        if let keepResult, keepResult < .milliseconds(1) || keepResult > .longestText {
+            throw InputError(
+                "a result is kept for at least 1ms and at most \(Duration.longestText.text), not \(keepResult.text)"
+            )
+        }
         for header in headers where Envelope.isReserved(header.name) || header.name.utf8.contains(0) {
             throw InputError("the header \(SafeText.quoted(header.name)) can't be set by hand")
         }
@@ -118,6 +128,7 @@ public struct NewJob: Sendable {
         let expiresAt = try? expiresAt(now: now, dueAt: dueAt)
         Envelope.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &writer)
         if let idempotencyKey { writer.add(.idempotencyKey, idempotencyKey) }
+        if let keepResult { writer.add(.keepResult, keepResult.milliseconds) }
         for header in headers { writer.add(header.name, header.value) }
     }
 

@@ -23,6 +23,7 @@ enum HeaderName: String, CaseIterable {
     case diedAt = "kokanee-died-at"
     case retriedFrom = "kokanee-retried-from"
     case cut = "kokanee-cut"
+    case keepResult = "kokanee-keep-result"
 
     static let prefix = "kokanee-"
 
@@ -45,7 +46,7 @@ enum HeaderName: String, CaseIterable {
                 ?? only(.replay, "kokanee-replay") ?? only(.reason, "kokanee-reason")
         case 15: only(.attempt, "kokanee-attempt") ?? only(.diedAt, "kokanee-died-at")
         case 18: only(.expiresAt, "kokanee-expires-at")
-        case 19: only(.firstError, "kokanee-first-error")
+        case 19: only(.firstError, "kokanee-first-error") ?? only(.keepResult, "kokanee-keep-result")
         case 20: only(.schemaVersion, "ce_dataschemaversion") ?? only(.retriedFrom, "kokanee-retried-from")
         case 23: only(.firstFailedAt, "kokanee-first-failed-at") ?? only(.idempotencyKey, "kokanee-idempotency-key")
         default: nil

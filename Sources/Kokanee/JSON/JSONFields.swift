@@ -26,9 +26,6 @@ struct JSONFields {
         return value.elementsEqual("true".utf8) ? true : value.elementsEqual("false".utf8) ? false : nil
     }
 
-    /// A member as it is spelt; nil where there is no such member.
-    func raw(_ name: String) -> ArraySlice<UInt8>? { ranges[name].map { bytes[$0] } }
-
     func object(_ name: String) -> JSONFields? {
         ranges[name].flatMap { JSONFields(Array(bytes[$0])) }
     }

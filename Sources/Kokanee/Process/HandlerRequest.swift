@@ -3,7 +3,7 @@ internal import RdKafka
 
 /// A job as the handler protocol writes it to a process's standard input: one line of JSON.
 enum HandlerRequest {
-    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"replay"?,"rehearsal"?}` and a line break.
+    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"checkpoint"?,"replay"?,"rehearsal"?}` and a line break.
     ///
     /// `replay` is the id of the replay that the attempt belongs to; `rehearsal` is there, and true, where nothing that the
     /// job does may have an effect.
@@ -41,6 +41,12 @@ enum HandlerRequest {
         if let firstFailedAt = context.envelope.firstFailedAt {
             line.append(",\"firstFailedAt\":")
             line.append(decimal: firstFailedAt)
+        }
+        if let checkpoint = context.checkpointBytes {
+            checkpoint.withUnsafeBytes { bytes in
+                line.append(",\"checkpoint\":")
+                JSONText.appendSingleLine(bytes.bytes, to: &line)
+            }
         }
         if let replay = context.replay {
             line.append(",\"replay\":")

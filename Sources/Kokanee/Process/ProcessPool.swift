@@ -66,6 +66,7 @@ public final class ProcessPool: JobHandler, Sendable {
     package let demand: HandlerDemand
     /// The most that ``demand`` may come to and a worker need be ready for. Beyond it more processes get fewer jobs ahead.
     private let mostAttempts: Int
+    private let hasListeners = SharedFlag()
 
     /// Starts the processes. They are replaced until the pool is closed.
     ///
@@ -79,12 +80,13 @@ public final class ProcessPool: JobHandler, Sendable {
         self.demand = demand
         mostAttempts =
             configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
-        thread = try LoopThread { inbox in
+        thread = try LoopThread { [hasListeners] inbox in
             PoolLoop(
                 command: command,
                 count: count,
                 configuration: configuration,
                 demand: demand,
+                hasListeners: hasListeners,
                 logger: logger,
                 inbox: inbox
             )
@@ -121,7 +123,18 @@ public final class ProcessPool: JobHandler, Sendable {
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let line = HandlerRequest.line(payload, context)
-        try await thread.execute(PoolLoop.Job(id: context.id, line: line, effects: context.effects.log))
+        let job = LoopJob(
+            PoolLoop.Job(id: context.id, line: line, effects: context.effects.log, context: context)
+        )
+        // Most handlers could not be told.
+        if hasListeners.isRaised {
+            let inbox = thread.inbox
+            context.whenStopping { _ = inbox.send(.stop(job)) }
+        }
+        // The closure holds the job, and that its context.
+        defer { context.content?.forgetWhenStopping() }
+        try await thread.execute(job)
+        try await context.checkpointsStored()
     }
 
     /// Ends the processes and waits for them: their standard inputs are closed; those that still run after `limit` get

@@ -7,19 +7,14 @@ final class AttemptNotes: Sendable {
         /// The attempt may run until then, whatever its queue's timeout says; on the worker's monotonic clock.
         var deadline: ContinuousClock.Instant?
         /// What the job is to leave for who enqueued it, once it completes.
-        var result: JobResult?
+        var result: JobRecord.Blob?
         /// How far it says it is.
         var progress = ProgressPace()
+        /// Called once, when the attempt had better come to an end.
+        var whenStopping: (@Sendable () -> Void)?
     }
 
     let contents = Mutex(Contents())
-}
-
-/// A job's result, as it is stored.
-struct JobResult: Sendable, Equatable {
-    /// Whether they are JSON: then they stand in the state topic as they are.
-    var isJSON: Bool
-    var bytes: Bytes
 }
 
 extension JobContent {

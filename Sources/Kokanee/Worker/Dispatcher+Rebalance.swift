@@ -120,6 +120,7 @@ extension Dispatcher {
         engine.withSettledScheduler { $0.stopIntake(ids) }
         // Only now: what stops because of it has to find that its epoch is ending.
         runtime.isStopping.store(true, ordering: .releasing)
+        engine.tellStopping(ids)
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
             _ = engine.renewLease(of: runtime.index)
@@ -193,6 +194,7 @@ extension Dispatcher {
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
         engine.withSettledScheduler { $0.stopIntake(rotation.map(\.id)) }
         runtime.isStopping.store(true, ordering: .releasing)
+        engine.tellStopping(rotation.map(\.id))
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()

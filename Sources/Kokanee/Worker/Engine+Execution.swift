@@ -13,6 +13,7 @@ extension Engine {
             return .expired(at: expiresAt)
         }
         let end = await perform(content, handler)
-        return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
+        guard end == nil else { return end }
+        return content.hasNotes.load(ordering: .acquiring) || content.keptResult != nil ? .completed : nil
     }
 }

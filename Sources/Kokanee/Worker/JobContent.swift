@@ -168,6 +168,18 @@ final class JobContent: @unchecked Sendable {
         return replay
     }
 
+    /// For how long somebody wants to be able to ask what became of the job; nil where nobody does.
+    var keptResult: Duration? {
+        // A plain job has no header of ours.
+        if case .plain = reading { return nil }
+        var kept: Int64?
+        _ = message.forEachHeader { name, value in
+            guard case .keepResult = HeaderName.recognise(name) else { return }
+            kept = value.flatMap(DecimalText.parse)
+        }
+        return kept.map { .milliseconds(min(max($0, 1), Duration.longestText.milliseconds)) }
+    }
+
     /// Made when it is asked for: most handlers need little of it.
     var envelope: Envelope? {
         switch reading {

@@ -11,6 +11,8 @@ final class QueueRuntime: Sendable {
     let retryPolicy: any RetryPolicy
     let maximumAttempts: Int
     let attemptTimeout: Duration?
+    let resultLimit: Int
+    let resultRetention: Duration
     let logger: Logger
     /// Of a queue that is a replay's.
     let replay: ReplayRun?
@@ -47,6 +49,8 @@ final class QueueRuntime: Sendable {
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
+        resultLimit = configuration.resultLimit
+        resultRetention = configuration.resultRetention
         wakeup = try Wakeup()
     }
 }

@@ -29,6 +29,11 @@ public struct WorkerConfiguration: Sendable {
     /// How long an attempt may run before its task is cancelled. Default 10 minutes; nil is for ever, and then a
     /// handler that hangs holds its partition's watermark until the worker is restarted.
     public var attemptTimeout: Duration? = .seconds(600)
+    /// Bytes that a job's result may have at most. Default 256 KiB: results travel through Kafka, and every worker that
+    /// takes a partition over reads those that are kept.
+    public var resultLimit = 256 << 10
+    /// How long a job's result is kept where ``NewJob/keepResult`` does not say. Default 1 h.
+    public var resultRetention = Duration.seconds(3600)
     /// How long a cancelled attempt may take to end. After that it is reported as stuck, counts as failed, and gets
     /// its slot replaced; what it does later is ignored. Default 10 s.
     public var cancellationGrace = Duration.seconds(10)
