@@ -40,9 +40,9 @@ extension JobContext {
     ///   - note: for people; cut at 200 bytes.
     public func progress(_ share: Double, _ note: String? = nil) {
         guard let content, share.isFinite else { return }
-        let report = ProgressPace.Report(
+        let report = ReportedProgress.Report(
             share: min(max(share, 0), 1),
-            note: note.map { SafeText.line($0, limit: ProgressPace.longestNote) }
+            note: note.map { SafeText.line($0, limit: ReportedProgress.longestNote) }
         )
         let isDue = content.ownNotes.contents.withLock { $0.progress.take(report, now: .now) }
         if isDue { content.writeProgress(report) }

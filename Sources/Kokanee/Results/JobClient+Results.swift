@@ -1,4 +1,4 @@
-public import RdKafka
+internal import RdKafka
 internal import Synchronization
 
 extension JobClient {

@@ -14,7 +14,7 @@ struct ResultBook: Sendable {
     private let mostBytes: Int
     private var entries: [String: Entry] = [:]
     /// Ids in the order in which they came; some are not here any more.
-    private var queue = Fifo<String>()
+    private var arrivals = Fifo<String>()
     private var bytes = 0
     /// Whether something was let go for want of room: what is not here may be in the topic all the same.
     private(set) var hasForgotten = false
@@ -41,8 +41,8 @@ struct ResultBook: Sendable {
         let size = value.count + 200
         bytes += size - (known?.size ?? 0)
         entries[id] = Entry(state: state, order: record.order, size: size)
-        if known == nil { queue.append(id) }
-        while bytes > mostBytes, let oldest = queue.popFirst() {
+        if known == nil { arrivals.append(id) }
+        while bytes > mostBytes, let oldest = arrivals.popFirst() {
             hasForgotten = hasForgotten || entries[oldest] != nil
             remove(oldest)
         }

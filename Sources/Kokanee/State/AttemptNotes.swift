@@ -9,7 +9,7 @@ final class AttemptNotes: Sendable {
         /// What the job is to leave for who enqueued it, once it completes.
         var result: JobRecord.Blob?
         /// How far it says it is.
-        var progress = ProgressPace()
+        var progress = ReportedProgress()
         /// Called once, when the attempt had better come to an end.
         var whenStopping: (@Sendable () -> Void)?
     }

@@ -1,4 +1,4 @@
-public import RdKafka
+internal import RdKafka
 
 extension JobContext {
     public func checkpoint(_ value: some Encodable) async throws {}
@@ -9,5 +9,5 @@ extension JobContext {
 }
 
 extension JobContent {
-    func writeProgress(_ report: ProgressPace.Report) {}
+    func writeProgress(_ report: ReportedProgress.Report) {}
 }

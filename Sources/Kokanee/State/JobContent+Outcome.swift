@@ -1,4 +1,5 @@
 internal import RdKafka
+internal import Synchronization
 
 extension JobContent {
     /// What is to be kept of the job once that is what becomes of it, for who may ask; nil where nobody can want to know.

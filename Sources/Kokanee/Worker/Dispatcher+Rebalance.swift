@@ -1,4 +1,5 @@
 internal import RdKafka
+internal import Synchronization
 
 extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.

@@ -12,6 +12,7 @@ extension Command {
         examples: [
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --delay 10m", "not before then"),
+            .init("kokanee enqueue reports --type report.build --wait 1m", "prints the job's result"),
             .init("kokanee enqueue orders --file jobs.ndjson", "prints how many were sent"),
             .init("generate | kokanee enqueue orders --file - --keep-going --json", "from stdin, bad lines skipped"),
         ],
@@ -25,11 +26,13 @@ extension Command {
             .value("at", "TIME", "don't start it before this time"),
             .value("expires", "D", "don't start it after this has passed"),
             .value("idempotency-key", "KEY", "travels with the job; not acted on in this version"),
+            .value("keep-result", "D", "keep for so long what became of the job: its result, or why it has none"),
+            .value("wait", "D", "wait for so long for the job's end, and print its result instead of its id"),
             .value("file", short: "f", "FILE", "newline-delimited JSON; - is stdin"),
             .flag("keep-going", "go on after bad lines"),
         ],
         exclusive: [["delay", "at"]]
-            + ["data", "key", "id", "delay", "at", "idempotency-key"].map { ["file", $0] },
+            + ["data", "key", "id", "delay", "at", "idempotency-key", "keep-result", "wait"].map { ["file", $0] },
         interruption: .isHandled,
         run: runEnqueue
     )
@@ -42,7 +45,8 @@ extension Command {
         } else {
             guard !values.isSet("keep-going") else { throw values.error("--keep-going is for --file") }
             let job = try job(values)
-            try await context.untilInterrupted { try await enqueueOne(job, to: queue, context) }
+            let wait = try values.duration("wait")
+            try await context.untilInterrupted { try await enqueueOne(job, to: queue, waiting: wait, context) }
         }
     }
 
@@ -67,12 +71,25 @@ extension Command {
         job.at = try values.time("at")
         job.expiresAfter = try values.duration("expires")
         job.idempotencyKey = values.string("idempotency-key")
+        // Who waits wants to hear of any end; for how long it is kept then matters little.
+        job.keepResult = try values.duration("keep-result") ?? (values.isSet("wait") ? .seconds(3600) : nil)
         return job
     }
 
-    private static func enqueueOne(_ job: NewJob, to queue: Queue, _ context: Context) async throws {
+    private static func enqueueOne(
+        _ job: NewJob,
+        to queue: Queue,
+        waiting limit: Duration?,
+        _ context: Context
+    ) async throws {
         let client = try await connect(to: queue, context).client
         let enqueued = try await client.enqueue(job, to: queue)
+        if let limit {
+            context.console.say("enqueued job \(enqueued.id)")
+            let state = try await client.ending(of: enqueued, within: limit)
+            await client.close()
+            return try show(state, context)
+        }
         await client.close()
         guard context.console.isJSON else {
             try context.console.print(enqueued.id)

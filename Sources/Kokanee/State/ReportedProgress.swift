@@ -1,5 +1,5 @@
 /// When an attempt's progress is written: at once where it has not been for a second, else when that is over.
-struct ProgressPace: Sendable {
+struct ReportedProgress: Sendable {
     struct Report: Sendable, Equatable {
         /// From 0 to 1.
         var share: Double
