@@ -27,7 +27,7 @@ extension JobContext {
                     + "store it elsewhere, and let the result say where"
             )
         }
-        content?.ownNotes.contents.withLock { $0.result = JobRecord.Blob(bytes: bytes) }
+        content?.attemptNotes.contents.withLock { $0.result = JobRecord.Blob(bytes: bytes) }
     }
 
     /// Says how far the job is, for `kokanee jobs show`.
@@ -44,7 +44,7 @@ extension JobContext {
             share: min(max(share, 0), 1),
             note: note.map { SafeText.line($0, limit: ReportedProgress.longestNote) }
         )
-        let isDue = content.ownNotes.contents.withLock { $0.progress.take(report, now: .now) }
+        let isDue = content.attemptNotes.contents.withLock { $0.progress.take(report, now: .now) }
         if isDue { content.writeProgress(report) }
     }
 
@@ -53,7 +53,7 @@ extension JobContext {
     public func extend(by time: Duration) {
         guard let content, time > .zero else { return }
         let deadline = ContinuousClock.now + time
-        content.ownNotes.contents.withLock { $0.deadline = max($0.deadline ?? deadline, deadline) }
+        content.attemptNotes.contents.withLock { $0.deadline = max($0.deadline ?? deadline, deadline) }
     }
 
     /// Gives the attempt the queue's timeout anew.
@@ -71,7 +71,7 @@ extension JobContext {
     /// Has something called when ``isStopping`` comes to be because of the worker; at once where it is so already.
     func whenStopping(_ body: @escaping @Sendable () -> Void) {
         guard let content else { return }
-        content.ownNotes.contents.withLock { $0.whenStopping = body }
+        content.attemptNotes.contents.withLock { $0.whenStopping = body }
         if content.runtime.isStopping.load(ordering: .acquiring) { content.tellStopping() }
     }
 }

@@ -19,7 +19,7 @@ final class AttemptNotes: Sendable {
 
 extension JobContent {
     /// The attempt's notes, made for the first who asks.
-    var ownNotes: AttemptNotes {
+    var attemptNotes: AttemptNotes {
         notes.withLock { notes in
             if let notes { return notes }
             let made = AttemptNotes()
