@@ -121,7 +121,8 @@ struct ProcessMessageTests {
             (#"{"id":"a","progress":0.5,"note":"half"}"#, .progress(0.5, note: "half")),
             (#"{"id":"a","checkpoint":null}"#, .checkpoint(nil)),
             (#"{"id":"a","checkpoint":{"at":[3, 4]}}"#, .checkpoint(Array(#"{"at":[3, 4]}"#.utf8))),
-            (#"{"id":"a","extend":"30s"}"#, .extend(.seconds(30))), (#"{"id":"a","extend":1.5}"#, .extend(.seconds(1.5))),
+            (#"{"id":"a","extend":"30s"}"#, .extend(.seconds(30))),
+            (#"{"id":"a","extend":1.5}"#, .extend(.seconds(1.5))),
             (#"{"id":"a","stopped":true}"#, .stopped),
         ] as [(String, HandlerMessage)]
     )

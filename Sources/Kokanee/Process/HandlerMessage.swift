@@ -119,7 +119,8 @@ enum HandlerMessage: Equatable {
             self = .checkpoint(value("checkpoint").map(Array.init))
         } else {
             throw Failure(
-                description: "wrote \(Self.excerpt(line)), which has no ok, stopped, progress, checkpoint, extend or effect"
+                description:
+                    "wrote \(Self.excerpt(line)), which has no ok, stopped, progress, checkpoint, extend or effect"
             )
         }
     }

@@ -21,7 +21,7 @@ struct PoolState {
         var failedStarts: Int
     }
 
-    private struct Slot {
+    struct Slot {
         var startAt: Instant?
         var child: ChildID?
         var given = GivenJobs()
@@ -45,7 +45,7 @@ struct PoolState {
     }
 
     /// What the state knows of a ticket: these tickets are few and small, an array serves.
-    private struct Place {
+    struct Place {
         var slot: Int?
         var bytes = 0
         var isCancelled = false
@@ -60,20 +60,20 @@ struct PoolState {
 
     private let writeAhead: Int
     private let longestWait: Duration
-    private let timeout: Duration?
-    private let grace: Duration
-    private var slots: [Slot]
-    private var places: [Place] = []
-    private var slotOfChild: [ChildID: Int] = [:]
-    private var waiting = TicketQueue()
+    let timeout: Duration?
+    let grace: Duration
+    var slots: [Slot]
+    var places: [Place] = []
+    var slotOfChild: [ChildID: Int] = [:]
+    var waiting = TicketQueue()
     /// Processes that may be without a job, and processes that may have room for one more.
     private var idle: Turns
     private var open: Turns
     private var starts: Int
-    private var cancelled = 0
+    var cancelled = 0
     private var condemned = 0
     /// Slots whose job in hand is to end.
-    private var asked = 0
+    var asked = 0
     private var released: [Ticket] = []
     private var unbegun: [Ticket] = []
     private var failedStarts = 0
@@ -111,13 +111,6 @@ struct PoolState {
         let cancelled = asked == 0 ? nil : slots.lazy.compactMap(\.cancelsUntil).min()
         let overrun = timeout == nil ? nil : slots.lazy.compactMap(overrunAt).min()
         return [start, drained, cancelled, overrun].compactMap(\.self).min()
-    }
-
-    /// When the job in hand has to be looked at because of the timeout; nil where nothing is in hand, or it is told already.
-    private func overrunAt(_ slot: Slot) -> Instant? {
-        guard let timeout, !slot.given.isEmpty, slot.cancelsUntil == nil else { return nil }
-        let end = slot.inHandSince + timeout
-        return slot.extendedUntil.map { max(end, $0) } ?? end
     }
 
     /// How many jobs the pool can use: one for each process, and for those that answer fast what is written ahead, and as
@@ -239,91 +232,6 @@ struct PoolState {
         for slot in slots.indices { slots[slot].pace = Pace() }
     }
 
-    /// What a cancellation leads to.
-    enum Cancellation: Equatable {
-        case notHere
-        /// Nobody works on the job.
-        case ended
-        /// Nobody does any more once the process has been stopped.
-        case stop(ChildID)
-        /// The process is to be told, and may answer.
-        case ask(ChildID)
-    }
-
-    mutating func cancel(_ ticket: Ticket, _ now: Instant) -> Cancellation {
-        guard ticket < places.count, !places[Int(ticket)].isCancelled else { return .notHere }
-        if waiting.remove(ticket) {
-            release(ticket)
-            return .ended
-        }
-        guard let slot = places[Int(ticket)].slot, let child = slots[slot].child else { return .notHere }
-        guard slots[slot].given.first == ticket else {
-            // Its line can't be taken back. When its turn comes its process is stopped.
-            places[Int(ticket)].isCancelled = true
-            slots[slot].cancelled += 1
-            cancelled += 1
-            return .ended
-        }
-        if slots[slot].canCancel {
-            guard slots[slot].cancelsUntil == nil else { return .notHere }
-            ask(slot, now)
-            return .ask(child)
-        }
-        release(ticket)
-        slots[slot].given.removeFirst()
-        abandon(slot)
-        vacate(child, startAt: now)
-        return .stop(child)
-    }
-
-    private mutating func ask(_ slot: Int, _ now: Instant) {
-        slots[slot].cancelsUntil = now + grace
-        asked += 1
-    }
-
-    private mutating func forgetWords(_ slot: Int) {
-        if slots[slot].cancelsUntil != nil { asked -= 1 }
-        slots[slot].cancelsUntil = nil
-        slots[slot].extendedUntil = nil
-    }
-
-    /// Processes that have been told to end their job and have not in time. The job is nobody's from here on, and they are
-    /// to be stopped.
-    mutating func giveUpAsked(_ now: Instant) -> [(child: ChildID, ticket: Ticket)] {
-        guard asked > 0 else { return [] }
-        var given: [(ChildID, Ticket)] = []
-        for slot in slots.indices {
-            guard let limit = slots[slot].cancelsUntil, limit <= now, let child = slots[slot].child,
-                let ticket = slots[slot].given.first
-            else { continue }
-            slots[slot].given.removeFirst()
-            places[Int(ticket)] = Place()
-            abandon(slot)
-            vacate(child, startAt: now)
-            given.append((child, ticket))
-        }
-        return given
-    }
-
-    /// A process has said what it can.
-    mutating func greeted(_ child: ChildID, canCancel: Bool) {
-        guard let slot = slotOfChild[child] else { return }
-        slots[slot].canCancel = canCancel
-    }
-
-    /// The process that has a job in its hands and can be told something about it.
-    func listener(of ticket: Ticket) -> ChildID? {
-        guard ticket < places.count, let slot = places[Int(ticket)].slot, slots[slot].given.first == ticket,
-            slots[slot].canCancel, slots[slot].cancelsUntil == nil
-        else { return nil }
-        return slots[slot].child
-    }
-
-    /// The job in hand may be so for `time` from now.
-    mutating func extend(inSlot slot: Int, by time: Duration, _ now: Instant) {
-        slots[slot].extendedUntil = max(slots[slot].extendedUntil ?? now, now + time)
-    }
-
     // MARK: - Processes
 
     mutating func started(_ slot: Int, as child: ChildID) {
@@ -419,35 +327,6 @@ struct PoolState {
         return children
     }
 
-    /// Processes whose job in hand takes longer than it may.
-    ///
-    /// - Returns: with each, whether it is to be told first, and has then its grace.
-    mutating func overrun(_ now: Instant) -> [(child: ChildID, ticket: Ticket, isAsked: Bool)] {
-        guard timeout != nil else { return [] }
-        return slots.indices.compactMap { slot in
-            guard let end = overrunAt(slots[slot]), end <= now, let child = slots[slot].child,
-                let ticket = slots[slot].given.first
-            else { return nil }
-            if slots[slot].canCancel { ask(slot, now) }
-            return (child, ticket, slots[slot].canCancel)
-        }
-    }
-
-    /// Gives up the processes that have come to a cancelled job. They are to be stopped.
-    mutating func giveUpCancelled(_ now: Instant) -> [ChildID] {
-        guard cancelled > 0 else { return [] }
-        var children: [ChildID] = []
-        for slot in slots.indices {
-            guard let child = slots[slot].child, let ticket = slots[slot].given.first,
-                places[Int(ticket)].isCancelled
-            else { continue }
-            abandon(slot)
-            vacate(child, startAt: now)
-            children.append(child)
-        }
-        return children
-    }
-
     /// Tickets of cancelled jobs that nobody has any more.
     mutating func takeReleased() -> [Ticket] {
         guard !released.isEmpty else { return [] }
@@ -471,7 +350,7 @@ struct PoolState {
     }
 
     /// Takes from a slot what it was given, for other processes.
-    private mutating func abandon(_ slot: Int) {
+    mutating func abandon(_ slot: Int) {
         for ticket in slots[slot].given.removeAll().reversed() {
             if places[Int(ticket)].isCancelled {
                 release(ticket)
@@ -485,7 +364,7 @@ struct PoolState {
         }
     }
 
-    private mutating func release(_ ticket: Ticket) {
+    mutating func release(_ ticket: Ticket) {
         if places[Int(ticket)].isCancelled {
             cancelled -= 1
             if let slot = places[Int(ticket)].slot { slots[slot].cancelled -= 1 }
@@ -494,7 +373,7 @@ struct PoolState {
         released.append(ticket)
     }
 
-    private mutating func vacate(_ child: ChildID, startAt: Instant) {
+    mutating func vacate(_ child: ChildID, startAt: Instant) {
         guard let slot = slotOfChild.removeValue(forKey: child) else { return }
         if slots[slot].isCondemned { condemned -= 1 }
         slots[slot].isCondemned = false

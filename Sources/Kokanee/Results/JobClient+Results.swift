@@ -58,11 +58,12 @@ extension JobClient {
         let follower = try TopicFollower(
             queue.stateTopic,
             configuration: try readingConfiguration(),
-            caughtUp: { answer.set(.success(())) }
-        ) { record in
-            guard JobRecord.id(ofKey: record.key) == id else { return }
-            shared.take(id, record)
-        }
+            caughtUp: { answer.set(.success(())) },
+            each: { record in
+                guard JobRecord.id(ofKey: record.key) == id else { return }
+                shared.take(id, record)
+            }
+        )
         defer { follower.stop() }
         let timer = Task {
             try await Task.sleep(for: limit)
@@ -90,6 +91,9 @@ extension JobClient {
             throw error(.expired, "the result of job \(quoted) was kept until \(Timestamp.text(expiresAt))")
         }
         if let result = state.result { return try codec.decode(Value.self, from: result) }
+        if let reason = state.error {
+            throw error(.nothing, "job \(quoted) completed, and its result was not kept: \(reason)")
+        }
         // Of an optional type none is a value.
         if let none = try? codec.decode(Value.self, from: Bytes("null")) { return none }
         throw error(.nothing, "job \(quoted) completed and set no result")

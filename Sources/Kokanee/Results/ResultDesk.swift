@@ -75,8 +75,12 @@ final class ResultDesk: Sendable {
     private func follow(_ partition: Int32?) throws {
         let former = try state.withLock { state -> TopicFollower? in
             guard !state.isClosed else { throw CancellationError() }
-            let isRead = state.follower != nil && (partition.map { state.partitions?.contains($0) ?? true }
-                ?? (state.partitions == nil))
+            let isRead =
+                if let partitions = state.partitions {
+                    partition.map(partitions.contains) ?? false
+                } else {
+                    state.follower != nil
+                }
             guard !isRead || state.book.hasForgotten else { return nil }
             let former = state.follower
             // Who asks for jobs of a second partition asks for those of a third.

@@ -30,3 +30,19 @@ extension JobContent {
         return record
     }
 }
+
+extension JobRecord {
+    /// The record that says how the job has ended, and what is said in its place where the topic refuses the result.
+    func endRecord(of id: String) -> StateRecord {
+        var state = record(of: id)
+        guard let result else { return state }
+        var fallback = self
+        fallback.result = nil
+        fallback.checkpoint = nil
+        fallback.error =
+            "the result of \(result.bytes.count) bytes is too large for the state topic: raise that topic's "
+            + "max.message.bytes, or store it elsewhere"
+        state.fallback = fallback.value
+        return state
+    }
+}

@@ -9,6 +9,6 @@ final class QueueState: Sendable {
 
     /// What an attempt's end has to leave in the state topic before its job counts as finished.
     func writes(after disposition: Disposition, of content: JobContent) -> [StateRecord] {
-        content.outcome(after: disposition, now: Timestamp.now).map { [$0.record(of: content.id)] } ?? []
+        content.outcome(after: disposition, now: Timestamp.now).map { [$0.endRecord(of: content.id)] } ?? []
     }
 }

@@ -26,7 +26,8 @@ extension Command {
             }
             await client.close()
             let text = JobStateText(state: state)
-            if context.console.isJSON { try context.console.print(text.json()) } else { try context.console.print(text.text) }
+            guard context.console.isJSON else { return try context.console.print(text.text) }
+            try context.console.print(text.json())
         }
     )
 }

@@ -16,7 +16,7 @@ extension Command {
         ],
         arguments: [Argument("QUEUE", "the queue"), Argument("ID", "the job's id")],
         options: [
-            .value("wait", "D", "how long to wait for the job's end", default: "what is known now"),
+            .value("wait", "D", "how long to wait for the job's end", default: "what is known now")
         ],
         run: runResult
     )

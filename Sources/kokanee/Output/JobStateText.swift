@@ -28,7 +28,9 @@ struct JobStateText {
 
     /// A line a fact.
     var text: String {
-        var lines = [("job", state.id), ("partition", "\(state.partition)"), ("state", state.ending?.rawValue ?? "goes on")]
+        var lines = [
+            ("job", state.id), ("partition", "\(state.partition)"), ("state", state.ending?.rawValue ?? "goes on"),
+        ]
         if let progress = state.progress {
             let note = state.note.map { ", \($0)" } ?? ""
             lines.append(("progress", "\((progress * 1000).rounded() / 10) %\(note)"))
