@@ -58,6 +58,11 @@ public struct JobContext: Sendable {
         context = .job(content)
     }
 
+    /// The job that a worker runs; nil where somebody else made the context.
+    var content: JobContent? {
+        if case .job(let content) = context { content } else { nil }
+    }
+
     /// The queue's name; in a replay that of the queue whose history it runs again.
     public var queue: String {
         switch context {

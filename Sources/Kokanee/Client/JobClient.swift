@@ -74,7 +74,8 @@ public final class JobClient: Sendable {
         delay: Duration? = nil,
         at: Int64? = nil,
         expiresAfter: Duration? = nil,
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil,
+        idempotencyWindow: Duration? = nil
     ) async throws -> EnqueuedJob {
         var new = try NewJob(job, codec: codec)
         new.key = key
@@ -83,6 +84,7 @@ public final class JobClient: Sendable {
         new.at = at
         new.expiresAfter = expiresAfter
         new.idempotencyKey = idempotencyKey
+        new.idempotencyWindow = idempotencyWindow
         return try await enqueue(new, to: queue)
     }
 

@@ -51,6 +51,7 @@ extension Dispatcher {
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
+        runtime.state.begin(Set(rotation.map(\.topicPartition.partition)), now: assignedAt)
         runtime.vitals.note(
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
@@ -77,6 +78,7 @@ extension Dispatcher {
             engine.withSettledScheduler { $0.suspend(ids) }
             suspendedAt = engine.clock.monotonic()
         }
+        runtime.state.end(keeping: !control.isStopping)
         try letGo(partitions)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
     }
@@ -84,6 +86,7 @@ extension Dispatcher {
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
         FailPoint.partitionsLost.pass()
+        runtime.state.end(keeping: false)
         try letGo(partitions)
         logger.log(
             .warning,
@@ -110,6 +113,7 @@ extension Dispatcher {
     func forgetSuspendedIfLate() {
         guard let since = suspendedAt, engine.clock.monotonic() - since > suspensionLimit else { return }
         suspendedAt = nil
+        runtime.state.forgetFormer()
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
     }
 
@@ -179,6 +183,7 @@ extension Dispatcher {
         FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         FailPoint.groupLeaving.pass()
+        runtime.state.end(keeping: false)
         try letGo(partitions)
         leave()
     }
@@ -202,6 +207,7 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
+        runtime.state.end(keeping: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)
