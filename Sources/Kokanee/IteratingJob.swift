@@ -46,7 +46,7 @@ extension IteratingJob {
     public static var checkpointInterval: Duration { .seconds(5) }
 
     public func perform(_ context: JobContext) async throws {
-        var walk = Walk(try context.lastCheckpoint(as: Cursor.self), .now)
+        var walk = Walk(try await context.lastCheckpoint(as: Cursor.self), .now)
         while true {
             if context.isStopping {
                 try await save(&walk, context)

@@ -33,7 +33,7 @@ extension JobContext {
     /// Says how far the job is, for `kokanee jobs show`.
     ///
     /// It is written at most once a second, and never waited for: it costs next to nothing, and can't fail the job. What is
-    /// said last may be dropped when the attempt ends.
+    /// said in an attempt's last second may be dropped.
     ///
     /// - Parameters:
     ///   - share: from 0 to 1; what is beyond counts as the one or the other.
@@ -44,8 +44,7 @@ extension JobContext {
             share: min(max(share, 0), 1),
             note: note.map { SafeText.line($0, limit: ReportedProgress.longestNote) }
         )
-        let isDue = content.attemptNotes.contents.withLock { $0.progress.take(report, now: .now) }
-        if isDue { content.writeProgress(report) }
+        content.follow(content.attemptNotes.contents.withLock { $0.progress.take(report, now: .now) })
     }
 
     /// Lets the attempt run for `time` from now, where its deadline is sooner: ``WorkerConfiguration/attemptTimeout`` then

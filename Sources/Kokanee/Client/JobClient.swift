@@ -84,6 +84,7 @@ public final class JobClient: Sendable {
         at: Int64? = nil,
         expiresAfter: Duration? = nil,
         idempotencyKey: String? = nil,
+        idempotencyWindow: Duration? = nil,
         keepResult: Duration? = nil
     ) async throws -> EnqueuedJob {
         var new = try NewJob(job, codec: codec)
@@ -94,6 +95,7 @@ public final class JobClient: Sendable {
         new.expiresAfter = expiresAfter
         new.idempotencyKey = idempotencyKey
         new.keepResult = keepResult
+        new.idempotencyWindow = idempotencyWindow
         return try await enqueue(new, to: queue)
     }
 

@@ -11,7 +11,7 @@ enum HandlerRequest {
     /// `data` is the payload as its producer spelt it, but for line breaks between tokens; null where it is empty. Bytes
     /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`. `source` is
     /// `topic/partition/offset` of the record that the attempt was read from.
-    static func line(_ payload: Bytes, _ context: JobContext) -> [UInt8] {
+    static func line(_ payload: Bytes, _ context: JobContext, checkpoint: Bytes? = nil) -> [UInt8] {
         // Every job takes this path: names are written as they stand, numbers and text without a string in between.
         var line: [UInt8] = []
         line.reserveCapacity(payload.count + context.id.utf8.count + context.type.utf8.count + 192)
@@ -42,10 +42,14 @@ enum HandlerRequest {
             line.append(",\"firstFailedAt\":")
             line.append(decimal: firstFailedAt)
         }
-        if let checkpoint = context.checkpointBytes {
-            checkpoint.withUnsafeBytes { bytes in
+        checkpoint?.withUnsafeBytes { bytes in
+            if JSONText.isValid(bytes.bytes) {
                 line.append(",\"checkpoint\":")
                 JSONText.appendSingleLine(bytes.bytes, to: &line)
+            } else {
+                line.append(",\"checkpointBase64\":\"")
+                line.append(contentsOf: Data(bytes).base64EncodedString().utf8)
+                line.append("\"")
             }
         }
         if let replay = context.replay {

@@ -3,6 +3,15 @@ internal import Synchronization
 
 /// What one attempt is to leave in its queue's state, and what else it has said, gathered while it runs.
 final class AttemptNotes: Sendable {
+    struct State: Sendable {
+        /// The job's record as this attempt wrote it last, or as it found it; nil before it has looked.
+        var record: JobRecord?
+        /// Whether the state topic may have a record of the job.
+        var mayHaveRecord = false
+        /// Whether the attempt has been decided about: nothing of it is written any more but what follows from that.
+        var isOver = false
+    }
+
     struct Contents: Sendable {
         /// The attempt may run until then, whatever its queue's timeout says; on the worker's monotonic clock.
         var deadline: ContinuousClock.Instant?
@@ -10,10 +19,16 @@ final class AttemptNotes: Sendable {
         var result: JobRecord.Blob?
         /// How far it says it is.
         var progress = ReportedProgress()
+        /// A checkpoint that is to be saved, and the task that saves it, and those that come meanwhile.
+        var checkpoint: Bytes?
+        var saver: Task<Void, Never>?
+        /// Why the job can't be believed to have left what it wanted to.
+        var failure: JobError?
         /// Called once, when the attempt had better come to an end.
         var whenStopping: (@Sendable () -> Void)?
     }
 
+    let state = Mutex(State())
     let contents = Mutex(Contents())
 }
 
@@ -38,4 +53,10 @@ extension JobContent {
     var extendedDeadline: ContinuousClock.Instant? {
         writtenNotes?.contents.withLock { $0.deadline }
     }
+
+    /// The number of the partition that the job has in all topics of its queue.
+    var partition: Int32 { message.source.topicPartition.partition }
+
+    /// Where the job stood before its first hop.
+    var firstPlace: Envelope.Origin { origin ?? place }
 }

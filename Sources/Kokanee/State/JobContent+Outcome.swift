@@ -19,6 +19,11 @@ extension JobContent {
         case .discard(let reason):
             record.outcome = .discarded
             record.error = SafeText.line(reason, limit: Envelope.Failure.maximumSize)
+        // It has left what it leaves already; one that stands for others has to be asked itself.
+        case .skip(isOwn: true): return nil
+        case .skip(isOwn: false):
+            record.outcome = .discarded
+            record.error = "a job of its key was done, or stands for it"
         case .bury(let reason, let failure):
             record.outcome = .dead
             record.error = failure?.text ?? reason.rawValue
@@ -32,6 +37,9 @@ extension JobContent {
 }
 
 extension JobRecord {
+    /// Whether a later attempt may go on from it: a dead letter may be sent back.
+    var isOpen: Bool { outcome == nil || outcome == .dead }
+
     /// The record that says how the job has ended, and what is said in its place where the topic refuses the result.
     func endRecord(of id: String) -> StateRecord {
         var state = record(of: id)

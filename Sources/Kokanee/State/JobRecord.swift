@@ -92,7 +92,8 @@ struct JobRecord: Sendable, Equatable {
     private static func add(_ name: String, _ blob: Blob?, to object: inout JSONObjectWriter) {
         guard let blob else { return }
         blob.bytes.withUnsafeBytes { bytes in
-            if JSONText.isValid(bytes.bytes) {
+            // Line breaks between tokens would be lost.
+            if !bytes.contains(where: { $0 == 0x0A || $0 == 0x0D }), JSONText.isValid(bytes.bytes) {
                 object.add(name, json: bytes.bytes)
             } else {
                 object.add("\(name)Base64", Data(bytes).base64EncodedString())

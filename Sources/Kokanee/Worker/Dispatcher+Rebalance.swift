@@ -53,6 +53,7 @@ extension Dispatcher {
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
+        runtime.state.begin(Set(rotation.map(\.topicPartition.partition)), now: assignedAt)
         runtime.vitals.note(
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
@@ -79,6 +80,7 @@ extension Dispatcher {
             engine.withSettledScheduler { $0.suspend(ids) }
             suspendedAt = engine.clock.monotonic()
         }
+        runtime.state.end(keeping: !control.isStopping)
         try letGo(partitions)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
     }
@@ -86,6 +88,7 @@ extension Dispatcher {
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
         FailPoint.partitionsLost.pass()
+        runtime.state.end(keeping: false)
         try letGo(partitions)
         logger.log(
             .warning,
@@ -112,6 +115,7 @@ extension Dispatcher {
     func forgetSuspendedIfLate() {
         guard let since = suspendedAt, engine.clock.monotonic() - since > suspensionLimit else { return }
         suspendedAt = nil
+        runtime.state.forgetFormer()
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
     }
 
@@ -184,6 +188,7 @@ extension Dispatcher {
         FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         FailPoint.groupLeaving.pass()
+        runtime.state.end(keeping: false)
         try letGo(partitions)
         leave()
     }
@@ -209,6 +214,7 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
+        runtime.state.end(keeping: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)

@@ -194,6 +194,9 @@ extension Engine {
         switch attempt.disposition {
         case nil: return nil
         case .complete: return finish(ticket, writes, now: now)
+        case .skip:
+            logger.log(.info, "job skipped: its key is done, or another job stands for it", content.fields)
+            return finish(ticket, writes, now: now)
         case .discard(let reason):
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
             return finish(ticket, writes, now: now)

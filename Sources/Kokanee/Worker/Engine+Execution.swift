@@ -12,6 +12,7 @@ extension Engine {
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
         }
+        if let end = await content.runtime.state.admit(content) { return end }
         let end = await perform(content, handler)
         guard end == nil else { return end }
         return content.hasNotes.load(ordering: .acquiring) || content.keptResult != nil ? .completed : nil

@@ -199,6 +199,9 @@ struct EngineState {
                 outcomes?.mark(.completed, decided.item.content, at: place)
                 statistics[queue].completed += 1
                 outcome = .succeeded
+            case .skip:
+                outcomes?.mark(.completed, decided.item.content, at: place)
+                statistics[queue].skipped += 1
             case .discard:
                 statistics[queue].discarded += 1
                 outcome = .succeeded

@@ -131,6 +131,11 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
+    /// Of a job that is not plain.
+    var whole: DecodedJob? {
+        if case .whole(let whole) = reading { whole.job } else { nil }
+    }
+
     var version: Int {
         switch reading {
         case .plain(_, let version): version

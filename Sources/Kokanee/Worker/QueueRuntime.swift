@@ -42,7 +42,9 @@ final class QueueRuntime: Sendable {
         self.queue = queue
         self.replay = replay
         self.jobs = jobs
-        state = QueueState(queue: queue)
+        var settings = QueueState.Settings()
+        settings.idempotencyWindow = configuration.idempotencyWindow
+        state = QueueState(queue: queue, settings: settings, logger: logger)
         handlers = HandlerTable(jobs)
         self.logger = logger
         order = configuration.order

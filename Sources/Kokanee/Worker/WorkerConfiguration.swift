@@ -92,6 +92,9 @@ public struct WorkerConfiguration: Sendable {
     /// true. It takes a few hundred bytes for each partition at work at each commit, and a commit waits for them, 2 s at
     /// most.
     public var marksOutcomes = true
+    /// For how long a job's idempotency key counts as done, where the job itself doesn't say. Default 24 h, at most 365
+    /// days. Each costs about 100 bytes of memory, and of the state topic.
+    public var idempotencyWindow = Duration.seconds(86_400)
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.

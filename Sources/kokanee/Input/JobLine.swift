@@ -12,6 +12,7 @@ struct JobLine: Sendable, Equatable {
     /// Milliseconds since the epoch.
     var at: Int64?
     var idempotencyKey: String?
+    var idempotencyWindow: Duration?
 
     /// What is wrong with a line.
     struct Problem: Error, Equatable, CustomStringConvertible {
@@ -21,7 +22,7 @@ struct JobLine: Sendable, Equatable {
         var description: String { "line \(line): \(message)" }
     }
 
-    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey"]
+    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey", "idempotencyWindow"]
 
     /// - Parameters:
     ///   - defaultType: the type of lines that name none; nil makes that a problem.
@@ -67,6 +68,7 @@ struct JobLine: Sendable, Equatable {
         id = strings["id"]
         idempotencyKey = strings["idempotencyKey"]
         do {
+            idempotencyWindow = try strings["idempotencyWindow"].map { try Duration(text: $0) }
             delay = try strings["delay"].map { try Duration(text: $0) }
             at = try strings["at"].map { try Timestamp.parse($0, now: now) }
         } catch {
@@ -82,6 +84,7 @@ struct JobLine: Sendable, Equatable {
         job.delay = delay
         job.at = at
         job.idempotencyKey = idempotencyKey
+        job.idempotencyWindow = idempotencyWindow
         return job
     }
 }
