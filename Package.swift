@@ -63,7 +63,7 @@ let package = Package(
         .systemLibrary(name: "CGetopt"),
         .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
-        .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
+        .target(name: "Kokanee", dependencies: ["CCrypto", "CLinux", "RdKafka"], swiftSettings: swiftSettings),
         // The C loops that `kokanee bench` measures beside; -O2 in a release build, as all C targets.
         .target(name: "CBaseline", dependencies: ["CRdKafka"]),
         .target(

@@ -15,6 +15,9 @@ public protocol Job: Codable, Sendable {
     static var type: String { get }
     /// The payload's version (`ce_dataschemaversion`). A worker dead-letters versions newer than its own.
     static var version: Int { get }
+    /// Whether one job of the type stands for others that are enqueued meanwhile; nil, unless a type says otherwise, is that
+    /// all run. See docs/once.md.
+    static var uniqueness: Uniqueness? { get }
 
     /// One attempt. A thrown ``JobError`` says what happens to the job; any other error climbs the ladder.
     func perform(_ context: JobContext) async throws
@@ -22,4 +25,5 @@ public protocol Job: Codable, Sendable {
 
 extension Job {
     public static var version: Int { 1 }
+    public static var uniqueness: Uniqueness? { nil }
 }

@@ -114,6 +114,8 @@ extension Simulation {
             case (.discard, _), (.deadLetter, _): isRight = false
             case (.retry, _): isRight = isRetryOrDeath(disposition, record)
             }
+        case (.failed(_ as JobStop), .postpone): isRight = true
+        case (.failed(_ as JobStop), _): isRight = false
         case (.failed, _), (.timedOut, _): isRight = isRetryOrDeath(disposition, record)
         }
         guard isRight else { throw Violation("\(record) ended \(end), and what follows is \(disposition)") }

@@ -21,10 +21,10 @@ struct ProcessPoolStateTests {
         for ticket in 1...3 { state.submit(Ticket(ticket)) }
         #expect(state.next(now) == .hand(1, child(1)))
         #expect(state.next(now) == nil)
-        #expect(state.cancel(2, now) == (true, nil))
+        #expect(state.cancel(2, now) == .ended)
         #expect(state.answered(child(1)) == 1)
         #expect(state.next(now) == .hand(3, child(1)))
-        #expect(state.cancel(1, now) == (false, nil))
+        #expect(state.cancel(1, now) == .notHere)
     }
 
     @Test("a job that a dead process had not read goes to the next process, first of all")
@@ -71,7 +71,7 @@ struct ProcessPoolStateTests {
         var state = started()
         state.submit(1)
         #expect(state.next(now) == .hand(1, child(1)))
-        #expect(state.cancel(1, now) == (true, child(1)))
+        #expect(state.cancel(1, now) == .stop(child(1)))
         #expect(state.next(now) == .start(slot: 0))
         #expect(!state.isKnown(child(1)))
         #expect(state.answered(child(1)) == nil)
@@ -110,15 +110,20 @@ struct ProcessMessageTests {
     @Test(
         "messages are read",
         arguments: [
-            (#"{"id":"a","ok":true,"result":{"x":1}}"#, .completed),
-            (#" {"ok" : true , "id":"\u0061"} "#, .completed),
+            (#"{"id":"a","ok":true,"result":{"x":1}}"#, .completed(result: Array(#"{"x":1}"#.utf8))),
+            (#" {"ok" : true , "id":"\u0061"} "#, .completed()),
             (#"{"id":"a","ok":false}"#, .retry(after: nil, error: "the handler gave no reason")),
             (#"{"id":"a","ok":false,"error":{"code":7},"retry":null}"#, .retry(after: nil, error: #"{"code":7}"#)),
             (#"{"id":"a","ok":false,"error":"e","retryAfter":90}"#, .retry(after: .seconds(90), error: "e")),
             (#"{"id":"a","ok":false,"error":"e","retryAfter":"PT1H"}"#, .retry(after: .seconds(3600), error: "e")),
             (#"{"id":"a","ok":false,"error":"e","retry":false,"retryAfter":"1m"}"#, .deadLetter(error: "e")),
             (#"{"id":"a","progress":1}"#, .progress(1)),
-            (#"{"id":"a","checkpoint":null}"#, .checkpoint),
+            (#"{"id":"a","progress":0.5,"note":"half"}"#, .progress(0.5, note: "half")),
+            (#"{"id":"a","checkpoint":null}"#, .checkpoint(nil)),
+            (#"{"id":"a","checkpoint":{"at":[3, 4]}}"#, .checkpoint(Array(#"{"at":[3, 4]}"#.utf8))),
+            (#"{"id":"a","extend":"30s"}"#, .extend(.seconds(30))),
+            (#"{"id":"a","extend":1.5}"#, .extend(.seconds(1.5))),
+            (#"{"id":"a","stopped":true}"#, .stopped),
         ] as [(String, HandlerMessage)]
     )
     func messages(line: String, message: HandlerMessage) throws {
@@ -143,7 +148,7 @@ struct ProcessMessageTests {
         "what a message has wrong is told in a few words, however long it is",
         arguments: [
             #""id":"a","ok":@"#, #""id":"a","ok":false,"retry":@"#, #""id":"a","ok":false,"retryAfter":@"#,
-            #""id":"a","progress":@"#, #""id":@"#, #""else":@"#, "@",
+            #""id":"a","progress":@"#, #""id":"a","extend":@"#, #""id":"a","stopped":@"#, #""id":@"#, #""else":@"#, "@",
         ]
     )
     func excerpts(members: String) throws {

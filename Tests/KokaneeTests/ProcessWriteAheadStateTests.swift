@@ -177,8 +177,8 @@ struct ProcessWriteAheadStateTests {
     @Test("a cancelled job that was written ahead stops its process when its turn comes, and harms no other job")
     func cancelAhead() {
         var (state, time) = loaded()
-        #expect(state.cancel(3, time) == (true, nil))
-        #expect(state.cancel(3, time) == (false, nil))
+        #expect(state.cancel(3, time) == .ended)
+        #expect(state.cancel(3, time) == .notHere)
         #expect(state.takeReleased().isEmpty)
         #expect(state.giveUpCancelled(time).isEmpty)
         #expect(state.answered(child(1)) == 1)
@@ -193,7 +193,7 @@ struct ProcessWriteAheadStateTests {
     @Test("a cancelled job that was answered before its process could be stopped stops none")
     func cancelledAnswered() {
         var (state, time) = loaded()
-        #expect(state.cancel(2, time) == (true, nil))
+        #expect(state.cancel(2, time) == .ended)
         #expect(state.answered(child(1)) == 1)
         #expect(state.answered(child(1)) == 2)
         #expect(state.giveUpCancelled(time).isEmpty)
@@ -204,8 +204,8 @@ struct ProcessWriteAheadStateTests {
     @Test("cancelling the job in hand stops the process, and those behind it go to the next")
     func cancelInHand() {
         var (state, time) = loaded()
-        #expect(state.cancel(4, time) == (true, nil))
-        #expect(state.cancel(1, time) == (true, child(1)))
+        #expect(state.cancel(4, time) == .ended)
+        #expect(state.cancel(1, time) == .stop(child(1)))
         #expect(Set(state.takeReleased()) == [1, 4])
         #expect(drain(&state, time) == [2, 3, 5, 6, 7])
     }
@@ -219,7 +219,7 @@ struct ProcessWriteAheadStateTests {
         state.paced(child(1), answers: 1, time + .seconds(9))
         #expect(state.deadline == time + .seconds(19))
         #expect(state.overrun(time + .seconds(18)).isEmpty)
-        #expect(state.overrun(time + .seconds(19)) == [child(1)])
+        #expect(state.overrun(time + .seconds(19)).map(\.child) == [child(1)])
         #expect(state.lost(child(1), hasReadNothing: false, time)?.ticket == 2)
         #expect(state.deadline == time)
     }
@@ -256,7 +256,7 @@ struct ProcessWriteAheadStateTests {
         var (state, time) = loaded()
         #expect(state.close() == [6, 7])
         #expect(state.answered(child(1)) == 1)
-        #expect(state.cancel(3, time) == (true, nil))
+        #expect(state.cancel(3, time) == .ended)
         #expect(state.lost(child(1), hasReadNothing: false, time)?.ticket == 2)
         #expect(Set(state.takeUnbegun()) == [4, 5])
         #expect(state.takeReleased() == [3])

@@ -227,7 +227,7 @@ struct ProcessWriteAheadTests {
     func plain(line: String, isPlain: Bool) throws {
         let bytes = Array(line.utf8)
         bytes.withUnsafeBytes { #expect(HandlerMessage.isPlainSuccess($0, of: "a-1") == isPlain) }
-        if isPlain { #expect(try HandlerMessage(line: bytes, id: "a-1") == .completed) }
+        if isPlain { #expect(try HandlerMessage(line: bytes, id: "a-1") == .completed()) }
         for id in ["\"", "\\", "é", "\n", "a\u{7F}"] {
             Array("{\"id\":\"\(id)\",\"ok\":true}".utf8).withUnsafeBytes {
                 #expect(!HandlerMessage.isPlainSuccess($0, of: id))

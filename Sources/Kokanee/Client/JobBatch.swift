@@ -44,7 +44,7 @@ final class JobBatch: RecordSource {
             sink.begin(topic: topic(of: index), headers: 10 + job.pointee.headers.count)
             let id = job.pointee.id.map { JobID.given($0) } ?? .made(uuids[index])
             job.pointee.writeHeaders(id: id, stamp, to: &sink)
-            sink.send(partition: nil, key: job.pointee.key, value: job.pointee.payload, timestamp: stamp.now)
+            sink.send(partition: nil, key: job.pointee.recordKey, value: job.pointee.payload, timestamp: stamp.now)
         }
     }
 
@@ -54,7 +54,7 @@ final class JobBatch: RecordSource {
         let job = jobs[index]
         var size = HeaderSize()
         job.writeHeaders(id: id(of: index), stamp, to: &size)
-        return overhead + (job.key?.count ?? 0) + (job.payload?.count ?? 0) + size.bytes
+        return overhead + (job.recordKey?.count ?? 0) + (job.payload?.count ?? 0) + size.bytes
     }
 
     func payloadSize(of index: Int) -> Int { jobs[index].payload?.count ?? 0 }

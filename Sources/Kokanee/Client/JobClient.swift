@@ -1,4 +1,5 @@
 public import RdKafka
+internal import Synchronization
 
 /// A job that all in-sync replicas have.
 public struct EnqueuedJob: Sendable, Hashable {
@@ -22,11 +23,15 @@ public struct EnqueuedJob: Sendable, Hashable {
 public final class JobClient: Sendable {
     private let producer: Producer
     private let source: String
-    private let codec: any PayloadCodec
+    let codec: any PayloadCodec
     private let messageLimit: Int
-    /// Nil for a client that was given its producer.
+    let now: @Sendable () -> Int64
+    /// For consumers that await results; nil where that was not given.
+    let reading: ClientConfiguration?
+    /// Nil where ``reading`` is.
     private let priorities: PriorityTopics?
-    private let now: @Sendable () -> Int64
+    /// By state topic; made when somebody asks.
+    let desks = Mutex<[String: ResultDesk]>([:])
 
     /// - Parameters:
     ///   - source: `ce_source` of the jobs, a URI reference that says who enqueues them.
@@ -38,45 +43,37 @@ public final class JobClient: Sendable {
         codec: any PayloadCodec = .json
     ) throws {
         try self.init(
-            try Producer(configuration),
-            source,
-            codec,
-            configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
-            PriorityTopics(configuration)
-        ) { Timestamp.now }
+            producer: try Producer(configuration),
+            source: source,
+            codec: codec,
+            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
+            reading: configuration
+        )
     }
 
     /// Enqueues through a producer that others use as well.
     ///
     /// - Parameters:
     ///   - messageLimit: the producer's `message.max.bytes`, for the words of an error.
+    ///   - reading: how to reach the same brokers in order to await results; nil is that nobody does.
     ///   - now: milliseconds since the epoch.
     ///
-    /// Whether the topic of a priority is there is then for the brokers to say.
-    public convenience init(
+    /// Without `reading`, whether the topic of a priority is there is for the brokers to say.
+    public init(
         producer: Producer,
         source: String = "kokanee",
         codec: any PayloadCodec = .json,
         messageLimit: Int = 1_000_000,
+        reading: ClientConfiguration? = nil,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
-    ) throws {
-        try self.init(producer, source, codec, messageLimit, nil, now)
-    }
-
-    private init(
-        _ producer: Producer,
-        _ source: String,
-        _ codec: any PayloadCodec,
-        _ messageLimit: Int,
-        _ priorities: PriorityTopics?,
-        _ now: @escaping @Sendable () -> Int64
     ) throws {
         try NewJob.validate("source", source)
         self.producer = producer
         self.source = source
         self.codec = codec
         self.messageLimit = messageLimit
-        self.priorities = priorities
+        self.reading = reading
+        priorities = reading.map { PriorityTopics($0) }
         self.now = now
     }
 
@@ -92,7 +89,9 @@ public final class JobClient: Sendable {
         delay: Duration? = nil,
         at: Int64? = nil,
         expiresAfter: Duration? = nil,
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil,
+        idempotencyWindow: Duration? = nil,
+        keepResult: Duration? = nil
     ) async throws -> EnqueuedJob {
         var new = try NewJob(job, codec: codec)
         new.key = key
@@ -102,6 +101,8 @@ public final class JobClient: Sendable {
         new.at = at
         new.expiresAfter = expiresAfter
         new.idempotencyKey = idempotencyKey
+        new.keepResult = keepResult
+        new.idempotencyWindow = idempotencyWindow
         return try await enqueue(new, to: queue)
     }
 
@@ -166,6 +167,7 @@ public final class JobClient: Sendable {
 
     /// Waits until all is acknowledged, `limit` at most, and ends the producer, also one that was given.
     public func close(within limit: Duration = .seconds(30)) async {
+        for desk in desks.withLock({ Array($0.values) }) { desk.close() }
         await producer.close(within: limit)
     }
 

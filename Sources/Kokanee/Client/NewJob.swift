@@ -22,8 +22,20 @@ public struct NewJob: Sendable {
     public var at: Int64?
     /// How long from now the job may still start; after that it is discarded.
     public var expiresAfter: Duration?
-    /// Names the job's effect; as ``type``. It travels with the job, and workers of this version don't act on it.
+    /// Names the job's effect; as ``type``. A job whose key was done within its window is not run; see docs/once.md. It is
+    /// the ordering key, too, where the job has none: jobs of one key have to meet in one partition. Give jobs that share it
+    /// the same ordering key.
     public var idempotencyKey: String?
+    /// For how long the key counts as done once the job is, up to 365 days; nil is as long as the worker says, 24 h unless
+    /// configured.
+    public var idempotencyWindow: Duration?
+    /// Whether the job stands for others of its kind, or they for it; see docs/once.md. As with an idempotency key the key is
+    /// the ordering key of a job that has none.
+    public var unique: Uniqueness?
+    /// Keeps what becomes of the job for so long after its end, for ``JobClient/result(of:as:within:)-(EnqueuedJob,_,_)``:
+    /// its result, also if it sets none, or why it has none. Nil, the default, keeps only what the handler sets, for
+    /// ``WorkerConfiguration/resultRetention``. It costs a record in the queue's state topic, and its tombstone.
+    public var keepResult: Duration?
     /// Further headers, carried unchanged through every hop; none for which ``Envelope/isReserved(_:)`` holds.
     public var headers: [Header] = []
 
@@ -43,6 +55,7 @@ public struct NewJob: Sendable {
             payload: try codec.encode(job),
             contentType: codec.contentType
         )
+        unique = J.uniqueness
     }
 
     /// The record that enqueues the job, and the job's id.
@@ -65,7 +78,7 @@ public struct NewJob: Sendable {
         writeHeaders(id: id, EnqueueStamp(source: source, now: now), to: &list)
         let record = ProducerRecord(
             topic: queue.topic(of: priority),
-            key: key,
+            key: recordKey,
             value: payload,
             headers: list.headers,
             timestamp: now
@@ -86,7 +99,53 @@ public struct NewJob: Sendable {
     /// It has nothing but type, version, payload, its media type and key.
     @inline(__always)
     private var isPlain: Bool {
-        id == nil && idempotencyKey == nil && delay == nil && at == nil && expiresAfter == nil && headers.isEmpty
+        id == nil && !isOnce && delay == nil && at == nil && expiresAfter == nil && keepResult == nil
+            && headers.isEmpty
+    }
+
+    /// It has something that is to happen once.
+    @inline(__always)
+    private var isOnce: Bool { idempotencyKey != nil || idempotencyWindow != nil || unique != nil }
+
+    /// The record's key, by which it has its partition, and its lane.
+    @inline(__always)
+    var recordKey: Bytes? {
+        if key != nil || !isOnce { return key }
+        return (idempotencyKey ?? uniqueWish?.key).map { Bytes($0) }
+    }
+
+    private var uniqueWish: UniqueWish? {
+        unique.map { unique in
+            UniqueWish(
+                until: unique.until.kind,
+                limit: unique.limit.milliseconds,
+                key: unique.key ?? PayloadDigest.name(type: type, payload)
+            )
+        }
+    }
+
+    private func checkOnce() throws {
+        if let idempotencyKey { try Self.validate("idempotency key", idempotencyKey) }
+        if let idempotencyWindow {
+            guard idempotencyKey != nil else {
+                throw InputError("an idempotency window is that of an idempotency key, which the job lacks")
+            }
+            guard idempotencyWindow >= .milliseconds(1), idempotencyWindow <= .seconds(365 * 86_400) else {
+                throw InputError(
+                    "an idempotency window is more than nothing and at most 365 days, not \(idempotencyWindow.text)"
+                )
+            }
+        }
+        guard let unique else { return }
+        if let key = unique.key {
+            try Self.validate("key of a unique job", key)
+            guard key.utf8.count <= 1000 else {
+                throw InputError("the key of a unique job has at most 1000 bytes, not \(key.utf8.count)")
+            }
+        }
+        guard UniqueWish.limits.contains(unique.limit.milliseconds) else {
+            throw InputError("a unique job stands for others for 1s to 365 days, not \(unique.limit.text)")
+        }
     }
 
     private func checkAll(at now: Int64) throws {
@@ -94,7 +153,12 @@ public struct NewJob: Sendable {
             throw InputError("a job's version is an integer from 1 up, not \(version)")
         }
         if let id { try Self.validate("job id", id) }
-        if let idempotencyKey { try Self.validate("idempotency key", idempotencyKey) }
+        if isOnce { try checkOnce() }
+        if let keepResult, keepResult < .milliseconds(1) || keepResult > .longestText {
+            throw InputError(
+                "a result is kept for at least 1ms and at most \(Duration.longestText.text), not \(keepResult.text)"
+            )
+        }
         for header in headers where Envelope.isReserved(header.name) || header.name.utf8.contains(0) {
             throw InputError("the header \(SafeText.quoted(header.name)) can't be set by hand")
         }
@@ -120,6 +184,9 @@ public struct NewJob: Sendable {
         let expiresAt = try? expiresAt(now: now, dueAt: dueAt)
         Envelope.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &writer)
         if let idempotencyKey { writer.add(.idempotencyKey, idempotencyKey) }
+        if let idempotencyWindow { writer.add(.idempotencyWindow, idempotencyWindow.milliseconds) }
+        if let uniqueWish { writer.add(.unique, uniqueWish.text) }
+        if let keepResult { writer.add(.keepResult, keepResult.milliseconds) }
         for header in headers { writer.add(header.name, header.value) }
     }
 

@@ -170,5 +170,7 @@ extension Envelope {
         expiresAt = scan.expiresAt
         origin = scan.origin
         if case .text(let key) = scan.idempotencyKey { idempotencyKey = key }
+        idempotencyWindow = scan.idempotencyWindow
+        unique = scan.unique
     }
 }

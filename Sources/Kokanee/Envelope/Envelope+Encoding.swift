@@ -25,6 +25,8 @@ extension Envelope {
         )
         Self.writeTimes(dueAt: dueAt, expiresAt: expiresAt, to: &list)
         if let idempotencyKey { list.add(.idempotencyKey, idempotencyKey) }
+        if let idempotencyWindow { list.add(.idempotencyWindow, idempotencyWindow) }
+        if let unique { list.add(.unique, unique.text) }
         return list.headers + extra
     }
 

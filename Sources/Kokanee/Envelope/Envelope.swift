@@ -23,6 +23,9 @@ public struct Envelope: Sendable, Equatable {
     /// Not to be started at this time or later.
     public var expiresAt: Int64?
     public var idempotencyKey: String?
+    /// For how many milliseconds the idempotency key counts as done; nil is as long as the worker says.
+    public var idempotencyWindow: Int64?
+    var unique: UniqueWish?
     /// Where the job stood before its first hop.
     public var origin: Origin?
 

@@ -18,11 +18,14 @@ enum HeaderName: String, CaseIterable {
     case dueAt = "kokanee-due-at"
     case expiresAt = "kokanee-expires-at"
     case idempotencyKey = "kokanee-idempotency-key"
+    case idempotencyWindow = "kokanee-idempotency-window"
+    case unique = "kokanee-unique"
     case replay = "kokanee-replay"
     case reason = "kokanee-reason"
     case diedAt = "kokanee-died-at"
     case retriedFrom = "kokanee-retried-from"
     case cut = "kokanee-cut"
+    case keepResult = "kokanee-keep-result"
 
     static let prefix = "kokanee-"
 
@@ -43,11 +46,13 @@ enum HeaderName: String, CaseIterable {
         case 14:
             only(.specVersion, "ce_specversion") ?? only(.dueAt, "kokanee-due-at") ?? only(.origin, "kokanee-origin")
                 ?? only(.replay, "kokanee-replay") ?? only(.reason, "kokanee-reason")
+                ?? only(.unique, "kokanee-unique")
         case 15: only(.attempt, "kokanee-attempt") ?? only(.diedAt, "kokanee-died-at")
         case 18: only(.expiresAt, "kokanee-expires-at")
-        case 19: only(.firstError, "kokanee-first-error")
+        case 19: only(.firstError, "kokanee-first-error") ?? only(.keepResult, "kokanee-keep-result")
         case 20: only(.schemaVersion, "ce_dataschemaversion") ?? only(.retriedFrom, "kokanee-retried-from")
         case 23: only(.firstFailedAt, "kokanee-first-failed-at") ?? only(.idempotencyKey, "kokanee-idempotency-key")
+        case 26: only(.idempotencyWindow, "kokanee-idempotency-window")
         default: nil
         }
     }

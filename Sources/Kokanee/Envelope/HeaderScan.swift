@@ -32,6 +32,8 @@ struct HeaderScan {
     private(set) var type = Attribute.absent
     private(set) var schemaVersion = Attribute.absent
     private(set) var idempotencyKey = Attribute.absent
+    private(set) var idempotencyWindow: Int64?
+    private(set) var unique: UniqueWish?
     private(set) var attempt: Int?
     private(set) var firstFailedAt: Int64?
     private(set) var dueAt: Int64?
@@ -95,6 +97,10 @@ struct HeaderScan {
         case .schemaVersion: schemaVersion = Self.attribute(value)
         case .contentType: mode = Self.mode(value)
         case .idempotencyKey: idempotencyKey = value?.isEmpty == false ? Self.attribute(value) : .absent
+        case .idempotencyWindow:
+            idempotencyWindow = value.flatMap(DecimalText.parse).map { min(max($0, 1), UniqueWish.limits.upperBound) }
+        case .unique:
+            if case .text(let text) = Self.attribute(value) { unique = UniqueWish(text: text) } else { unique = nil }
         case .attempt: attempt = value.flatMap(DecimalText.parse).map { Int(min(max($0, 1), Self.maximumAttempt)) }
         case .firstFailedAt: firstFailedAt = Self.time(value)
         case .dueAt: dueAt = Self.time(value)
@@ -104,7 +110,7 @@ struct HeaderScan {
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)
         case .reason: reason = value.flatMap(DeadReason.init)
-        case .time, .replay, .retriedFrom, .cut, nil: break
+        case .time, .replay, .retriedFrom, .cut, .keepResult, nil: break
         }
     }
 

@@ -20,6 +20,12 @@ struct JSONFields {
         ranges[name].flatMap { Int64(String(decoding: bytes[$0], as: UTF8.self)) }
     }
 
+    /// Nil where there is no such member, or where it is neither true nor false.
+    func boolean(_ name: String) -> Bool? {
+        guard let value = raw(name) else { return nil }
+        return value.elementsEqual("true".utf8) ? true : value.elementsEqual("false".utf8) ? false : nil
+    }
+
     func object(_ name: String) -> JSONFields? {
         ranges[name].flatMap { JSONFields(Array(bytes[$0])) }
     }
@@ -29,6 +35,11 @@ struct JSONFields {
         guard let range = ranges[name] else { return [] }
         let array = Array(bytes[range])
         return (try? JSONText.elements(of: array.span.bytes))?.map { Array(array[$0]) } ?? []
+    }
+
+    /// A member's value as it is spelt; nil where there is no such member.
+    func raw(_ name: String) -> [UInt8]? {
+        ranges[name].map { Array(bytes[$0]) }
     }
 
     /// All members that are whole numbers.

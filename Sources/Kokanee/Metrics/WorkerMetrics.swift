@@ -20,6 +20,9 @@ enum WorkerMetrics {
         Counted("jobs_limited", "Jobs moved to a rung because too many waited for a limit.") { Int64($0.limited) },
         Counted("jobs_dead", "Jobs that became dead letters.") { Int64($0.dead) },
         Counted("jobs_discarded", "Jobs that a handler discarded, or that had expired.") { Int64($0.discarded) },
+        Counted("jobs_skipped", "Jobs not run because their key was done, or another job stood for it.") {
+            Int64($0.skipped)
+        },
         Counted("attempts_stuck", "Attempts that ignored their cancellation.") { Int64($0.stuck) },
         Counted("hops_failed", "Hops that a broker refused or that timed out, each time.") { Int64($0.failedHops) },
         Counted("circuit_opened", "Times that too many jobs died and the circuit opened.") { Int64($0.circuitOpened) },

@@ -2,13 +2,19 @@ internal import Glibc
 
 /// A line that a handler process wrote about the job in its hands.
 enum HandlerMessage: Equatable {
-    case completed
+    /// - result: JSON, where the job has one.
+    case completed(result: [UInt8]? = nil)
+    /// It has ended before its work was done, because it was asked to; the job goes on later.
+    case stopped
     /// - after: nil is for the retry policy to say.
     case retry(after: Duration?, error: String)
     case deadLetter(error: String)
-    /// Between 0 and 1.
-    case progress(Double)
-    case checkpoint
+    /// A share between 0 and 1.
+    case progress(Double, note: String? = nil)
+    /// JSON; nil takes the checkpoint away.
+    case checkpoint([UInt8]?)
+    /// The job may be in hand for so long from now.
+    case extend(Duration)
     /// What it would have done, in a rehearsal.
     case effect(Effect)
 
@@ -19,7 +25,7 @@ enum HandlerMessage: Equatable {
     /// - Parameter id: the job's in hand; a message of another one is an error.
     init(line: UnsafeRawBufferPointer, id: String) throws(Failure) {
         if Self.isPlainSuccess(line, of: id) {
-            self = .completed
+            self = .completed()
         } else {
             self = try HandlerMessage(line: Array(line), id: id)
         }
@@ -85,7 +91,7 @@ enum HandlerMessage: Equatable {
         }
         if let ok = value("ok") {
             switch Self.boolean(ok) {
-            case true?: self = .completed
+            case true?: self = .completed(result: value("result").map(Array.init))
             case false?: self = try Self.failed(value)
             case nil:
                 throw Failure(description: "answered \"ok\":\(Self.excerpt(ok)), which is neither true nor false")
@@ -94,13 +100,28 @@ enum HandlerMessage: Equatable {
             guard let share = Double(String(decoding: progress, as: UTF8.self)), 0...1 ~= share else {
                 throw Failure(description: "wrote a progress of \(Self.excerpt(progress)), not a number from 0 to 1")
             }
-            self = .progress(share)
+            self = .progress(share, note: value("note").flatMap { JSONText.string($0) })
+        } else if let stopped = value("stopped") {
+            guard Self.boolean(stopped) == true else {
+                throw Failure(description: "answered \"stopped\":\(Self.excerpt(stopped)), which can only be true")
+            }
+            self = .stopped
+        } else if let extend = value("extend") {
+            guard let time = Self.delay(extend) else {
+                throw Failure(
+                    description: "wrote \"extend\":\(Self.excerpt(extend)), neither seconds nor a duration like 30s"
+                )
+            }
+            self = .extend(time)
         } else if let effect = value("effect") {
             self = .effect(try Self.effect(effect))
         } else if members.contains(where: { $0.name == "checkpoint" }) {
-            self = .checkpoint
+            self = .checkpoint(value("checkpoint").map(Array.init))
         } else {
-            throw Failure(description: "wrote \(Self.excerpt(line)), which has no ok, progress, checkpoint or effect")
+            throw Failure(
+                description:
+                    "wrote \(Self.excerpt(line)), which has no ok, stopped, progress, checkpoint, extend or effect"
+            )
         }
     }
 

@@ -3,7 +3,7 @@ internal import RdKafka
 
 /// A job as the handler protocol writes it to a process's standard input: one line of JSON.
 enum HandlerRequest {
-    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"replay"?,"rehearsal"?}` and a line break.
+    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"checkpoint"?,"replay"?,"rehearsal"?}` and a line break.
     ///
     /// `replay` is the id of the replay that the attempt belongs to; `rehearsal` is there, and true, where nothing that the
     /// job does may have an effect.
@@ -11,7 +11,7 @@ enum HandlerRequest {
     /// `data` is the payload as its producer spelt it, but for line breaks between tokens; null where it is empty. Bytes
     /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`. `source` is
     /// `topic/partition/offset` of the record that the attempt was read from.
-    static func line(_ payload: Bytes, _ context: JobContext) -> [UInt8] {
+    static func line(_ payload: Bytes, _ context: JobContext, checkpoint: Bytes? = nil) -> [UInt8] {
         // Every job takes this path: names are written as they stand, numbers and text without a string in between.
         var line: [UInt8] = []
         line.reserveCapacity(payload.count + context.id.utf8.count + context.type.utf8.count + 192)
@@ -41,6 +41,16 @@ enum HandlerRequest {
         if let firstFailedAt = context.envelope.firstFailedAt {
             line.append(",\"firstFailedAt\":")
             line.append(decimal: firstFailedAt)
+        }
+        checkpoint?.withUnsafeBytes { bytes in
+            if JSONText.isValid(bytes.bytes) {
+                line.append(",\"checkpoint\":")
+                JSONText.appendSingleLine(bytes.bytes, to: &line)
+            } else {
+                line.append(",\"checkpointBase64\":\"")
+                line.append(contentsOf: Data(bytes).base64EncodedString().utf8)
+                line.append("\"")
+            }
         }
         if let replay = context.replay {
             line.append(",\"replay\":")

@@ -58,8 +58,12 @@ extension LoopThread where Command: LoopCommand {
     ///
     /// - Throws: what the loop says; ``HandlerError`` of code `closed` where it has ended.
     func execute(_ content: Command.Content) async throws {
+        try await execute(LoopJob(content))
+    }
+
+    /// As ``execute(_:)-(Command.Content)``, of a job that others may know by then.
+    func execute(_ job: LoopJob<Command.Content>) async throws {
         let inbox = inbox
-        let job = LoopJob(content)
         try await withTaskCancellationHandler {
             // Unsafe is sound: `LoopJob.end` resumes it once, and a loop that ends ends all of its jobs.
             try await withUnsafeThrowingContinuation { continuation in

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import RdKafka
 
 /// The thread of a ``ProcessPool``: carries out what ``PoolState`` decides.
 final class PoolLoop {
@@ -8,11 +9,14 @@ final class PoolLoop {
         let line: [UInt8]
         /// Where effects are noted; nil but in a rehearsal.
         let effects: EffectLog?
+        let context: JobContext
     }
 
     enum Command: LoopCommand {
         case run(LoopJob<Job>)
         case cancel(LoopJob<Job>)
+        /// It had better end soon, where it can go on from.
+        case stop(LoopJob<Job>)
         case awaitStart(CheckedContinuation<Void, any Error>)
         case close(within: Duration, CheckedContinuation<Void, Never>?)
     }
@@ -41,6 +45,10 @@ final class PoolLoop {
     /// What is to be told when the processes have got their next jobs.
     private var ended: [Ended] = []
     private let demand: HandlerDemand
+    /// Whether a process has ever said that it heeds words about its job.
+    private let hasListeners: SharedFlag
+    /// What has become of jobs that took too long, whatever their processes answer in their grace but success.
+    private var overrun: [Ticket: any Error] = [:]
 
     private var settlesAt: ContinuousClock.Instant?
     /// Why the command can't be run, where that showed while the pool settled.
@@ -56,12 +64,14 @@ final class PoolLoop {
         count: Int,
         configuration: ProcessPool.Configuration,
         demand: HandlerDemand,
+        hasListeners: SharedFlag,
         logger: Logger,
         inbox: Inbox<Command>
     ) {
         self.command = command
         self.configuration = configuration
         self.demand = demand
+        self.hasListeners = hasListeners
         self.logger = logger
         self.inbox = inbox
         table = ChildTable(
@@ -76,7 +86,8 @@ final class PoolLoop {
             now: now,
             writeAhead: configuration.writeAhead,
             longestWait: configuration.longestWait,
-            timeout: configuration.timeout
+            timeout: configuration.timeout,
+            grace: configuration.grace
         )
         settlesAt = now + configuration.settlingTime
     }
@@ -100,7 +111,8 @@ final class PoolLoop {
 
     private func act() {
         let now = ContinuousClock.now
-        for child in state.overrun(now) { overran(child, now) }
+        for (child, ticket, isAsked) in state.overrun(now) { overran(child, ticket, isAsked: isAsked) }
+        for (child, ticket) in state.giveUpAsked(now) { giveUp(child, ticket) }
         for child in state.giveUpCancelled(now) { stopCancelled(child, nil) }
         for child in state.giveUpCondemned(now) { table.stop(child, grace: configuration.grace) }
         for ticket in state.takeUnbegun() { finish(ticket, .failure(HandlerError.closed)) }
@@ -173,10 +185,18 @@ final class PoolLoop {
             state.submit(jobs.insert(job), bytes: job.content.line.count)
         case .cancel(let job):
             guard let ticket = job.ticket else { return }
-            let (wasHere, child) = state.cancel(ticket, .now)
-            guard wasHere else { return }
-            if let child { stopCancelled(child, job) }
+            switch state.cancel(ticket, .now) {
+            case .notHere: return
+            case .ask(let child):
+                table.send(HandlerRequest.cancel(job.content.id), to: child)
+                return
+            case .stop(let child): stopCancelled(child, job)
+            case .ended: break
+            }
             end(job, .failure(CancellationError()))
+        case .stop(let job):
+            guard let child = job.ticket.flatMap({ state.listener(of: $0) }) else { return }
+            table.send(HandlerRequest.stop(job.content.id), to: child)
         case .awaitStart(let continuation):
             startWaiters.append(continuation)
             if settlesAt == nil || state.isClosing { settle() }
@@ -222,7 +242,7 @@ final class PoolLoop {
     /// - Returns: whether the line ended a job.
     private func answer(_ child: ChildID, _ slot: Int?, _ line: UnsafeRawBufferPointer) -> Bool {
         guard let slot, let job = state.ticket(inSlot: slot).flatMap({ jobs[$0] }) else {
-            if state.isKnown(child) {
+            if state.isKnown(child), !greet(child, line) {
                 state.spokeUnasked(child)
                 logger.log(
                     .warning,
@@ -233,17 +253,34 @@ final class PoolLoop {
             return false
         }
         do throws(HandlerMessage.Failure) {
-            let result: Result<Void, any Error>
-            switch try HandlerMessage(line: line, id: job.content.id) {
-            case .progress, .checkpoint: return false
+            var result: Result<Void, any Error>
+            let context = job.content.context
+            switch try message(line, job, child) {
+            case nil: return false
+            case .progress(let share, let note):
+                context.progress(share, note)
+                return false
+            case .checkpoint(let value):
+                context.leaveCheckpoint(value)
+                return false
+            case .extend(let time):
+                state.extend(inSlot: slot, by: time, .now)
+                return false
             case .effect(let effect):
                 job.content.effects?.note(effect)
                 return false
-            case .completed: result = .success(())
+            case .completed(let value):
+                result = Result { if let value { try context.setResult(Bytes(value)) } }
+            case .stopped: result = .failure(JobStop())
             case .retry(let delay, let error): result = .failure(JobError.retry(after: delay, error))
             case .deadLetter(let error): result = .failure(JobError.deadLetter(error))
             }
-            if let ticket = state.answered(inSlot: slot) { finish(ticket, result) }
+            if let ticket = state.answered(inSlot: slot) {
+                if case .failure = result, let timedOut = overrun.removeValue(forKey: ticket) {
+                    result = .failure(timedOut)
+                }
+                finish(ticket, result)
+            }
             return true
         } catch {
             // Of one that is given up only answers count: a traceback has many lines, and the job in hand wrote none of them.
@@ -252,9 +289,40 @@ final class PoolLoop {
         }
     }
 
-    private func overran(_ child: ChildID, _ now: ContinuousClock.Instant) {
+    /// What a line says of the job in hand; nil is that it is a greeting, which may come when the first job is there already.
+    private func message(
+        _ line: UnsafeRawBufferPointer,
+        _ job: LoopJob<Job>,
+        _ child: ChildID
+    ) throws(HandlerMessage.Failure) -> HandlerMessage? {
+        do throws(HandlerMessage.Failure) {
+            return try HandlerMessage(line: line, id: job.content.id)
+        } catch {
+            guard greet(child, line) else { throw error }
+            return nil
+        }
+    }
+
+    /// Takes in what a process says of itself. False if the line is none of that.
+    private func greet(_ child: ChildID, _ line: UnsafeRawBufferPointer) -> Bool {
+        guard let hello = HandlerHello(line) else { return false }
+        state.greeted(child, canCancel: hello.canCancel)
+        if hello.canCancel { hasListeners.raise() }
+        return true
+    }
+
+    private func overran(_ child: ChildID, _ ticket: Ticket, isAsked: Bool) {
         guard let timeout = configuration.timeout else { return }
-        discard(child, "ran over \(timeout.text) with its job", code: .timedOut)
+        let what = "ran over \(timeout.text) with its job"
+        guard isAsked, let job = jobs[ticket] else { return discard(child, what, code: .timedOut) }
+        overrun[ticket] = HandlerError(code: .timedOut, message: "handler process \(pid(child)) \(what)")
+        table.send(HandlerRequest.cancel(job.content.id), to: child)
+    }
+
+    /// A process had its grace to end the job in hand.
+    private func giveUp(_ child: ChildID, _ ticket: Ticket) {
+        stopCancelled(child, jobs[ticket])
+        finish(ticket, .failure(overrun[ticket] ?? CancellationError()))
     }
 
     private func stopCancelled(_ child: ChildID, _ job: LoopJob<Job>?) {
@@ -322,6 +390,7 @@ final class PoolLoop {
     }
 
     private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
+        if !overrun.isEmpty { overrun[ticket] = nil }
         if let job = jobs.remove(ticket) { end(job, result) }
     }
 

@@ -21,7 +21,7 @@ struct PoolState {
         var failedStarts: Int
     }
 
-    private struct Slot {
+    struct Slot {
         var startAt: Instant?
         var child: ChildID?
         var given = GivenJobs()
@@ -34,12 +34,18 @@ struct PoolState {
         /// It broke the protocol, and may answer what it has been given.
         var isCondemned = false
         var hasAnswered = false
+        /// It has said that it heeds words about the job in its hands.
+        var canCancel = false
+        /// The job in hand may be so until then, whatever the timeout.
+        var extendedUntil: Instant?
+        /// It has been told to end the job in hand, and is stopped if it has not until then.
+        var cancelsUntil: Instant?
         /// In a row, without an answer.
         var failures = 0
     }
 
     /// What the state knows of a ticket: these tickets are few and small, an array serves.
-    private struct Place {
+    struct Place {
         var slot: Int?
         var bytes = 0
         var isCancelled = false
@@ -54,17 +60,20 @@ struct PoolState {
 
     private let writeAhead: Int
     private let longestWait: Duration
-    private let timeout: Duration?
-    private var slots: [Slot]
-    private var places: [Place] = []
-    private var slotOfChild: [ChildID: Int] = [:]
-    private var waiting = TicketQueue()
+    let timeout: Duration?
+    let grace: Duration
+    var slots: [Slot]
+    var places: [Place] = []
+    var slotOfChild: [ChildID: Int] = [:]
+    var waiting = TicketQueue()
     /// Processes that may be without a job, and processes that may have room for one more.
     private var idle: Turns
     private var open: Turns
     private var starts: Int
-    private var cancelled = 0
+    var cancelled = 0
     private var condemned = 0
+    /// Slots whose job in hand is to end.
+    var asked = 0
     private var released: [Ticket] = []
     private var unbegun: [Ticket] = []
     private var failedStarts = 0
@@ -81,11 +90,13 @@ struct PoolState {
         now: Instant,
         writeAhead: Int = 64,
         longestWait: Duration = .milliseconds(2),
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        grace: Duration = .seconds(2)
     ) {
         self.writeAhead = writeAhead
         self.longestWait = longestWait
         self.timeout = timeout
+        self.grace = grace
         slots = Array(repeating: Slot(startAt: now, inHandSince: now), count: count)
         idle = Turns(count: count)
         open = Turns(count: count)
@@ -97,9 +108,9 @@ struct PoolState {
         let start = isClosing || starts == 0 ? nil : slots.lazy.compactMap(\.startAt).min()
         let drained =
             condemned == 0 ? nil : slots.lazy.filter(\.isCondemned).map(\.inHandSince).min().map { $0 + Self.patience }
-        guard let timeout else { return [start, drained].compactMap(\.self).min() }
-        let overrun = slots.lazy.filter { !$0.given.isEmpty }.map(\.inHandSince).min().map { $0 + timeout }
-        return [start, drained, overrun].compactMap(\.self).min()
+        let cancelled = asked == 0 ? nil : slots.lazy.compactMap(\.cancelsUntil).min()
+        let overrun = timeout == nil ? nil : slots.lazy.compactMap(overrunAt).min()
+        return [start, drained, cancelled, overrun].compactMap(\.self).min()
     }
 
     /// How many jobs the pool can use: one for each process, and for those that answer fast what is written ahead, and as
@@ -190,6 +201,7 @@ struct PoolState {
         slots[slot].bytes -= places[Int(ticket)].bytes
         slots[slot].hasAnswered = true
         slots[slot].failures = 0
+        forgetWords(slot)
         if places[Int(ticket)].isCancelled {
             slots[slot].cancelled -= 1
             cancelled -= 1
@@ -218,28 +230,6 @@ struct PoolState {
         guard let slot = slotOfChild[child], slots[slot].hasAnswered, !takesOneAtATime else { return }
         takesOneAtATime = true
         for slot in slots.indices { slots[slot].pace = Pace() }
-    }
-
-    /// - Returns: whether the job was here, and the process to stop where it was in the hands of one.
-    mutating func cancel(_ ticket: Ticket, _ now: Instant) -> (wasHere: Bool, child: ChildID?) {
-        guard ticket < places.count, !places[Int(ticket)].isCancelled else { return (false, nil) }
-        if waiting.remove(ticket) {
-            release(ticket)
-            return (true, nil)
-        }
-        guard let slot = places[Int(ticket)].slot, let child = slots[slot].child else { return (false, nil) }
-        guard slots[slot].given.first == ticket else {
-            // Its line can't be taken back. When its turn comes its process is stopped.
-            places[Int(ticket)].isCancelled = true
-            slots[slot].cancelled += 1
-            cancelled += 1
-            return (true, nil)
-        }
-        release(ticket)
-        slots[slot].given.removeFirst()
-        abandon(slot)
-        vacate(child, startAt: now)
-        return (true, child)
     }
 
     // MARK: - Processes
@@ -314,6 +304,7 @@ struct PoolState {
         slots[slot].given.removeFirst()
         places[Int(ticket)] = Place()
         slots[slot].isCondemned = true
+        forgetWords(slot)
         slots[slot].inHandSince = now
         condemned += 1
         return Loss(ticket: ticket, delay: .zero, failedStarts: 0)
@@ -328,27 +319,6 @@ struct PoolState {
         for slot in slots.indices where slots[slot].isCondemned {
             guard let child = slots[slot].child,
                 slots[slot].given.isEmpty || slots[slot].inHandSince + Self.patience <= now
-            else { continue }
-            abandon(slot)
-            vacate(child, startAt: now)
-            children.append(child)
-        }
-        return children
-    }
-
-    /// Processes whose job in hand takes longer than it may.
-    func overrun(_ now: Instant) -> [ChildID] {
-        guard let timeout else { return [] }
-        return slots.compactMap { $0.given.isEmpty || $0.inHandSince + timeout > now ? nil : $0.child }
-    }
-
-    /// Gives up the processes that have come to a cancelled job. They are to be stopped.
-    mutating func giveUpCancelled(_ now: Instant) -> [ChildID] {
-        guard cancelled > 0 else { return [] }
-        var children: [ChildID] = []
-        for slot in slots.indices {
-            guard let child = slots[slot].child, let ticket = slots[slot].given.first,
-                places[Int(ticket)].isCancelled
             else { continue }
             abandon(slot)
             vacate(child, startAt: now)
@@ -380,7 +350,7 @@ struct PoolState {
     }
 
     /// Takes from a slot what it was given, for other processes.
-    private mutating func abandon(_ slot: Int) {
+    mutating func abandon(_ slot: Int) {
         for ticket in slots[slot].given.removeAll().reversed() {
             if places[Int(ticket)].isCancelled {
                 release(ticket)
@@ -394,7 +364,7 @@ struct PoolState {
         }
     }
 
-    private mutating func release(_ ticket: Ticket) {
+    mutating func release(_ ticket: Ticket) {
         if places[Int(ticket)].isCancelled {
             cancelled -= 1
             if let slot = places[Int(ticket)].slot { slots[slot].cancelled -= 1 }
@@ -403,11 +373,13 @@ struct PoolState {
         released.append(ticket)
     }
 
-    private mutating func vacate(_ child: ChildID, startAt: Instant) {
+    mutating func vacate(_ child: ChildID, startAt: Instant) {
         guard let slot = slotOfChild.removeValue(forKey: child) else { return }
         if slots[slot].isCondemned { condemned -= 1 }
         slots[slot].isCondemned = false
         slots[slot].child = nil
+        slots[slot].canCancel = false
+        forgetWords(slot)
         slots[slot].bytes = 0
         slots[slot].pace = Pace()
         startLater(slot, startAt)

@@ -20,16 +20,17 @@ public import RdKafka
 ///
 /// A process executes a job at a time, in the order of the lines: it begins one when it has answered the one before. Where
 /// ``Configuration/writeAhead`` allows it, and it answers fast, the lines of its next jobs are written ahead, so that it need
-/// not wait for them; a process without a job is always served first. Jobs beyond that wait in order. Lines with `progress` or
-/// `checkpoint` before the answer are checked, and then ignored for now. What a process writes to its standard error goes
-/// to the log, a line at a time.
+/// not wait for them; a process without a job is always served first. Jobs beyond that wait in order. Before its answer it may
+/// write lines with `progress`, `checkpoint` and `extend`, see docs/results.md. What a process writes to its standard error
+/// goes to the log, a line at a time.
 ///
 /// The job in a process's hands is the oldest that it has not answered. A process that ends, writes anything else while it
 /// has a job, or takes longer than ``Configuration/timeout``, has failed that one job with a ``HandlerError``, unless it
 /// ended and had not read a byte of it. The others, which have not begun, go to other processes. Processes that end are
 /// replaced, with growing delays between 100 ms and 30 s where one never answers; the jobs wait meanwhile. When the task of
-/// an attempt in hand is cancelled its process is stopped and replaced at once; when it was only written ahead, as soon as
-/// its process comes to it.
+/// an attempt in hand is cancelled its process is stopped and replaced at once, unless it has greeted with
+/// `{"hello":{"cancel":true}}`: then it is told, and stopped after ``Configuration/grace``. When the attempt was only written
+/// ahead its process is stopped as soon as it comes to it.
 ///
 /// No call here blocks: one OS thread moves all bytes and watches all processes. Call ``close(within:)`` at the end.
 public final class ProcessPool: JobHandler, Sendable {
@@ -66,6 +67,7 @@ public final class ProcessPool: JobHandler, Sendable {
     package let demand: HandlerDemand
     /// The most that ``demand`` may come to and a worker need be ready for. Beyond it more processes get fewer jobs ahead.
     private let mostAttempts: Int
+    private let hasListeners = SharedFlag()
 
     /// Starts the processes. They are replaced until the pool is closed.
     ///
@@ -79,12 +81,13 @@ public final class ProcessPool: JobHandler, Sendable {
         self.demand = demand
         mostAttempts =
             configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
-        thread = try LoopThread { inbox in
+        thread = try LoopThread { [hasListeners] inbox in
             PoolLoop(
                 command: command,
                 count: count,
                 configuration: configuration,
                 demand: demand,
+                hasListeners: hasListeners,
                 logger: logger,
                 inbox: inbox
             )
@@ -120,8 +123,25 @@ public final class ProcessPool: JobHandler, Sendable {
     /// - Throws: a ``JobError`` where the handler answered that the job failed, a ``HandlerError`` where its process
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
-        let line = HandlerRequest.line(payload, context)
-        try await thread.execute(PoolLoop.Job(id: context.id, line: line, effects: context.effects.log))
+        let line = HandlerRequest.line(payload, context, checkpoint: try await context.earlierCheckpoint())
+        let job = LoopJob(
+            PoolLoop.Job(id: context.id, line: line, effects: context.effects.log, context: context)
+        )
+        // Most handlers could not be told.
+        if hasListeners.isRaised {
+            let inbox = thread.inbox
+            context.whenStopping { _ = inbox.send(.stop(job)) }
+        }
+        // The closure holds the job, and that its context.
+        defer { context.content?.forgetWhenStopping() }
+        do {
+            try await thread.execute(job)
+        } catch {
+            // The next attempt is to begin where this one ended.
+            await context.checkpointsStored()
+            throw context.failure ?? error
+        }
+        if let failure = context.failure { throw failure }
     }
 
     /// Ends the processes and waits for them: their standard inputs are closed; those that still run after `limit` get

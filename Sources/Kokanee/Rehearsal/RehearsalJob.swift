@@ -73,7 +73,7 @@ enum RehearsalEnd {
         // What a worker makes of it, but for the policy's mercy.
         let attempt = envelope.attempt
         switch Disposition.after(end, ofAttempt: attempt, policy: .never, ladder: ladder, now: now, randomness: 0) {
-        case .complete: self = .succeeded
+        case .complete, .skip: self = .succeeded
         case .discard: self = .discarded
         case .bury(let reason, let failure):
             let failure = failure ?? Envelope.Failure(type: "Unknown", message: "", at: now)
@@ -84,6 +84,8 @@ enum RehearsalEnd {
             }
         // No policy grants it.
         case .retry(_, _, let failure): self = .failed(failure)
+        // Nothing asks a rehearsed job to stop.
+        case .postpone: self = .succeeded
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import RdKafka
+internal import Synchronization
 
 extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
@@ -7,6 +8,7 @@ extension Dispatcher {
         let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
+        runtime.isStopping.store(false, ordering: .relaxed)
         // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index, except: ids) })
@@ -53,6 +55,7 @@ extension Dispatcher {
         }
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
+        runtime.state.begin(Set(rotation.map(\.topicPartition.partition)), now: assignedAt)
         runtime.vitals.note(
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
@@ -79,6 +82,7 @@ extension Dispatcher {
             engine.withSettledScheduler { $0.suspend(ids) }
             suspendedAt = engine.clock.monotonic()
         }
+        runtime.state.end(keeping: !control.isStopping)
         try letGo(partitions)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
     }
@@ -86,6 +90,7 @@ extension Dispatcher {
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
         FailPoint.partitionsLost.pass()
+        runtime.state.end(keeping: false)
         try letGo(partitions)
         logger.log(
             .warning,
@@ -113,6 +118,7 @@ extension Dispatcher {
     func forgetSuspendedIfLate() {
         guard let since = suspendedAt, engine.clock.monotonic() - since > suspensionLimit else { return }
         suspendedAt = nil
+        runtime.state.forgetFormer()
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
     }
 
@@ -120,6 +126,9 @@ extension Dispatcher {
     func drain(_ partitions: [TopicPartition], within limit: Duration) {
         let ids = partitions.map(id(of:))
         engine.withSettledScheduler { $0.stopIntake(ids) }
+        // Only now: what stops because of it has to find that its epoch is ending.
+        runtime.isStopping.store(true, ordering: .releasing)
+        engine.tellStopping(ids)
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(ids) }), engine.clock.monotonic() < deadline {
             _ = engine.renewLease(of: runtime.index)
@@ -182,6 +191,7 @@ extension Dispatcher {
         FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         FailPoint.groupLeaving.pass()
+        runtime.state.end(keeping: false)
         try letGo(partitions)
         leave()
     }
@@ -192,6 +202,8 @@ extension Dispatcher {
         // Partitions will not come back to a worker that leaves.
         engine.cancel(engine.withScheduler { $0.forgetSuspended(queue: runtime.index) })
         engine.withSettledScheduler { $0.stopIntake(rotation.map(\.id)) }
+        runtime.isStopping.store(true, ordering: .releasing)
+        engine.tellStopping(rotation.map(\.id))
         let deadline = engine.clock.monotonic() + limit
         while !engine.withScheduler({ $0.isDrained(rotation.map(\.id)) }), engine.clock.monotonic() < deadline {
             try serveEvents()
@@ -205,6 +217,7 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
+        runtime.state.end(keeping: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)

@@ -6,6 +6,8 @@ enum AttemptEnd: Sendable {
     case refused(DeadReason, Envelope.Failure)
     /// It was not begun: the job's time, in milliseconds since the epoch, was over.
     case expired(at: Int64)
+    /// It was not begun: its key is done, or another job stands for it; `isOwn` if this job itself has done it before.
+    case skipped(isOwn: Bool)
     /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
     case timedOut(Duration, ignoredCancellation: Bool)
 }
@@ -14,9 +16,14 @@ enum AttemptEnd: Sendable {
 enum Disposition: Sendable, Equatable {
     case complete
     case discard(String)
+    /// It is finished without having run; see ``AttemptEnd/skipped(isOwn:)``.
+    case skip(isOwn: Bool)
     /// Another attempt, after a wait in milliseconds.
     case retry(attempt: Int, after: Int64, Envelope.Failure)
     case bury(DeadReason, Envelope.Failure?)
+    /// The same attempt again, after a wait in milliseconds: it has ended unfinished, and that is no failure. Where its
+    /// partition is being taken away nothing is written: whoever gets that reads the record again.
+    case postpone(after: Int64)
 
     /// A year: intake takes what is much further ahead for a mistake.
     private static let longestWait: Int64 = 365 * 86_400_000
@@ -31,8 +38,8 @@ enum Disposition: Sendable, Equatable {
     /// Whether the job moves to another topic, and is finished only when that has it.
     var hops: Bool {
         switch self {
-        case .complete, .discard: false
-        case .retry, .bury: true
+        case .complete, .discard, .skip: false
+        case .retry, .bury, .postpone: true
         }
     }
 
@@ -55,6 +62,10 @@ enum Disposition: Sendable, Equatable {
         switch end {
         case .completed:
             return .complete
+        case .failed(let stop as JobStop):
+            return .postpone(after: stop.wait.milliseconds)
+        case .skipped(let isOwn):
+            return .skip(isOwn: isOwn)
         case .refused(let reason, let failure):
             return .bury(reason, failure)
         case .expired(let time):

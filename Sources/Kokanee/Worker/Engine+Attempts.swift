@@ -195,12 +195,18 @@ extension Engine {
         switch attempt.disposition {
         case nil: return nil
         case .complete: return finish(ticket, writes, now: now)
+        case .skip:
+            logger.log(.info, "job skipped: its key is done, or another job stands for it", content.fields)
+            return finish(ticket, writes, now: now)
         case .discard(let reason):
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
             return finish(ticket, writes, now: now)
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
             let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: wall)
+            return PendingHop(ticket, record, then: writes, now: now)
+        case .postpone(let wait):
+            let record = HopRecord.retry(content, attempt: content.attempt, after: wait, failure: nil, now: wall)
             return PendingHop(ticket, record, then: writes, now: now)
         case .bury(let reason, let failure):
             return burial(of: content, reason, failure, ticket, then: writes, wall)

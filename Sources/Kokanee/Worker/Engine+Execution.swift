@@ -12,8 +12,10 @@ extension Engine {
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
         }
+        if let end = await content.runtime.state.admit(content) { return end }
         if content.commitsOutputs { return await executeWithOutputs(content, handler) }
         let end = await perform(content, handler)
-        return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
+        guard end == nil else { return end }
+        return content.hasNotes.load(ordering: .acquiring) || content.keptResult != nil ? .completed : nil
     }
 }

@@ -239,6 +239,14 @@ final class Engine: Sendable {
         for task in state.withLock({ $0.cancel(tickets, now: now) }) { task.cancel() }
     }
 
+    /// Tells the handlers of what runs, those that want to be told, that it had better come to an end.
+    func tellStopping(_ ids: [PartitionID]) {
+        let running = withScheduler { scheduler in
+            scheduler.running(in: ids).compactMap { scheduler.content(of: $0) }
+        }
+        for content in running { content.tellStopping() }
+    }
+
     /// Ends the idle runners, and the others with their attempts. No hop is tried again from now on.
     func close() {
         let idle = state.withLock { $0.close() }

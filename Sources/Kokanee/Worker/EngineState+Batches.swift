@@ -146,7 +146,9 @@ extension EngineState {
             guard let hand = batch.inHand else { continue }
             let age = hand.age(at: now)
             if age > Self.patience { noteSlow(index) }
-            if let limit = hand.item.content.runtime.attemptTimeout, age >= limit {
+            if let limit = hand.item.content.runtime.attemptTimeout, age >= limit,
+                let limit = overrun(hand, limit, now: now)
+            {
                 settle(index, now: now, wall: wall, &due.turn)
                 guard let task = cancel(index, hand, .timeout(limit), now: now) else { continue }
                 due.cancellations.append((task, hand.item.content))
@@ -157,6 +159,12 @@ extension EngineState {
                 due.hasWaiting = true
             }
         }
+    }
+
+    /// How long an attempt was allowed to run; nil where it has been granted longer.
+    private func overrun(_ hand: Batch.Hand, _ limit: Duration, now: Instant) -> Duration? {
+        guard let deadline = hand.item.content.extendedDeadline else { return limit }
+        return deadline <= now ? max(limit, hand.age(at: now) - (now - deadline)) : nil
     }
 
     /// A runner that was to be back at once is not.

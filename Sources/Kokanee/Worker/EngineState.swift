@@ -187,7 +187,11 @@ struct EngineState {
         let ticket = decided.item.ticket
         let place = scheduler.place(of: ticket)
         let conclusion: Scheduler<JobContent>.Conclusion
-        if decided.disposition != nil {
+        if case .postpone = decided.disposition, scheduler.isEnding(ticket) {
+            // Its record is read again in the next epoch, here or elsewhere.
+            scheduler.abandon(ticket)
+            conclusion = .unknown
+        } else if decided.disposition != nil {
             conclusion = scheduler.conclude(ticket, hops: decided.hops, now: wall)
         } else {
             scheduler.abandon(ticket)
@@ -197,11 +201,14 @@ struct EngineState {
         var outcome = Circuit.Outcome.undecided
         if conclusion == .accepted {
             switch decided.disposition {
-            case nil: break
+            case nil, .postpone: break
             case .complete:
                 outcomes?.mark(.completed, decided.item.content, at: place)
                 statistics[queue].completed += 1
                 outcome = .succeeded
+            case .skip:
+                outcomes?.mark(.completed, decided.item.content, at: place)
+                statistics[queue].skipped += 1
             case .discard:
                 statistics[queue].discarded += 1
                 outcome = .succeeded

@@ -48,3 +48,5 @@ struct Fifo<Element> {
         elements.removeAll(where: shouldBeRemoved)
     }
 }
+
+extension Fifo: Sendable where Element: Sendable {}

@@ -130,6 +130,9 @@ enum Intake {
             )
         case .run(let job, let entry, let course):
             content.read(as: reading(job), for: .passUnretained(entry))
+            if job.envelope.unique != nil, rungDelay == nil {
+                runtime.state.noteSeen(content.offset, in: content.partition)
+            }
             let key = laneKey(content, runtime.order)
             var facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
             // On a rung, and in the main topic after a short wait, it is what it was.
@@ -175,10 +178,10 @@ enum Intake {
 
     private static func laneKey(_ content: JobContent, _ order: WorkerConfiguration.Order) -> UInt64? {
         switch order.kind {
-        case .unordered: return nil
+        case .unordered: return content.onceLane
         case .partition: return 0
         case .key:
-            guard let key = content.message.key else { return nil }
+            guard let key = content.message.key else { return content.onceLane }
             return KeyHash.hash(key)
         }
     }

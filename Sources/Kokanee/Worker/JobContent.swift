@@ -135,6 +135,11 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
+    /// Of a job that is not plain.
+    var whole: DecodedJob? {
+        if case .whole(let whole) = reading { whole.job } else { nil }
+    }
+
     var version: Int {
         switch reading {
         case .plain(_, let version): version
@@ -175,6 +180,18 @@ final class JobContent: @unchecked Sendable {
     /// Whether what it produces is committed together with its completion.
     var commitsOutputs: Bool {
         runtime.outputs != nil && type.map { runtime.jobs.outputTypes.contains($0) } == true
+    }
+
+    /// For how long somebody wants to be able to ask what became of the job; nil where nobody does.
+    var keptResult: Duration? {
+        // A plain job has no header of ours.
+        if case .plain = reading { return nil }
+        var kept: Int64?
+        _ = message.forEachHeader { name, value in
+            guard case .keepResult = HeaderName.recognise(name) else { return }
+            kept = value.flatMap(DecimalText.parse)
+        }
+        return kept.map { .milliseconds(min(max($0, 1), Duration.longestText.milliseconds)) }
     }
 
     /// Made when it is asked for: most handlers need little of it.

@@ -5,7 +5,15 @@
 enum KeyHash {
     private static let seeds = (UInt64.random(in: 0...UInt64.max) | 1, UInt64.random(in: 0...UInt64.max) | 1)
 
+    /// Other seeds, for a second word about the same bytes.
+    static let furtherSeeds = (UInt64.random(in: 0...UInt64.max) | 1, UInt64.random(in: 0...UInt64.max) | 1)
+
     static func hash(_ key: UnsafeRawBufferPointer) -> UInt64 {
+        hash(key, seeds)
+    }
+
+    @inline(__always)
+    static func hash(_ key: UnsafeRawBufferPointer, _ seeds: (UInt64, UInt64)) -> UInt64 {
         let (first, second) = seeds
         var state = first ^ UInt64(key.count) &* 0x9E37_79B9_7F4A_7C15
         var position = 0

@@ -11,6 +11,8 @@ final class QueueRuntime: Sendable {
     let retryPolicy: any RetryPolicy
     let maximumAttempts: Int
     let attemptTimeout: Duration?
+    let resultLimit: Int
+    let resultRetention: Duration
     let logger: Logger
     /// Of a queue that is a replay's.
     let replay: ReplayRun?
@@ -24,6 +26,8 @@ final class QueueRuntime: Sendable {
     let state: QueueState
     /// Nil where no type produces records with its completion.
     let outputs: QueueOutputs?
+    /// Whether its partitions are being handed back, or its worker shut down: what runs had better come to an end.
+    let isStopping = Atomic(false)
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
     /// look while this is false.
     let needsCare = Atomic(false)
@@ -40,7 +44,9 @@ final class QueueRuntime: Sendable {
         self.queue = queue
         self.replay = replay
         self.jobs = jobs
-        state = QueueState(queue: queue)
+        var settings = QueueState.Settings()
+        settings.idempotencyWindow = configuration.idempotencyWindow
+        state = QueueState(queue: queue, settings: settings, logger: logger)
         handlers = HandlerTable(jobs)
         self.logger = logger
         outputs = jobs.outputTypes.isEmpty ? nil : QueueOutputs()
@@ -49,6 +55,8 @@ final class QueueRuntime: Sendable {
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
+        resultLimit = configuration.resultLimit
+        resultRetention = configuration.resultRetention
         wakeup = try Wakeup()
     }
 }

@@ -82,6 +82,12 @@ extension Scheduler {
         }
     }
 
+    /// Whether the epoch of a job that runs is over, or is about to be: nothing new of its partition is taken in.
+    func isEnding(_ ticket: Ticket) -> Bool {
+        guard let job = self[ticket] else { return true }
+        return !isCurrent(job) || !partitions[slot: job.slot].takesIn
+    }
+
     /// Notes that a suspended job has been completed. False if it is not suspended, but fenced for good.
     mutating func finishSuspended(_ ticket: Ticket, _ job: Job) -> Bool {
         guard case .active(ticket) = partitions[slot: job.slot].suspended[job.offset] else { return false }

@@ -25,6 +25,7 @@ extension WorkerStatistics {
         sum.limited += other.limited
         sum.dead += other.dead
         sum.discarded += other.discarded
+        sum.skipped += other.skipped
         sum.fenced += other.fenced
         sum.stuck += other.stuck
         sum.failedHops += other.failedHops

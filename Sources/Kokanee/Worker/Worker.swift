@@ -140,6 +140,12 @@ public final class Worker: Sendable {
                 "a worker's build has at most \(OutcomeRecord.longestBuild) bytes and no control characters"
             )
         }
+        guard configuration.idempotencyWindow > .zero, configuration.idempotencyWindow <= .seconds(365 * 86_400) else {
+            throw InputError(
+                "a worker's idempotency window is more than nothing and at most 365 days, "
+                    + "not \(configuration.idempotencyWindow.text)"
+            )
+        }
         try configuration.circuit?.validate()
         try validateLimits()
     }
@@ -246,6 +252,9 @@ public final class Worker: Sendable {
             )
         }
         for runtime in runtimes { runtime.outputs?.open(runtime, engine, client) }
+        for runtime in runtimes {
+            runtime.state.attach(StateLink(engine: engine, client: client, queue: runtime.index))
+        }
         let reporters = layouts.map { layout in
             WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { result in
                 engine.settleClock(by: result)
@@ -262,6 +271,7 @@ public final class Worker: Sendable {
         Task {
             let result = await Result.catching { try await dispatch(layouts, runtimes, engine) }
             engine.close()
+            for runtime in runtimes { runtime.state.detach() }
             rewinds.stop()
             for reporter in reporters { reporter.end() }
             await producer.close(within: .seconds(10))

@@ -38,6 +38,11 @@ public struct WorkerConfiguration: Sendable {
     /// How long an attempt may run before its task is cancelled. Default 10 minutes; nil is for ever, and then a
     /// handler that hangs holds its partition's watermark until the worker is restarted.
     public var attemptTimeout: Duration? = .seconds(600)
+    /// Bytes that a job's result may have at most. Default 256 KiB: results travel through Kafka, and every worker that
+    /// takes a partition over reads those that are kept.
+    public var resultLimit = 256 << 10
+    /// How long a job's result is kept where ``NewJob/keepResult`` does not say. Default 1 h.
+    public var resultRetention = Duration.seconds(3600)
     /// How long a cancelled attempt may take to end. After that it is reported as stuck, counts as failed, and gets
     /// its slot replaced; what it does later is ignored. Default 10 s.
     public var cancellationGrace = Duration.seconds(10)
@@ -96,6 +101,9 @@ public struct WorkerConfiguration: Sendable {
     /// true. It takes a few hundred bytes for each partition at work at each commit, and a commit waits for them, 2 s at
     /// most.
     public var marksOutcomes = true
+    /// For how long a job's idempotency key counts as done, where the job itself doesn't say. Default 24 h, at most 365
+    /// days. Each costs about 100 bytes of memory, and of the state topic.
+    public var idempotencyWindow = Duration.seconds(86_400)
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.

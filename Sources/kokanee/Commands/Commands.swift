@@ -1,6 +1,6 @@
 extension Program {
     /// All commands, in the order in which help lists them.
     static var commands: [Command] {
-        [.broker, .topics, .enqueue, .work, .status, .limits, .deadLetters, .replay, .bench, .completion]
+        [.broker, .topics, .enqueue, .work, .status, .result, .jobs, .limits, .deadLetters, .replay, .bench, .completion]
     }
 }

@@ -6,12 +6,17 @@ extension Command {
         name: "enqueue",
         summary: "Enqueues one job, or a file of them.",
         discussion: """
-            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"priority"?,"idempotencyKey"?}. It is streamed, \
-            so that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
+            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"priority"?,"idempotencyKey"?,\
+            "idempotencyWindow"?}. It is streamed, so that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
             """,
         examples: [
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --delay 10m", "not before then"),
+            .init(
+                "kokanee enqueue orders --type charge --data '{\"order\":1}' --idempotency-key charge-1",
+                "not if charge-1 was done in the last 24h"
+            ),
+            .init("kokanee enqueue reports --type report.build --wait 1m", "prints the job's result"),
             .init("kokanee enqueue orders --file jobs.ndjson", "prints how many were sent"),
             .init("generate | kokanee enqueue orders --file - --keep-going --json", "from stdin, bad lines skipped"),
         ],
@@ -31,12 +36,21 @@ extension Command {
             .value("delay", "D", "don't start it before this has passed"),
             .value("at", "TIME", "don't start it before this time"),
             .value("expires", "D", "don't start it after this has passed"),
-            .value("idempotency-key", "KEY", "travels with the job; not acted on in this version"),
+            .value("idempotency-key", "KEY", "don't run it if a job of that key was done"),
+            .value("idempotency-window", "D", "for how long that counts", default: "the worker's, 24h"),
+            .value("unique", "UNTIL", "start or done: till then it stands for others like it, which are skipped"),
+            .value("unique-key", "KEY", "what others like it have in common", default: "type and payload"),
+            .value("unique-for", "D", "for how long at most", default: "24h"),
+            .value("keep-result", "D", "keep for so long what became of the job: its result, or why it has none"),
+            .value("wait", "D", "wait for so long for the job's end, and print its result instead of its id"),
             .value("file", short: "f", "FILE", "newline-delimited JSON; - is stdin"),
             .flag("keep-going", "go on after bad lines"),
         ],
         exclusive: [["delay", "at"]]
-            + ["data", "key", "id", "delay", "at", "idempotency-key"].map { ["file", $0] },
+            + [
+                "data", "key", "id", "delay", "at", "idempotency-key", "idempotency-window", "unique", "unique-key",
+                "unique-for", "keep-result", "wait",
+            ].map { ["file", $0] },
         interruption: .isHandled,
         run: runEnqueue
     )
@@ -49,7 +63,8 @@ extension Command {
         } else {
             guard !values.isSet("keep-going") else { throw values.error("--keep-going is for --file") }
             let job = try job(values)
-            try await context.untilInterrupted { try await enqueueOne(job, to: queue, context) }
+            let wait = try values.duration("wait")
+            try await context.untilInterrupted { try await enqueueOne(job, to: queue, waiting: wait, context) }
         }
     }
 
@@ -75,13 +90,45 @@ extension Command {
         job.at = try values.time("at")
         job.expiresAfter = try values.duration("expires")
         job.idempotencyKey = values.string("idempotency-key")
+        // Who waits wants to hear of any end; for how long it is kept then matters little.
+        job.keepResult = try values.duration("keep-result") ?? (values.isSet("wait") ? .seconds(3600) : nil)
+        job.idempotencyWindow = try values.duration("idempotency-window")
+        job.unique = try uniqueness(values)
         return job
     }
 
-    private static func enqueueOne(_ job: NewJob, to queue: Queue, _ context: Context) async throws {
+    private static func uniqueness(_ values: OptionValues) throws -> Uniqueness? {
+        let limit = try values.duration("unique-for")
+        guard let text = values.string("unique") else {
+            guard limit == nil, !values.isSet("unique-key") else {
+                throw values.error("--unique-key and --unique-for are for --unique")
+            }
+            return nil
+        }
+        let until: Uniqueness.Until
+        switch text {
+        case "start": until = .start
+        case "done": until = .done
+        default: throw values.error("--unique is start or done, not \(text.onOneLine)")
+        }
+        return .unique(until: until, for: limit ?? .seconds(86_400), key: values.string("unique-key"))
+    }
+
+    private static func enqueueOne(
+        _ job: NewJob,
+        to queue: Queue,
+        waiting limit: Duration?,
+        _ context: Context
+    ) async throws {
         let (client, _, priorities) = try await connect(to: queue, context)
         guard priorities.contains(job.priority) else { throw noPriority(job.priority, of: queue) }
         let enqueued = try await client.enqueue(job, to: queue)
+        if let limit {
+            context.console.say("enqueued job \(enqueued.id)")
+            let state = try await client.ending(of: enqueued, within: limit)
+            await client.close()
+            return try show(state, context)
+        }
         await client.close()
         guard context.console.isJSON else {
             try context.console.print(enqueued.id)

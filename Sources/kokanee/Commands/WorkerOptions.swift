@@ -15,6 +15,8 @@ extension Command {
         ),
         .value("attempts", "N", "attempts before a job is a dead letter", default: "the rungs and one"),
         .value("timeout", "D", "how long an attempt may run", default: "10m"),
+        .value("result-limit", "BYTES", "the largest result that a job may leave", default: "262144"),
+        .value("result-retention", "D", "how long results are kept whose enqueuer did not say", default: "1h"),
         .value(
             "order",
             "ORDER",
@@ -57,6 +59,11 @@ extension OptionValues {
         if let timeout = try duration("timeout") {
             guard timeout > .zero else { throw error("--timeout is longer than nothing") }
             configuration.attemptTimeout = timeout
+        }
+        if let limit = try integer("result-limit", in: 0...(1 << 30)) { configuration.resultLimit = limit }
+        if let retention = try duration("result-retention") {
+            guard retention >= .milliseconds(1) else { throw error("--result-retention is at least 1ms") }
+            configuration.resultRetention = retention
         }
         if let limit = try duration("shutdown-timeout") { configuration.shutdownLimit = limit }
         if let limit = try duration("stalled-after") { configuration.stallLimit = limit }

@@ -13,6 +13,7 @@ struct JobLine: Sendable, Equatable {
     var at: Int64?
     var idempotencyKey: String?
     var priority = Priority.normal
+    var idempotencyWindow: Duration?
 
     /// What is wrong with a line.
     struct Problem: Error, Equatable, CustomStringConvertible {
@@ -22,7 +23,7 @@ struct JobLine: Sendable, Equatable {
         var description: String { "line \(line): \(message)" }
     }
 
-    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey", "priority"]
+    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey", "idempotencyWindow", "priority"]
 
     /// - Parameters:
     ///   - defaultType: the type of lines that name none; nil makes that a problem.
@@ -74,6 +75,7 @@ struct JobLine: Sendable, Equatable {
         id = strings["id"]
         idempotencyKey = strings["idempotencyKey"]
         do {
+            idempotencyWindow = try strings["idempotencyWindow"].map { try Duration(text: $0) }
             delay = try strings["delay"].map { try Duration(text: $0) }
             at = try strings["at"].map { try Timestamp.parse($0, now: now) }
         } catch {
@@ -90,6 +92,7 @@ struct JobLine: Sendable, Equatable {
         job.at = at
         job.idempotencyKey = idempotencyKey
         job.priority = priority
+        job.idempotencyWindow = idempotencyWindow
         return job
     }
 }

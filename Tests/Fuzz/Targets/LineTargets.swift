@@ -65,7 +65,7 @@ extension FuzzTarget {
     private static func checkMessage(_ line: [UInt8]) throws {
         if line.withUnsafeBytes({ HandlerMessage.isPlainSuccess($0, of: "j") }) {
             try require(
-                (try? HandlerMessage(line: line, id: "j")) == .completed,
+                (try? HandlerMessage(line: line, id: "j")) == .completed(),
                 "the short way says what the long one does"
             )
         }
@@ -78,11 +78,14 @@ extension FuzzTarget {
         }
         switch message {
         case .retry(let after?, _): try require(.zero...Duration.longestText ~= after, "a delay of \(after)")
-        case .progress(let share): try require(0...1 ~= share, "a progress of \(share)")
+        case .progress(let share, _): try require(0...1 ~= share, "a progress of \(share)")
         case .effect(let effect):
             try require((1...Effect.longestName) ~= effect.name.utf8.count, "a name of \(effect.name.utf8.count) bytes")
             try require(effect.detail.utf8.count <= Effect.longestDetail, "a detail of \(effect.detail.utf8.count)")
-        case .completed, .retry, .deadLetter, .checkpoint: break
+        case .extend(let time): try require(.zero...Duration.longestText ~= time, "an extension of \(time)")
+        case .completed(let result?): try require(JSONText.isValid(result), "a result that is JSON")
+        case .checkpoint(let value?): try require(JSONText.isValid(value), "a checkpoint that is JSON")
+        case .completed, .stopped, .retry, .deadLetter, .checkpoint: break
         }
     }
 

@@ -3,7 +3,7 @@
 /// An attempt that runs.
 final class Execution {
     enum Outcome {
-        case success, failure, discard, deadLetter
+        case success, failure, discard, deadLetter, stop
         case retryAfter(Int64)
     }
 

@@ -35,9 +35,10 @@ extension ModelWorker {
         if content.record.job.neverSucceeds || dice.chance(profile.failures) {
             outcome = .failure
         } else if dice.chance(12) {
-            switch dice.number(below: 3) {
+            switch dice.number(below: 4) {
             case 0: outcome = .discard
             case 1: outcome = .deadLetter
+            case 2: outcome = .stop
             default: outcome = .retryAfter(dice.time(in: 0...100_000))
             }
         }
@@ -75,6 +76,7 @@ extension ModelWorker {
         case .success: try conclude(execution.ticket, execution.content, .completed)
         case .discard: try conclude(execution.ticket, execution.content, .failed(JobError.discard("not needed")))
         case .deadLetter: try conclude(execution.ticket, execution.content, .failed(JobError.deadLetter("never")))
+        case .stop: try conclude(execution.ticket, execution.content, .failed(JobStop(wait: .milliseconds(700))))
         case .retryAfter(let wait):
             let error = JobError.retry(after: .milliseconds(wait), "later")
             try conclude(execution.ticket, execution.content, .failed(error))
@@ -105,6 +107,12 @@ extension ModelWorker {
         simulation.note("worker \(number): \(content.record) ends \(end), \(disposition)")
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
+        if case .postpone = disposition, scheduler.isEnding(ticket) {
+            simulation.tally.note(.abandonedStops)
+            scheduler.abandon(ticket)
+            noteEnd(of: ticket, .undecided)
+            return try startReady()
+        }
         let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
         if conclusion == .accepted {
             noteEnd(of: ticket, disposition.circuitOutcome)
@@ -140,6 +148,16 @@ extension ModelWorker {
             }
         case .retry(let attempt, let wait, let failure):
             hopToWait(ticket, content, attempt: attempt, after: wait, failure: failure, now: clusterTime ?? 0)
+        case .postpone(let wait):
+            simulation.tally.note(.postponed)
+            hopToWait(
+                ticket,
+                content,
+                attempt: record.attempt,
+                after: wait,
+                failure: nil,
+                now: clusterTime ?? 0
+            )
         case .bury(let reason, let failure):
             hopToDeadLetters(ticket, content, reason, failure)
         }
@@ -191,6 +209,7 @@ extension Disposition {
         case .complete, .discard: .succeeded
         case .retry: .retried
         case .bury: .died
+        case .postpone: .undecided
         }
     }
 }

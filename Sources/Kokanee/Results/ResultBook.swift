@@ -1,0 +1,56 @@
+internal import RdKafka
+
+/// What a client knows of the jobs of one queue, from the records of its state topic that it has read.
+///
+/// It keeps the newest record of each job, as far as they find room; who asks for one that is not here waits, and is told by
+/// ``take(id:value:partition:)`` when it comes.
+struct ResultBook: Sendable {
+    private struct Entry {
+        var state: JobState
+        var order: JobRecord.Order
+        var size: Int
+    }
+
+    private let mostBytes: Int
+    private var entries: [String: Entry] = [:]
+    /// Ids in the order in which they came; some are not here any more.
+    private var arrivals = Fifo<String>()
+    private var bytes = 0
+    /// Whether something was let go for want of room: what is not here may be in the topic all the same.
+    private(set) var hasForgotten = false
+
+    init(mostBytes: Int = 16 << 20) {
+        self.mostBytes = mostBytes
+    }
+
+    subscript(id: String) -> JobState? { entries[id]?.state }
+
+    /// Takes a record; nil where it says nothing new.
+    ///
+    /// - Returns: the job's state; one that has been taken away is told as the last that was known.
+    mutating func take(id: String, value: Bytes?, partition: Int32) -> JobState? {
+        guard let value else {
+            remove(id)
+            return nil
+        }
+        guard let record = JobRecord(value: value) else { return nil }
+        let known = entries[id]
+        // A worker that stood still may have written behind its successor.
+        if let known, known.order > record.order { return nil }
+        let state = JobState(id: id, partition: partition, record)
+        let size = value.count + 200
+        bytes += size - (known?.size ?? 0)
+        entries[id] = Entry(state: state, order: record.order, size: size)
+        if known == nil { arrivals.append(id) }
+        while bytes > mostBytes, let oldest = arrivals.popFirst() {
+            hasForgotten = hasForgotten || entries[oldest] != nil
+            remove(oldest)
+        }
+        return state
+    }
+
+    private mutating func remove(_ id: String) {
+        guard let entry = entries.removeValue(forKey: id) else { return }
+        bytes -= entry.size
+    }
+}

@@ -1,0 +1,141 @@
+internal import RdKafka
+internal import Synchronization
+
+extension QueueState {
+    /// The job's record as it is known; nil where there is none.
+    ///
+    /// - Throws: ``StateError`` where the attempt's epoch is over; `CancellationError`; ``KafkaError``.
+    func record(of content: JobContent) async throws -> JobRecord? {
+        try await restored(for: content)
+        let notes = content.attemptNotes
+        if let record = notes.state.withLock({ $0.record }) { return record }
+        let key = KeyDigest(JobRecord.key(of: content.id))
+        let entry = shared.withLock { shared in shared.table.update(content.partition) { $0.books.jobs[key] } ?? nil }
+        guard let entry, entry.head.isOpen, entry.head.expiresAt.map({ $0 > now() }) ?? true else { return nil }
+        guard let value = try await value(of: entry, content), let record = JobRecord(value: value) else { return nil }
+        return notes.state.withLock { state in
+            state.record = state.record ?? record
+            state.mayHaveRecord = true
+            return state.record
+        }
+    }
+
+    /// Whether an earlier attempt may have left something, which ``record(of:)`` then tells; it asks for less than that.
+    ///
+    /// - Throws: as ``record(of:)``.
+    func mayHaveRecord(of content: JobContent) async throws -> Bool {
+        try await restored(for: content)
+        return shared.withLock { $0.table.update(content.partition) { !$0.books.jobs.entries.isEmpty } } ?? false
+    }
+
+    /// Changes the job's record, and returns once the brokers have it.
+    ///
+    /// - Throws: ``StateError`` where the attempt's epoch is over, at the beginning or by the end; `CancellationError`;
+    ///   ``KafkaError`` where the record was not taken: then the topic has what it had, or this.
+    func save(of content: JobContent, _ change: @Sendable (inout JobRecord) -> Void) async throws {
+        _ = try await record(of: content)
+        try await writable(for: content)
+        guard let link = shared.withLock({ $0.link }) else { throw StateError.fenced(content) }
+        let now = now()
+        let result = FirstResult<Delivery>()
+        let made = content.attemptNotes.state.withLock { state -> (order: JobRecord.Order, record: StateRecord)? in
+            // Under the notes' lock, so that of two calls the later one has the later place, in the log as well.
+            guard !state.isOver, let order = shared.withLock({ $0.table.update(content.partition) { $0.nextOrder() } }) else {
+                return nil
+            }
+            var record = state.record ?? JobRecord()
+            change(&record)
+            record.attempt = content.attempt
+            record.at = now
+            record.order = order
+            record.expiresAt = now + settings.retention.milliseconds
+            // A dead letter that runs again.
+            (record.outcome, record.error, record.result) = (nil, nil, nil)
+            state.record = record
+            state.mayHaveRecord = true
+            let written = record.record(of: content.id)
+            link.engine.producer.produce(written.record(topic: queue.stateTopic, partition: content.partition)) {
+                result.set($0.mapError { $0 })
+            }
+            return (order, written)
+        }
+        guard let (order, record) = made else { throw StateError.fenced(content) }
+        let delivery = try await withTaskCancellationHandler {
+            try await result.value()
+        } onCancel: {
+            result.set(.failure(CancellationError()))
+        }
+        // What was written just before the end of the epoch may stand behind what the next owner has written.
+        guard standing(of: content) != .over else { throw StateError.fenced(content) }
+        let head = JobBook.Head(order: order, expiresAt: now + settings.retention.milliseconds, isOpen: true)
+        content.attemptNotes.state.withLock { state in
+            // What the attempt's end left is newer, or nothing is to be known any more.
+            guard !state.isOver else { return }
+            shared.withLock { shared in
+                _ = shared.table.update(content.partition) { partition in
+                    partition.books.jobs.note(KeyDigest(record.key), head, offset: delivery.offset) {
+                        record.value ?? Bytes([])
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the topic has to have of a job's record after an attempt; nil leaves it as it is.
+    ///
+    /// - Parameters:
+    ///   - known: what the attempt has noted of it.
+    ///   - outcome: what is to be kept of its end.
+    func jobRecord(
+        after disposition: Disposition,
+        of content: JobContent,
+        known: AttemptNotes.State?,
+        outcome: JobRecord?,
+        _ partition: inout StateTable.Partition
+    ) -> StateRecord? {
+        switch disposition {
+        case .retry, .postpone: return nil
+        // A job that is sent back from the dead letters goes on where it was, as long as its record is kept.
+        case .bury where outcome == nil: return nil
+        case .bury, .complete, .discard, .skip: break
+        }
+        let mayHaveRecord = known?.mayHaveRecord ?? false
+        // Without a note or an entry nothing was written: most have neither.
+        guard mayHaveRecord || outcome != nil || !partition.books.jobs.entries.isEmpty else { return nil }
+        let key = JobRecord.key(of: content.id)
+        let digest = KeyDigest(key)
+        let entry = partition.books.jobs[digest]
+        if var outcome {
+            outcome.order = partition.nextOrder()
+            if outcome.outcome == .dead {
+                let before = known?.record ?? entry?.value.flatMap { JobRecord(value: $0) }
+                outcome.checkpoint = before?.checkpoint
+                if outcome.checkpoint != nil {
+                    let retained = outcome.at + settings.retention.milliseconds
+                    outcome.expiresAt = max(outcome.expiresAt ?? retained, retained)
+                }
+            }
+            let record = outcome.endRecord(of: content.id)
+            let head = JobBook.Head(order: outcome.order, expiresAt: outcome.expiresAt, isOpen: outcome.isOpen)
+            partition.books.jobs.note(digest, head, offset: nil) { record.value ?? Bytes([]) }
+            return record
+        }
+        guard mayHaveRecord || entry?.head.isOpen == true else { return nil }
+        partition.books.jobs.remove(digest)
+        return StateRecord(key: key, value: nil)
+    }
+
+    /// A record's value: at hand, or read from where it stands.
+    private func value(of entry: JobBook.Entry, _ content: JobContent) async throws -> Bytes? {
+        if let value = entry.value { return value }
+        guard let offset = entry.offset, let link = shared.withLock({ $0.link }) else { return nil }
+        let place = TopicPartition(topic: queue.stateTopic, partition: content.partition)
+        let found = Mutex<Bytes?>(nil)
+        try await TopicReader.read([place: offset..<offset + 1], configuration: link.client) { record in
+            let value = record.value.map { Bytes($0.array) }
+            found.withLock { $0 = value }
+            return false
+        }
+        return found.withLock { $0 }
+    }
+}

@@ -1,0 +1,263 @@
+internal import CRdKafka
+internal import Synchronization
+
+/// Reads partitions of one topic from their beginnings to where they end, once, at the speed of the network: nothing is
+/// made for a record, which is only shown.
+///
+/// It is no member of a group and commits nothing. It has a thread of its own, and waits for brokers that are away. A
+/// partition of a topic that does not exist has nothing.
+package final class SnapshotReader: Sendable {
+    private let state: SnapshotState
+
+    /// What it tells, all of it on its thread, which reads nothing meanwhile.
+    package struct Listener: Sendable {
+        /// Of each record of a partition, in its order. The message is valid during the call only.
+        package let record: @Sendable (Int32, ConsumedMessage) -> Void
+        /// Once for each partition: it has been read to where it ended at some time since this was made.
+        package let ended: @Sendable (Int32) -> Void
+        /// What librdkafka reports, again and again; it goes on trying.
+        package let failed: @Sendable (KafkaError) -> Void
+
+        package init(
+            record: @escaping @Sendable (Int32, ConsumedMessage) -> Void,
+            ended: @escaping @Sendable (Int32) -> Void,
+            failed: @escaping @Sendable (KafkaError) -> Void
+        ) {
+            self.record = record
+            self.ended = ended
+            self.failed = failed
+        }
+    }
+
+    /// - Parameter configuration: what is set there about groups and offset resets has no effect.
+    /// - Throws: ``KafkaError`` where the process has no file descriptor left.
+    package init(
+        _ topic: String,
+        partitions: [Int32],
+        configuration: ClientConfiguration,
+        isolation: IsolationLevel = .readCommitted,
+        telling listener: Listener
+    ) throws(KafkaError) {
+        let state = SnapshotState(wakeup: try Wakeup())
+        self.state = state
+        let configuration = Self.properties(configuration, isolation, partitions.count)
+        OSThread.start(name: "rdk:snapshot") {
+            do throws(KafkaError) {
+                let client = try ClientHandle(.consumer, configuration)
+                SnapshotRun(topic, partitions, client, state, listener).read()
+            } catch {
+                listener.failed(error)
+            }
+        }
+    }
+
+    /// Ends it; returns at once. A call that is under way ends by itself; there is no other one after it.
+    package func stop() {
+        state.stop()
+    }
+
+    deinit {
+        state.stop()
+    }
+
+    private static func properties(
+        _ configuration: ClientConfiguration,
+        _ isolation: IsolationLevel,
+        _ partitions: Int
+    ) -> ClientConfiguration {
+        // What all partitions together may hold in memory; each may hold its share, but a useful one.
+        let kilobytes = max(512, 16_384 / max(1, partitions))
+        var configuration = configuration.with(
+            defaults: [
+                // Past this many messages a fetch waits for up to a second: the bound is that of bytes.
+                "queued.min.messages": "1000000",
+                "reconnect.backoff.max.ms": "1000",
+            ],
+            required: [
+                "queued.max.messages.kbytes": String(kilobytes),
+                "fetch.wait.max.ms": "50",
+                "isolation.level": isolation.rawValue,
+                "enable.partition.eof": "true",
+                "enable.auto.commit": "false",
+                "auto.offset.reset": "earliest",
+                "allow.auto.create.topics": "false",
+            ]
+        )
+        configuration.properties["group.id"] = nil
+        configuration.properties["group.instance.id"] = nil
+        // A follower of the partition may not have seen its end yet; the leader has.
+        configuration.properties["client.rack"] = nil
+        return configuration
+    }
+}
+
+/// What a reader and its thread have in common.
+private final class SnapshotState: Sendable {
+    let wakeup: Wakeup
+    private let stopped = Atomic(false)
+
+    init(wakeup: Wakeup) {
+        self.wakeup = wakeup
+    }
+
+    var isStopped: Bool { stopped.load(ordering: .acquiring) }
+
+    func stop() {
+        stopped.store(true, ordering: .releasing)
+        wakeup.wake()
+    }
+}
+
+/// The thread's part: it alone starts, reads and stops partitions, because batch calls of librdkafka 2.0 lose messages
+/// when a partition is started or stopped beside them.
+private final class SnapshotRun {
+    private static let batchSize = 1000
+    /// How long the broker may take to tell of one partition's end.
+    private static let lookLimit: Int32 = 1000
+    private static let pause = Duration.milliseconds(250)
+    /// For how long a topic has to be unknown to count as missing: a broker that has just come up knows none.
+    private static let missingLimit = Duration.seconds(5)
+
+    private let name: String
+    private let client: ClientHandle
+    private let state: SnapshotState
+    private let listener: SnapshotReader.Listener
+    private let queue: OpaquePointer
+    private var topic: OpaquePointer?
+    private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: batchSize)
+    /// Of which it is not known yet where they end.
+    private var unknown: [Int32]
+    private var unknownSince: ContinuousClock.Instant?
+    private var nextLookAt = ContinuousClock.now
+    /// Being read: where they end.
+    private var ends: [Int32: Int64] = [:]
+    private var sources: [Int32: MessageSource] = [:]
+
+    init(
+        _ name: String,
+        _ partitions: [Int32],
+        _ client: ClientHandle,
+        _ state: SnapshotState,
+        _ listener: SnapshotReader.Listener
+    ) {
+        self.name = name
+        self.client = client
+        self.state = state
+        self.listener = listener
+        unknown = partitions
+        queue = rd_kafka_queue_new(client.pointer)
+        var one: UInt64 = 1
+        rd_kafka_queue_io_event_enable(queue, state.wakeup.descriptor, &one, MemoryLayout<UInt64>.size)
+    }
+
+    deinit {
+        rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        for partition in sources.keys { rd_kafka_consume_stop(topic, partition) }
+        rd_kafka_queue_destroy(queue)
+        if let topic { rd_kafka_topic_destroy(topic) }
+    }
+
+    func read() {
+        while !state.isStopped, !unknown.isEmpty || !ends.isEmpty {
+            if !unknown.isEmpty, ContinuousClock.now >= nextLookAt { look() }
+            rd_kafka_poll(client.pointer, 0)
+            while !state.isStopped, readBatch() {}
+            guard !state.isStopped, !unknown.isEmpty || !ends.isEmpty else { break }
+            let pause = unknown.isEmpty ? Duration.seconds(1) : max(.zero, nextLookAt - .now)
+            state.wakeup.wait(milliseconds: min(pause, .seconds(1)).wholeMilliseconds)
+        }
+    }
+
+    // MARK: - Ends
+
+    private func look() {
+        var missing: [Int32] = []
+        var failure: KafkaError?
+        var rest: [Int32] = []
+        for partition in unknown {
+            guard !state.isStopped else { return }
+            // Brokers that are away are away for all.
+            guard failure == nil else {
+                rest.append(partition)
+                continue
+            }
+            var (low, high): (Int64, Int64) = (0, 0)
+            let code = rd_kafka_query_watermark_offsets(client.pointer, name, partition, &low, &high, Self.lookLimit)
+            switch code {
+            case RD_KAFKA_RESP_ERR_NO_ERROR:
+                if low == high {
+                    listener.ended(partition)
+                } else if !start(partition, end: high) {
+                    rest.append(partition)
+                }
+            case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+                RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+                missing.append(partition)
+            default:
+                failure = KafkaError(code, operation: "looking where \(name)/\(partition) ends")
+                rest.append(partition)
+            }
+        }
+        if let failure { listener.failed(failure) }
+        if missing.isEmpty {
+            unknownSince = nil
+        } else if let since = unknownSince, ContinuousClock.now - since > Self.missingLimit {
+            for partition in missing { listener.ended(partition) }
+            missing = []
+        } else {
+            unknownSince = unknownSince ?? .now
+        }
+        unknown = rest + missing
+        nextLookAt = .now + Self.pause
+    }
+
+    private func start(_ partition: Int32, end: Int64) -> Bool {
+        topic = topic ?? rd_kafka_topic_new(client.pointer, name, nil)
+        let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
+        guard let topic, rd_kafka_consume_start_queue(topic, partition, beginning, queue) == 0 else {
+            listener.failed(KafkaError(rd_kafka_last_error(), operation: "starting to read \(name)/\(partition)"))
+            return false
+        }
+        ends[partition] = end
+        sources[partition] = MessageSource(TopicPartition(topic: name, partition: partition), client: client)
+        return true
+    }
+
+    // MARK: - Records
+
+    /// Reads what is there; false if that was all.
+    private func readBatch() -> Bool {
+        let count = messages.withUnsafeMutableBufferPointer {
+            rd_kafka_consume_batch_queue(queue, 0, $0.baseAddress, $0.count)
+        }
+        guard count > 0 else { return false }
+        for index in 0..<count {
+            guard let message = messages[index] else { continue }
+            take(message)
+            rd_kafka_message_destroy(message)
+        }
+        return count == messages.count
+    }
+
+    private func take(_ message: UnsafeMutablePointer<rd_kafka_message_t>) {
+        let partition = message.pointee.partition
+        guard let end = ends[partition], let source = sources[partition], !state.isStopped else { return }
+        switch message.pointee.err {
+        case RD_KAFKA_RESP_ERR_NO_ERROR:
+            listener.record(partition, ConsumedMessage(message, source: source))
+            if message.pointee.offset + 1 >= end { finish(partition) }
+        // Where a transaction is open the partition ends before it, for whoever reads what is committed.
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF: finish(partition)
+        default:
+            let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
+            listener.failed(
+                KafkaError(message.pointee.err, operation: "reading \(source.topicPartition)", message: reason)
+            )
+        }
+    }
+
+    private func finish(_ partition: Int32) {
+        ends[partition] = nil
+        listener.ended(partition)
+    }
+}

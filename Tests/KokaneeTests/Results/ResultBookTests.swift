@@ -1,0 +1,45 @@
+import RdKafka
+import Testing
+
+@testable import Kokanee
+
+@Suite("What a client knows of jobs' ends")
+struct ResultBookTests {
+    private func value(_ outcome: JobRecord.Outcome?, epoch: Int64 = 1, sequence: Int64 = 1) -> Bytes {
+        var record = JobRecord()
+        record.at = 1
+        record.order = .init(epoch: epoch, sequence: sequence)
+        record.outcome = outcome
+        record.result = JobRecord.Blob(bytes: "7")
+        return record.value
+    }
+
+    @Test("of a job's records the newest counts, wherever it stands in the log")
+    func newest() {
+        var book = ResultBook()
+        let ended = book.take(id: "a", value: value(.completed, epoch: 2), partition: 3)
+        #expect(ended?.ending == .completed && ended?.result == "7" && ended?.partition == 3)
+        #expect(book.take(id: "a", value: value(nil, epoch: 1, sequence: 9), partition: 3) == nil)
+        #expect(book["a"]?.ending == .completed)
+        #expect(book.take(id: "a", value: value(nil, epoch: 3), partition: 3)?.ending == nil)
+        #expect(book["a"]?.ending == nil)
+    }
+
+    @Test("what has been taken away is not known any more, and garbage never was")
+    func gone() {
+        var book = ResultBook()
+        #expect(book.take(id: "a", value: "garbage", partition: 0) == nil)
+        _ = book.take(id: "a", value: value(.dead), partition: 0)
+        #expect(book.take(id: "a", value: nil, partition: 0) == nil)
+        #expect(book["a"] == nil)
+        #expect(!book.hasForgotten)
+    }
+
+    @Test("it never holds more than its room, and says so when it has let something go")
+    func room() {
+        var book = ResultBook(mostBytes: 1000)
+        for number in 0..<20 { _ = book.take(id: "\(number)", value: value(.completed), partition: 0) }
+        #expect(book["0"] == nil && book["19"] != nil)
+        #expect(book.hasForgotten)
+    }
+}
