@@ -10,22 +10,14 @@ extension Engine {
         do {
             switch try await outputs.areCommitted(of: content) {
             case .open: break
-            case .done: return nil
+            case .done: return .completed
             case .gone: return .failed(CancellationError())
             }
             if let end = await perform(content, handler) { return end }
             let produced = content.attemptNotes.outputs.withLock { $0 }.map(\.record)
             guard !produced.isEmpty else { return .completed }
-            let queue = content.runtime.queue
-            let partition = content.message.source.topicPartition.partition
-            let writes = content.runtime.state.writes(after: .complete, of: content).map { write in
-                write.record(topic: queue.stateTopic, partition: partition)
-            }
-            guard try await outputs.commit(content, produced + writes) == .done else {
-                return .failed(CancellationError())
-            }
-            content.isCommitted = true
-            return nil
+            guard try await outputs.commit(content, produced) == .done else { return .failed(CancellationError()) }
+            return .completed
         } catch {
             return .failed(error)
         }

@@ -4,8 +4,8 @@ extension JobContext {
     /// Produces a record together with the job's completion: readers of `read_committed` see it once if the job completes,
     /// whatever crashes in between, and never if it does not.
     ///
-    /// Nothing is sent before the handler has returned; then all outputs of the attempt, what the job leaves in the queue's
-    /// state, and the job's completion become visible in one Kafka transaction. An attempt that fails produces nothing.
+    /// Nothing is sent before the handler has returned; then all outputs of the attempt and the job's completion become
+    /// visible in one Kafka transaction. An attempt that fails produces nothing.
     ///
     ///     jobs.commitsOutputs("invoice.total")
     ///     try await context.produce(JobOutput(topic: "totals", key: key, value: total))

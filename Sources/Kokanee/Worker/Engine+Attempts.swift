@@ -162,8 +162,7 @@ extension Engine {
             now: now,
             randomness: randomness
         )
-        // A transaction has written them already.
-        let writes = content.isCommitted ? [] : content.runtime.state.writes(after: disposition, of: content)
+        let writes = content.runtime.state.writes(after: disposition, of: content)
         return DecidedAttempt(item: item, disposition: disposition, writes: writes)
     }
 

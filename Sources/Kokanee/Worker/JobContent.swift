@@ -61,8 +61,6 @@ final class JobContent: @unchecked Sendable {
     nonisolated(unsafe) var end: End?
     /// Its outputs are being committed, so that it must not be given up. The engine's lock guards it.
     nonisolated(unsafe) var isCommitting = false
-    /// All that it leaves is committed already. Set by the runner, as ``end``.
-    nonisolated(unsafe) var isCommitted = false
     /// What the attempt is to leave in the queue's state; nil for nearly all.
     let notes = Mutex<AttemptNotes?>(nil)
     /// Whether ``notes`` may be more than nil: most attempts look no further.
