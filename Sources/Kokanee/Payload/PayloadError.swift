@@ -5,15 +5,19 @@ public struct PayloadError: Error, Sendable, CustomStringConvertible {
     public let version: Int
     /// What is wrong with the payload, and where in it.
     public let reason: String
+    /// The version that an upgrade was to bring the payload to; nil where it was to be decoded.
+    public let upgrade: Int?
 
-    init(type: String, version: Int, cause: any Error) {
+    init(type: String, version: Int, upgradingTo upgrade: Int? = nil, cause: any Error) {
         self.type = type
         self.version = version
+        self.upgrade = upgrade
         reason = Self.describe(cause)
     }
 
     public var description: String {
-        "the payload is no \(type) of version \(version): \(reason)"
+        guard let upgrade else { return "the payload is no \(type) of version \(version): \(reason)" }
+        return "the payload of \(type) can't be upgraded from version \(version) to \(upgrade): \(reason)"
     }
 
     private static func describe(_ error: any Error) -> String {
