@@ -140,7 +140,9 @@ public struct JobRegistry: Sendable {
     public mutating func alias(_ name: String, of type: String) throws {
         try NewJob.validate("job type", name)
         guard let entry = entries[type] else {
-            throw InputError("\(SafeText.quoted(name)) can't be another name of \(SafeText.quoted(type)): register that first")
+            throw InputError(
+                "\(SafeText.quoted(name)) can't be another name of \(SafeText.quoted(type)): register that first"
+            )
         }
         try add(Entry(alias: name, of: entry), named: name)
     }

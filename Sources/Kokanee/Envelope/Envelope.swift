@@ -23,6 +23,8 @@ public struct Envelope: Sendable, Equatable {
     /// Not to be started at this time or later.
     public var expiresAt: Int64?
     public var idempotencyKey: String?
+    /// Since when it waits for a worker whose build can run it; nil where it doesn't.
+    public var refusedSince: Int64?
     /// Where the job stood before its first hop.
     public var origin: Origin?
 

@@ -23,6 +23,7 @@ enum HeaderName: String, CaseIterable {
     case diedAt = "kokanee-died-at"
     case retriedFrom = "kokanee-retried-from"
     case cut = "kokanee-cut"
+    case refusedSince = "kokanee-refused-since"
 
     static let prefix = "kokanee-"
 
@@ -47,6 +48,7 @@ enum HeaderName: String, CaseIterable {
         case 18: only(.expiresAt, "kokanee-expires-at")
         case 19: only(.firstError, "kokanee-first-error")
         case 20: only(.schemaVersion, "ce_dataschemaversion") ?? only(.retriedFrom, "kokanee-retried-from")
+        case 21: only(.refusedSince, "kokanee-refused-since")
         case 23: only(.firstFailedAt, "kokanee-first-failed-at") ?? only(.idempotencyKey, "kokanee-idempotency-key")
         default: nil
         }

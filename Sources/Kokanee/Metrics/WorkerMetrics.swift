@@ -17,6 +17,7 @@ enum WorkerMetrics {
         Counted("attempts_failed", "Attempts that threw or overran their timeout.") { Int64($0.failedAttempts) },
         Counted("jobs_retried", "Jobs moved to a rung after a failed attempt.") { Int64($0.retried) },
         Counted("jobs_delayed", "Jobs moved because their due time is ahead.") { Int64($0.delayed) },
+        Counted("jobs_refused", "Jobs moved to a rung because this build can't run them.") { Int64($0.refused) },
         Counted("jobs_dead", "Jobs that became dead letters.") { Int64($0.dead) },
         Counted("jobs_discarded", "Jobs that a handler discarded, or that had expired.") { Int64($0.discarded) },
         Counted("attempts_stuck", "Attempts that ignored their cancellation.") { Int64($0.stuck) },

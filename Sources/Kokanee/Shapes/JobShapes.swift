@@ -59,7 +59,9 @@ public struct JobShapes: Sendable, Hashable, Codable {
             throw InputError("these are no job shapes, as a build writes them: \(cause)")
         }
         guard shapes.format == Self.format else {
-            throw InputError("these are no job shapes that this release knows: their format is \(SafeText.quoted(shapes.format))")
+            throw InputError(
+                "these are no job shapes that this release knows: their format is \(SafeText.quoted(shapes.format))"
+            )
         }
         self = shapes
     }

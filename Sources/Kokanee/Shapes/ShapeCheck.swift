@@ -49,7 +49,8 @@ public struct ShapeCheck: Sendable, Hashable {
         types = (changed + added).sorted { $0.type < $1.type }
     }
 
-    private static let refusal = "workers of the old build refuse such jobs, so let them wait for the deploy, or roll it "
+    private static let refusal =
+        "workers of the old build refuse such jobs, so let them wait for the deploy, or roll it "
         + "out before the first is enqueued"
 
     private static func find(_ name: String, in shapes: JobShapes) -> JobShapes.JobType? {
@@ -78,11 +79,14 @@ public struct ShapeCheck: Sendable, Hashable {
 
     private static func newReadsOld(_ old: JobShapes.JobType, _ new: JobShapes.JobType) -> [Finding] {
         guard new.version >= old.version else {
-            let message = "its version went down from \(old.version) to \(new.version): jobs of version \(old.version) are refused"
+            let message =
+                "its version went down from \(old.version) to \(new.version): jobs of version \(old.version) are refused"
             return [Finding(.newReadsOld, breaking: message)]
         }
         if let first = new.upgradesFrom.first(where: { $0 >= old.version }) {
-            return [Finding(.newReadsOld, note: "payloads are upgraded from version \(first) on, which is not looked into")]
+            return [
+                Finding(.newReadsOld, note: "payloads are upgraded from version \(first) on, which is not looked into")
+            ]
         }
         return compare(.newReadsOld, reader: new.payload, writer: old.payload)
     }

@@ -75,7 +75,10 @@ struct ShapeComparison {
     private mutating func compareValues(_ read: PayloadShape, _ written: PayloadShape, at path: String) {
         if let known = read.cases {
             guard let others = written.cases else {
-                return note(path, breaking: "\(reader) knows only \(list(known)), and \(writer) writes \(words(written))")
+                return note(
+                    path,
+                    breaking: "\(reader) knows only \(list(known)), and \(writer) writes \(words(written))"
+                )
             }
             let unknown = others.filter { !known.contains($0) }
             guard unknown.isEmpty else { return note(path, breaking: "\(reader) doesn't know \(list(unknown))") }

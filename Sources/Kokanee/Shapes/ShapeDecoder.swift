@@ -55,7 +55,9 @@ private struct KeyedShapeContainer<Key: CodingKey>: KeyedDecodingContainerProtoc
         try probe.make(type, member(key))
     }
 
-    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) -> KeyedDecodingContainer<Nested> {
+    func nestedContainer<Nested: CodingKey>(keyedBy type: Nested.Type, forKey key: Key) -> KeyedDecodingContainer<
+        Nested
+    > {
         KeyedDecodingContainer(KeyedShapeContainer<Nested>(probe: probe, node: member(key)))
     }
 

@@ -82,7 +82,8 @@ final class ShapeProbe {
         case is String.Type: (value, kind) = (seed.text, .string)
         case is Double.Type: (value, kind) = (Double(seed.integer), .number)
         case is Float.Type: (value, kind) = (Float(seed.integer), .number)
-        case let type as any FixedWidthInteger.Type: (value, kind) = (type.init(truncatingIfNeeded: seed.integer), .integer)
+        case let type as any FixedWidthInteger.Type:
+            (value, kind) = (type.init(truncatingIfNeeded: seed.integer), .integer)
         default: return nil
         }
         (node.kind, node.type) = (kind, "\(type)")

@@ -90,7 +90,9 @@ public struct PayloadObject: Sendable {
     }
 
     var payload: Bytes {
-        var object = JSONObjectWriter(reservingCapacity: members.reduce(2) { $0 + $1.json.count + $1.name.utf8.count + 4 })
+        var object = JSONObjectWriter(
+            reservingCapacity: members.reduce(2) { $0 + $1.json.count + $1.name.utf8.count + 4 }
+        )
         for member in members { object.add(member.name, json: member.json.span.bytes) }
         return Bytes(object.finish())
     }

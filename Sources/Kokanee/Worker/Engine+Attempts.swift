@@ -151,15 +151,17 @@ extension Engine {
 
     private func decide(_ item: Batch.Item, _ end: AttemptEnd, now: Int64, randomness: UInt64) -> DecidedAttempt {
         let content = item.content
+        let redaction = content.runtime.redaction
         let disposition = Disposition.after(
-            end,
+            end.redacted(by: redaction),
             ofAttempt: content.attempt,
             policy: content.runtime.retryPolicy,
             ladder: content.runtime.queue.ladder,
             now: now,
-            randomness: randomness
+            randomness: randomness,
+            expiredJobs: content.runtime.expiredJobs
         )
-        return DecidedAttempt(item: item, disposition: disposition)
+        return DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction))
     }
 
     /// The effects of a turn, outside the lock.

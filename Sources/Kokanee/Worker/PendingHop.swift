@@ -6,6 +6,8 @@ struct PendingHop: Comparable, Sendable {
     enum News {
         case none
         case delayed
+        /// It waits for another build.
+        case refused
         /// The job has become a dead letter.
         case dead
     }

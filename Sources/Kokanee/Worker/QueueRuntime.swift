@@ -10,6 +10,9 @@ final class QueueRuntime: Sendable {
     let retryPolicy: any RetryPolicy
     let maximumAttempts: Int
     let attemptTimeout: Duration?
+    let refusals: Refusals
+    let expiredJobs: ExpiryPolicy
+    let redaction: Redaction
     let logger: Logger
     /// Of a queue that is a replay's.
     let replay: ReplayRun?
@@ -38,6 +41,9 @@ final class QueueRuntime: Sendable {
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
+        refusals = Refusals(unknownTypes: configuration.unknownTypes, newerVersions: configuration.newerVersions)
+        expiredJobs = configuration.expiredJobs
+        redaction = try Redaction(configuration.redactedFields)
         wakeup = try Wakeup()
     }
 }

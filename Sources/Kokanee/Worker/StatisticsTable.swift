@@ -22,6 +22,7 @@ extension WorkerStatistics {
         sum.failedAttempts += other.failedAttempts
         sum.retried += other.retried
         sum.delayed += other.delayed
+        sum.refused += other.refused
         sum.dead += other.dead
         sum.discarded += other.discarded
         sum.fenced += other.fenced
