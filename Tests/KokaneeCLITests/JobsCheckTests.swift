@@ -116,7 +116,14 @@ struct KnownJobsOptionTests {
     @Test("--wait-for-deploy, --expired and --redact come to the worker's configuration")
     func configuration() throws {
         let configuration = try values(
-            "--knows", "a", "--wait-for-deploy", "10m", "--expired", "dead-letter", "--redact", "email"
+            "--knows",
+            "a",
+            "--wait-for-deploy",
+            "10m",
+            "--expired",
+            "dead-letter",
+            "--redact",
+            "email"
         ).workerConfiguration()
         #expect(configuration.unknownTypes == .wait(upTo: .seconds(600)))
         #expect(configuration.newerVersions == .wait(upTo: .seconds(600)))
