@@ -17,20 +17,39 @@ public struct JobRegistry: Sendable {
         case versionTooNew(known: Int)
     }
 
-    /// One registered type. Its address is its identity, by which a worker knows it.
+    /// One name of a registered type. Its address is its identity, by which a worker knows it.
     final class Entry: Sendable {
-        /// Nil is the one that runs every type.
+        /// What stands on the wire: the type, or an alias of it. Nil is the one that runs every type.
         let name: String?
+        /// The name that the handler is registered under.
+        let type: String?
         let version: Int
         let handler: any JobHandler
         /// What its attempts cost; see ``AttemptCost``.
-        let cost = AttemptCost()
+        let cost: AttemptCost
+        /// Nil where payloads are taken as they come.
+        let payload: PayloadDescription?
 
-        init(name: String?, version: Int, handler: any JobHandler) {
+        init(name: String?, version: Int, handler: any JobHandler, payload: PayloadDescription? = nil) {
             self.name = name
+            type = name
             self.version = version
             self.handler = handler
+            self.payload = payload
+            cost = AttemptCost()
         }
+
+        /// Another name of the same.
+        init(alias: String, of entry: Entry) {
+            name = alias
+            type = entry.type
+            version = entry.version
+            handler = entry.handler
+            payload = entry.payload
+            cost = entry.cost
+        }
+
+        var isAlias: Bool { name != type }
     }
 
     private let codec: any PayloadCodec
@@ -46,22 +65,45 @@ public struct JobRegistry: Sendable {
 
     /// - Throws: ``InputError`` where the type is registered already, or its name or version could not be on the wire.
     public mutating func register<J: Job>(_: J.Type) throws {
-        try register(J.type, version: J.version, payload: J.self) { job, context in
+        try register(
+            J.type,
+            version: J.version,
+            aliases: J.aliases,
+            payload: J.self,
+            defaults: J.defaults,
+            upgrades: J.upgrades
+        ) { job, context in
             try await job.perform(context)
         }
     }
 
     /// Registers a closure, for jobs whose work needs what their payload doesn't carry.
     ///
-    /// - Parameter version: the newest version of the payload that `perform` understands.
+    /// - Parameters:
+    ///   - version: the newest version of the payload that `perform` understands.
+    ///   - aliases: as ``Job/aliases``, of which ``alias(_:of:)`` adds more.
+    ///   - defaults: as ``Job/defaults``.
+    ///   - upgrades: as ``Job/upgrades``.
     /// - Throws: as ``register(_:)``.
     public mutating func register<Payload: Decodable & Sendable>(
         _ type: String,
         version: Int = 1,
+        aliases: [String] = [],
         payload: Payload.Type,
+        defaults: [String: any Encodable & Sendable] = [:],
+        upgrades: [PayloadUpgrade] = [],
         perform: nonisolated(nonsending) @escaping @Sendable (Payload, JobContext) async throws -> Void
     ) throws {
-        try register(type, version: version, handler: DecodingHandler(codec: codec, perform: perform))
+        let evolution = try PayloadEvolution(
+            of: type,
+            version: version,
+            defaults: defaults,
+            upgrades: upgrades,
+            codec: codec
+        )
+        let handler = DecodingHandler(codec: codec, evolution: evolution, perform: perform)
+        try register(type, version, handler, PayloadDescription(of: payload, evolution))
+        for name in aliases { try alias(name, of: type) }
     }
 
     /// Registers a closure that takes the payload as it is; empty where the record's value is null.
@@ -74,13 +116,42 @@ public struct JobRegistry: Sendable {
     }
 
     public mutating func register(_ type: String, version: Int = 1, handler: any JobHandler) throws {
+        try register(type, version, handler, nil)
+    }
+
+    private mutating func register(
+        _ type: String,
+        _ version: Int,
+        _ handler: any JobHandler,
+        _ payload: PayloadDescription?
+    ) throws {
         try NewJob.validate("job type", type)
         guard (1...Int(Int32.max)).contains(version) else {
             throw InputError("the version of \(type) is an integer from 1 up, not \(version)")
         }
-        let entry = Entry(name: type, version: version, handler: handler)
-        guard entries.updateValue(entry, forKey: type) == nil else {
-            throw InputError("the job type \(SafeText.quoted(type)) is registered twice")
+        try add(Entry(name: type, version: version, handler: handler, payload: payload), named: type)
+    }
+
+    /// Runs jobs that come under an earlier name as those of the registered type.
+    ///
+    /// Such a job keeps the name that it came with, in ``JobContext/type``, on the ladder and as a dead letter: only its
+    /// handler is found by the new one.
+    ///
+    /// - Parameter type: registered before; its name, or an alias of it.
+    /// - Throws: ``InputError`` where nothing of the kind is registered, or the earlier name is.
+    public mutating func alias(_ name: String, of type: String) throws {
+        try NewJob.validate("job type", name)
+        guard let entry = entries[type] else {
+            throw InputError(
+                "\(SafeText.quoted(name)) can't be another name of \(SafeText.quoted(type)): register that first"
+            )
+        }
+        try add(Entry(alias: name, of: entry), named: name)
+    }
+
+    private mutating func add(_ entry: Entry, named name: String) throws {
+        guard entries.updateValue(entry, forKey: name) == nil else {
+            throw InputError("the job type \(SafeText.quoted(name)) is registered twice")
         }
     }
 
@@ -106,8 +177,8 @@ public struct JobRegistry: Sendable {
     /// What runs a type, whatever its version; nil where nothing does.
     func entry(of type: String) -> Entry? { entries[type] ?? catchAll }
 
-    /// The registered types, sorted.
-    var types: [String] { entries.keys.sorted() }
+    /// The registered types, sorted; not their aliases.
+    var types: [String] { entries.values.filter { !$0.isAlias }.compactMap(\.name).sorted() }
 
     public func resolve(type: String, version: Int) -> Resolution {
         guard let entry = entry(of: type) else { return .unknownType(known: types) }
@@ -117,10 +188,16 @@ public struct JobRegistry: Sendable {
 
 private struct DecodingHandler<Payload: Decodable & Sendable>: JobHandler {
     let codec: any PayloadCodec
+    /// Nil for most: then a payload is decoded as it is, whatever its version.
+    let evolution: PayloadEvolution?
     let perform: nonisolated(nonsending) @Sendable (Payload, JobContext) async throws -> Void
 
     nonisolated(nonsending) func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let decoded: Payload
+        var payload = payload
+        if let evolution {
+            payload = try evolution.apply(to: payload, version: context.version, of: context.type)
+        }
         do {
             decoded = try codec.decode(Payload.self, from: payload)
         } catch {

@@ -25,6 +25,13 @@ struct Program: Sendable {
         ),
         .value("command-config", short: "F", "FILE", "client properties, as key=value lines"),
         .value("property", short: "X", "KEY=VALUE", "one client property", isRepeatable: true),
+        .value(
+            "redact",
+            "FIELD",
+            "a payload's field, as email or card.number, not to be shown",
+            isRepeatable: true,
+            default: "$KOKANEE_REDACT, names with commas between them"
+        ),
         .flag("json", "one JSON object a line, for programs"),
         .flag("quiet", short: "q", "errors only on stderr"),
         .flag("verbose", short: "v", "all there is to say on stderr"),
@@ -52,9 +59,16 @@ struct Program: Sendable {
             return report(error, console: Console(output: output, error: self.error))
         }
         let values = outcome.values
+        let redaction: Redaction
+        do {
+            redaction = try values.redaction(environment)
+        } catch {
+            return report(error, console: Console(output: output, error: self.error))
+        }
         let console = Console(
             output: output,
             error: error,
+            redaction: redaction,
             isJSON: values.isSet("json"),
             verbosity: values.isSet("quiet") ? .quiet : values.isSet("verbose") ? .verbose : .normal,
             environment: environment

@@ -121,6 +121,19 @@ extension Simulation {
         guard isRight else { throw Violation("\(record) ended \(end), and what follows is \(disposition)") }
     }
 
+    /// A job that its worker can't run waits with the attempt that it came with, and does not die before its time is over.
+    func checkRefusal(_ course: Refusals.Course, of record: ModelRecord, _ envelope: Envelope) throws {
+        guard envelope.attempt == record.attempt else {
+            throw Violation("\(record) is attempt \(record.attempt), and is refused as \(envelope.attempt)")
+        }
+        guard case .bury = course, let limit = refusals.unknownTypes.limit?.milliseconds else { return }
+        // By as much a worker may know the time late, when it refuses it first.
+        let margin: Int64 = 10_000
+        guard let since = record.job.refusedAt, now - since >= limit - margin else {
+            throw Violation("\(record) dies before it has waited for another build")
+        }
+    }
+
     private func isRetryOrDeath(_ disposition: Disposition, _ record: ModelRecord) -> Bool {
         switch disposition {
         case .retry(let attempt, _, _): attempt == record.attempt + 1 && record.attempt < profile.maximumAttempts

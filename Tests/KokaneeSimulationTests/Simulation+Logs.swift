@@ -91,6 +91,11 @@ extension Simulation {
         return Intake.judge(decoded, jobs: Self.registry, ladder: ladder, now: now)
     }
 
+    /// What this history's workers do with types that they don't know.
+    var refusals: Refusals {
+        Refusals(unknownTypes: profile.partitions.isMultiple(of: 2) ? .wait(upTo: .seconds(60)) : .deadLetter)
+    }
+
     func origin(of record: ModelRecord) -> Envelope.Origin {
         let place = record.place
         return .init(topic: "t\(place.topic)", partition: Int32(place.partition), offset: place.offset)

@@ -16,6 +16,8 @@ public struct DeadReason: RawRepresentable, Hashable, Sendable, CustomStringConv
     public static let unknownType = DeadReason(rawValue: "unknown-type")
     /// The payload's version is above the one that the handler knows.
     public static let versionTooNew = DeadReason(rawValue: "version-too-new")
+    /// Its time was over before an attempt began, under ``ExpiryPolicy/deadLetter``.
+    public static let expired = DeadReason(rawValue: "expired")
     /// Its rung takes no record of its size.
     public static let tooLarge = DeadReason(rawValue: "too-large")
 

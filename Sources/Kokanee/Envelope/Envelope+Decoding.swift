@@ -169,6 +169,7 @@ extension Envelope {
         dueAt = scan.dueAt
         expiresAt = scan.expiresAt
         origin = scan.origin
+        refusedSince = scan.refusedSince
         if case .text(let key) = scan.idempotencyKey { idempotencyKey = key }
         idempotencyWindow = scan.idempotencyWindow
         unique = scan.unique

@@ -71,16 +71,25 @@ extension Envelope {
     ///   - attempt: the attempt that the moved record is for.
     ///   - dueAt: not to be started before this; nil where the rung's delay says it all.
     ///   - failure: of the attempt that was made; nil where the job only waits.
+    ///   - refusedSince: where it waits for a worker that can run it. Nil keeps what the record says, until an attempt is made.
     public static func rungHeaders(
         copying headers: [Header],
         from source: Origin,
         attempt: Int,
         dueAt: Int64?,
-        failure: Failure?
+        failure: Failure?,
+        refusedSince: Int64? = nil
     ) -> [Header] {
         var list = HeaderList(headers: carriedHeaders(headers))
-        let state = HopState(HeaderScan(headers))
-        writeRungState(state, from: source, attempt: attempt, dueAt: dueAt, failure: failure, to: &list)
+        writeRungState(
+            HopState(HeaderScan(headers)),
+            from: source,
+            attempt: attempt,
+            dueAt: dueAt,
+            failure: failure,
+            refusedSince: refusedSince,
+            to: &list
+        )
         return list.headers
     }
 
@@ -91,10 +100,13 @@ extension Envelope {
         attempt: Int,
         dueAt: Int64?,
         failure: Failure?,
+        refusedSince: Int64?,
         to writer: inout (some HeaderWriter & ~Copyable)
     ) {
         writeState(state, from: source, attempt: attempt, failure: failure, to: &writer)
         if let dueAt { writer.add(.dueAt, dueAt) }
+        // Who made an attempt can run it: the next one that can't begins to wait anew.
+        if let since = refusedSince ?? (failure == nil ? state.refusedSince : nil) { writer.add(.refusedSince, since) }
     }
 
     /// The headers of a job that becomes a dead letter; see ``rungHeaders(copying:from:attempt:dueAt:failure:)``.

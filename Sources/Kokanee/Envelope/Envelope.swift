@@ -26,6 +26,8 @@ public struct Envelope: Sendable, Equatable {
     /// For how many milliseconds the idempotency key counts as done; nil is as long as the worker says.
     public var idempotencyWindow: Int64?
     var unique: UniqueWish?
+    /// Since when it waits for a worker whose build can run it; nil where it doesn't.
+    public var refusedSince: Int64?
     /// Where the job stood before its first hop.
     public var origin: Origin?
 

@@ -17,6 +17,12 @@ extension Envelope {
             self.at = at
         }
 
+        /// - Parameter text: as ``text`` but for its length.
+        init(text: String, at: Int64) {
+            self.text = SafeText.line(text, limit: Self.maximumSize)
+            self.at = at
+        }
+
         public init(_ error: any Error, at: Int64) {
             self.init(type: String(describing: Swift.type(of: error)), message: String(describing: error), at: at)
         }

@@ -26,6 +26,7 @@ enum HeaderName: String, CaseIterable {
     case retriedFrom = "kokanee-retried-from"
     case cut = "kokanee-cut"
     case keepResult = "kokanee-keep-result"
+    case refusedSince = "kokanee-refused-since"
 
     static let prefix = "kokanee-"
 
@@ -51,6 +52,7 @@ enum HeaderName: String, CaseIterable {
         case 18: only(.expiresAt, "kokanee-expires-at")
         case 19: only(.firstError, "kokanee-first-error") ?? only(.keepResult, "kokanee-keep-result")
         case 20: only(.schemaVersion, "ce_dataschemaversion") ?? only(.retriedFrom, "kokanee-retried-from")
+        case 21: only(.refusedSince, "kokanee-refused-since")
         case 23: only(.firstFailedAt, "kokanee-first-failed-at") ?? only(.idempotencyKey, "kokanee-idempotency-key")
         case 26: only(.idempotencyWindow, "kokanee-idempotency-window")
         default: nil

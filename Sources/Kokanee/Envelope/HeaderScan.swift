@@ -39,6 +39,7 @@ struct HeaderScan {
     private(set) var dueAt: Int64?
     private(set) var expiresAt: Int64?
     private(set) var diedAt: Int64?
+    private(set) var refusedSince: Int64?
     private(set) var origin: Envelope.Origin?
     private(set) var firstError: String?
     private(set) var lastError: String?
@@ -106,6 +107,7 @@ struct HeaderScan {
         case .dueAt: dueAt = Self.time(value)
         case .expiresAt: expiresAt = Self.time(value)
         case .diedAt: diedAt = Self.time(value)
+        case .refusedSince: refusedSince = Self.time(value)
         case .origin: origin = value.flatMap(Envelope.Origin.init)
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)

@@ -4,6 +4,7 @@ struct HopState {
     let firstFailedAt: Int64?
     let firstError: String?
     let lastError: String?
+    let refusedSince: Int64?
 
     /// That of a job without a history.
     init() {
@@ -11,6 +12,7 @@ struct HopState {
         firstFailedAt = nil
         firstError = nil
         lastError = nil
+        refusedSince = nil
     }
 
     init(_ scan: HeaderScan) {
@@ -18,6 +20,7 @@ struct HopState {
         firstFailedAt = scan.firstFailedAt
         firstError = scan.firstError
         lastError = scan.lastError
+        refusedSince = scan.refusedSince
     }
 
     /// The state of a record that was read as a job, which is not scanned again.
@@ -26,12 +29,13 @@ struct HopState {
         firstFailedAt = envelope.firstFailedAt
         firstError = envelope.firstError
         lastError = envelope.lastError
+        refusedSince = envelope.refusedSince
     }
 
     /// Whether every hop writes the header anew, or takes it away.
     static func holds(_ name: HeaderName) -> Bool {
         switch name {
-        case .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut: true
+        case .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut, .refusedSince: true
         case .specVersion, .id, .type, .source, .time, .schemaVersion, .contentType, .expiresAt, .idempotencyKey,
             .idempotencyWindow, .unique, .replay, .retriedFrom, .keepResult:
             false

@@ -18,6 +18,7 @@ enum WorkerMetrics {
         Counted("jobs_retried", "Jobs moved to a rung after a failed attempt.") { Int64($0.retried) },
         Counted("jobs_delayed", "Jobs moved because their due time is ahead.") { Int64($0.delayed) },
         Counted("jobs_limited", "Jobs moved to a rung because too many waited for a limit.") { Int64($0.limited) },
+        Counted("jobs_refused", "Jobs moved to a rung because this build can't run them.") { Int64($0.refused) },
         Counted("jobs_dead", "Jobs that became dead letters.") { Int64($0.dead) },
         Counted("jobs_discarded", "Jobs that a handler discarded, or that had expired.") { Int64($0.discarded) },
         Counted("jobs_skipped", "Jobs not run because their key was done, or another job stood for it.") {

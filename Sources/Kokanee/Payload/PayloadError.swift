@@ -5,15 +5,33 @@ public struct PayloadError: Error, Sendable, CustomStringConvertible {
     public let version: Int
     /// What is wrong with the payload, and where in it.
     public let reason: String
+    /// The members' names that lead to what is wrong, if it is the decoder that says so.
+    private let path: [String]
+    /// The version that an upgrade was to bring the payload to; nil where it was to be decoded.
+    public let upgrade: Int?
 
-    init(type: String, version: Int, cause: any Error) {
+    init(type: String, version: Int, upgradingTo upgrade: Int? = nil, cause: any Error) {
         self.type = type
         self.version = version
+        self.upgrade = upgrade
         reason = Self.describe(cause)
+        path = Self.names(cause)
+    }
+
+    private init(_ error: PayloadError, reason: String) {
+        (type, version, upgrade, path) = (error.type, error.version, error.upgrade, error.path)
+        self.reason = reason
+    }
+
+    /// As it is, but for what a decoder quotes of a value that is not to be seen.
+    func redacted(by redaction: Redaction) -> PayloadError {
+        guard path.indices.contains(where: { redaction.covers(Array(path[...$0])) }) else { return self }
+        return PayloadError(self, reason: "\(path.joined(separator: ".")) does not fit \(Redaction.placeholder)")
     }
 
     public var description: String {
-        "the payload is no \(type) of version \(version): \(reason)"
+        guard let upgrade else { return "the payload is no \(type) of version \(version): \(reason)" }
+        return "the payload of \(type) can't be upgraded from version \(version) to \(upgrade): \(reason)"
     }
 
     private static func describe(_ error: any Error) -> String {
@@ -31,6 +49,17 @@ public struct PayloadError: Error, Sendable, CustomStringConvertible {
         @unknown default:
             return String(describing: error)
         }
+    }
+
+    private static func names(_ error: any Error) -> [String] {
+        let keys: [any CodingKey]
+        switch error as? DecodingError {
+        case .keyNotFound(_, let context), .valueNotFound(_, let context), .typeMismatch(_, let context),
+            .dataCorrupted(let context):
+            keys = context.codingPath
+        default: return []
+        }
+        return keys.filter { $0.intValue == nil }.map(\.stringValue)
     }
 
     private static func path(_ keys: [any CodingKey]) -> String {

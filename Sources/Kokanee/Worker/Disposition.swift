@@ -49,13 +49,15 @@ enum Disposition: Sendable, Equatable {
     ///   - attempt: its number.
     ///   - now: milliseconds since the epoch.
     ///   - randomness: the jitter's source.
+    ///   - expiredJobs: what becomes of one whose time was over.
     static func after(
         _ end: AttemptEnd,
         ofAttempt attempt: Int,
         policy: any RetryPolicy,
         ladder: Ladder,
         now: Int64,
-        randomness: UInt64
+        randomness: UInt64,
+        expiredJobs: ExpiryPolicy = .discard
     ) -> Disposition {
         let failure: Envelope.Failure
         var wished: Duration?
@@ -69,7 +71,9 @@ enum Disposition: Sendable, Equatable {
         case .refused(let reason, let failure):
             return .bury(reason, failure)
         case .expired(let time):
-            return .discard("it was not to start at \(Timestamp.text(time)) or later")
+            let message = "it was not to start at \(Timestamp.text(time)) or later"
+            guard expiredJobs.kind == .deadLetter else { return .discard(message) }
+            return .bury(.expired, Envelope.Failure(type: "Expired", message: message, at: now))
         case .timedOut(let timeout, let ignoredCancellation):
             let detail = ignoredCancellation ? ", and ignored its cancellation" : ""
             let message = "the attempt ran over \(timeout.text)\(detail)"

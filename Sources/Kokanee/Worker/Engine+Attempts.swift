@@ -154,16 +154,18 @@ extension Engine {
 
     private func decide(_ item: Batch.Item, _ end: AttemptEnd, now: Int64, randomness: UInt64) -> DecidedAttempt {
         let content = item.content
+        let redaction = content.runtime.redaction
         let disposition = Disposition.after(
-            end,
+            end.redacted(by: redaction),
             ofAttempt: content.attempt,
             policy: content.runtime.retryPolicy,
             ladder: content.runtime.queue.ladder,
             now: now,
-            randomness: randomness
+            randomness: randomness,
+            expiredJobs: content.runtime.expiredJobs
         )
         let writes = content.runtime.state.writes(after: disposition, of: content)
-        return DecidedAttempt(item: item, disposition: disposition, writes: writes)
+        return DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
     }
 
     /// The effects of a turn, outside the lock.

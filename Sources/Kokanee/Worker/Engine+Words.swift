@@ -26,6 +26,20 @@ extension Engine {
         }
     }
 
+    /// What this build can't run is said once of each type and version, and then only to who asks for all.
+    func logRefusal(_ content: JobContent, _ since: Int64) {
+        let type = content.type ?? ""
+        let isNews = refusalNotices.isNews(content.queueName, type, content.version)
+        logger.log(
+            isNews ? .warning : .debug,
+            "this build can't run the job, which waits on the ladder for one that can",
+            [
+                "queue": content.queueName, "job": content.id, "type": type, "version": "\(content.version)",
+                "since": Timestamp.text(since), "at": content.place.description,
+            ]
+        )
+    }
+
     func logRetry(_ content: JobContent, _ wait: Int64, _ failure: Envelope.Failure) {
         logger.log(
             .info,

@@ -17,6 +17,7 @@ final class Engine: Sendable {
     /// Taken by this file, and by those beside it.
     let state: BargingLock<EngineState>
     let startLimit = StartLimit()
+    let refusalNotices = RefusalNotices()
 
     init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
         self.configuration = configuration
@@ -182,6 +183,9 @@ final class Engine: Sendable {
                     let (attempt, wait) = (content.attempt, dueAt - wall)
                     let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: nil, now: wall)
                     return PendingHop(ticket, record, news: .delayed, now: now)
+                case .refuse(let since):
+                    logRefusal(content, since)
+                    return PendingHop(ticket, .refused(content, since: since), news: .refused, now: now)
                 case .bury(let reason, let failure): return burial(of: content, reason, failure, ticket, wall)
                 }
             }

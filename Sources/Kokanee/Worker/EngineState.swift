@@ -218,9 +218,9 @@ struct EngineState {
                 statistics[queue].retried += 1
                 outcome = .retried
             case .bury(let reason, _):
-                // A job that nothing here can run was not attempted.
-                if reason != .unknownType, reason != .versionTooNew { statistics[queue].failedAttempts += 1 }
-                outcome = .died
+                // A job that nothing here can run was not attempted, nor was one that came too late: no release's fault.
+                if ![.unknownType, .versionTooNew, .expired].contains(reason) { statistics[queue].failedAttempts += 1 }
+                outcome = reason == .expired ? .succeeded : .died
             }
         }
         noteEnd(of: ticket, outcome, queue: queue, now: now)

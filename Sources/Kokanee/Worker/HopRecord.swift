@@ -5,7 +5,7 @@ internal import RdKafka
 /// It is put together when librdkafka takes it, straight from the job's record into librdkafka's memory.
 struct HopRecord: Sendable {
     private enum Form {
-        case rung(attempt: Int, dueAt: Int64?)
+        case rung(attempt: Int, dueAt: Int64?, refusedSince: Int64?)
         case letter(DeadReason, at: Int64)
         /// Not the job, but what it leaves in the queue's state.
         case state(StateRecord)
@@ -35,7 +35,14 @@ struct HopRecord: Sendable {
         case .main where runtime.queue.replay != nil: (topic, dueAt) = (runtime.queue.retryTopics[0], nil)
         case .main(let due): (topic, dueAt) = (runtime.queue.mainTopic, due)
         }
-        return HopRecord(content: content, topic: topic, form: .rung(attempt: attempt, dueAt: dueAt), failure: failure)
+        let form = Form.rung(attempt: attempt, dueAt: dueAt, refusedSince: nil)
+        return HopRecord(content: content, topic: topic, form: form, failure: failure)
+    }
+
+    /// To the shortest rung, for a worker whose build can run the job.
+    static func refused(_ content: JobContent, since: Int64) -> HopRecord {
+        let form = Form.rung(attempt: content.attempt, dueAt: nil, refusedSince: since)
+        return HopRecord(content: content, topic: content.runtime.queue.retryTopics[0], form: form, failure: nil)
     }
 
     static func deadLetter(
@@ -123,13 +130,14 @@ struct HopRecord: Sendable {
 
     private func writeState(to writer: inout (some HeaderWriter & ~Copyable)) {
         switch form {
-        case .rung(let attempt, let dueAt):
+        case .rung(let attempt, let dueAt, let refusedSince):
             Envelope.writeRungState(
                 content.hopState,
                 from: content.place,
                 attempt: attempt,
                 dueAt: dueAt,
                 failure: failure,
+                refusedSince: refusedSince,
                 to: &writer
             )
         case .letter(let reason, let now):

@@ -3,7 +3,7 @@ internal import RdKafka
 /// Decides what a record that has been read is, and what is to be done with it first.
 enum Intake {
     /// A job more than this far ahead was never meant: a year, and a day for clocks.
-    private static let furthestDue: Int64 = 366 * 86_400_000
+    static let furthestDue: Int64 = 366 * 86_400_000
 
     /// What the scheduler gets of a record, and the move of one that does not run here and now.
     struct Decision {
@@ -45,6 +45,8 @@ enum Intake {
 
     enum Move {
         case wait(until: Int64)
+        /// For a worker that can run it; refused first at `since`.
+        case refuse(since: Int64)
         indirect case bury(DeadReason, Envelope.Failure)
     }
 
@@ -118,7 +120,14 @@ enum Intake {
                 move: .bury(reason, failure)
             )
         case .refuse(let job, let reason, let failure):
-            content.read(as: reading(job), for: nil, refusal: JobContent.Refusal(reason: reason, failure: failure))
+            let course = runtime.refusals.course(of: job.envelope, reason, ladder: runtime.queue.ladder, now: now)
+            guard case .bury(let waited) = course else {
+                content.read(as: reading(job), for: nil)
+                let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: nil, start: .hop)
+                return Decision(facts: facts, content: content, move: Move(course))
+            }
+            let refusal = JobContent.Refusal(reason: reason, failure: failure.after(waiting: waited))
+            content.read(as: reading(job), for: nil, refusal: refusal)
             return Decision(facts: .init(bytes: bytes, key: nil, start: .now), content: content)
         case .run(let job, let entry, .now)
         where rungDelay != nil && PartitionIntake.hasForgedTime(content.message, now: now):
@@ -189,6 +198,17 @@ enum Intake {
     private static func list(_ types: [String]) -> String {
         guard !types.isEmpty else { return "none" }
         return types.prefix(10).joined(separator: ", ") + (types.count > 10 ? ", …" : "")
+    }
+}
+
+extension Intake.Move {
+    /// Nil where the job does not move.
+    init?(_ course: Refusals.Course) {
+        switch course {
+        case .bury: return nil
+        case .hold(let dueAt): self = .wait(until: dueAt)
+        case .wait(let since): self = .refuse(since: since)
+        }
     }
 }
 

@@ -8,6 +8,8 @@ struct PendingHop: Comparable, Sendable {
         case delayed
         /// A limit keeps the job from starting.
         case limited
+        /// It waits for another build.
+        case refused
         /// The job has become a dead letter.
         case dead
     }

@@ -13,6 +13,9 @@ final class QueueRuntime: Sendable {
     let attemptTimeout: Duration?
     let resultLimit: Int
     let resultRetention: Duration
+    let refusals: Refusals
+    let expiredJobs: ExpiryPolicy
+    let redaction: Redaction
     let logger: Logger
     /// Of a queue that is a replay's.
     let replay: ReplayRun?
@@ -57,6 +60,9 @@ final class QueueRuntime: Sendable {
         attemptTimeout = configuration.attemptTimeout
         resultLimit = configuration.resultLimit
         resultRetention = configuration.resultRetention
+        refusals = Refusals(unknownTypes: configuration.unknownTypes, newerVersions: configuration.newerVersions)
+        expiredJobs = configuration.expiredJobs
+        redaction = try Redaction(configuration.redactedFields)
         wakeup = try Wakeup()
     }
 }

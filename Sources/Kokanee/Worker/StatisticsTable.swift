@@ -23,6 +23,7 @@ extension WorkerStatistics {
         sum.retried += other.retried
         sum.delayed += other.delayed
         sum.limited += other.limited
+        sum.refused += other.refused
         sum.dead += other.dead
         sum.discarded += other.discarded
         sum.skipped += other.skipped

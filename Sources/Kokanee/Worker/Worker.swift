@@ -146,6 +146,13 @@ public final class Worker: Sendable {
                     + "not \(configuration.idempotencyWindow.text)"
             )
         }
+        _ = try Redaction(configuration.redactedFields)
+        for policy in [configuration.unknownTypes, configuration.newerVersions] {
+            guard let limit = policy.limit, !(.milliseconds(1) ... .seconds(365 * 86_400)).contains(limit) else {
+                continue
+            }
+            throw InputError("jobs that a build can't run wait for 1ms to 365d, not for \(limit.text)")
+        }
         try configuration.circuit?.validate()
         try validateLimits()
     }

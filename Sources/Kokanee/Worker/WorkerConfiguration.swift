@@ -54,6 +54,17 @@ public struct WorkerConfiguration: Sendable {
     public var revocationLimit = Duration.seconds(5)
     /// When to stop a queue's intake because too many of its jobs die. Nil never does.
     public var circuit: CircuitPolicy? = CircuitPolicy()
+    /// What becomes of jobs whose type this build does not know. Default `.deadLetter`. With `.wait(upTo:)` a deploy may
+    /// roll while jobs of new types are enqueued; the circuit does not count those that wait.
+    public var unknownTypes = RefusalPolicy.deadLetter
+    /// What becomes of jobs whose payload is of a newer version than this build knows. Default `.deadLetter`; as
+    /// ``unknownTypes``.
+    public var newerVersions = RefusalPolicy.deadLetter
+    /// What becomes of jobs that expired before an attempt began. Default `.discard`.
+    public var expiredJobs = ExpiryPolicy.discard
+    /// Fields of payloads whose values are not to stand in errors, as ``Redaction`` names them: neither in the log nor in
+    /// the records of jobs that failed. Default none.
+    public var redactedFields: [String] = []
     /// How often finished offsets are committed. Default 1 s. What finished since the last commit runs again after a
     /// crash.
     public var commitInterval = Duration.seconds(1)

@@ -8,7 +8,8 @@ extension Command {
             A line a letter, by partition and offset: {"letter","id","type","version","key","data","headers","attempts", \
             "reason","firstError","lastError","firstFailedAt","diedAt","origin"}. A key that is no text is "keyBase64", a \
             payload that is no JSON "dataBase64". Letters with a verdict can't be put back, and are left out unless \
-            --settled. A file is there whole or not at all: it is written beside its name and renamed.
+            --settled. A file is there whole or not at all: it is written beside its name and renamed. \
+            Nothing is redacted, whatever --redact says: import would write it back as it stands.
             """,
         examples: [
             .init("kokanee dlq export orders --output letters.ndjson", "all that wait for a decision"),

@@ -29,12 +29,12 @@ struct DeadLetterOutput {
 
     /// A row, or a line of JSON.
     mutating func add(_ letter: DeadLetter) throws {
-        guard !console.isJSON else { return try console.print(Self.object(letter)) }
+        guard !console.isJSON else { return try console.print(object(letter)) }
         let envelope = letter.envelope
         table.add([
             envelope.id, envelope.type, "\(letter.attempts)", Timestamp.text(letter.diedAt),
             envelope.origin?.description ?? "-", letter.verdict?.rawValue ?? "-",
-            Self.cut(envelope.lastError ?? letter.reason?.rawValue ?? "-"),
+            Self.cut(envelope.lastError.map(redaction.text) ?? letter.reason?.rawValue ?? "-"),
         ])
         rows += 1
         if rows == Self.rowsATable { try flush() }
@@ -51,7 +51,9 @@ struct DeadLetterOutput {
         text.count > 100 ? text.prefix(99) + "…" : text
     }
 
-    private static func object(_ letter: DeadLetter) -> JSONObjectWriter {
+    private var redaction: Redaction { console.redaction }
+
+    private func object(_ letter: DeadLetter) -> JSONObjectWriter {
         let envelope = letter.envelope
         var object = JSONObjectWriter(reservingCapacity: 512)
         object.add("id", envelope.id)
@@ -60,8 +62,8 @@ struct DeadLetterOutput {
         object.add("key", orNull: letter.key?.text)
         object.add("attempts", letter.attempts)
         object.add("reason", orNull: letter.reason?.rawValue)
-        object.add("firstError", orNull: envelope.firstError)
-        object.add("lastError", orNull: envelope.lastError)
+        object.add("firstError", orNull: envelope.firstError.map(redaction.text))
+        object.add("lastError", orNull: envelope.lastError.map(redaction.text))
         object.add("firstFailedAt", orNull: envelope.firstFailedAt)
         object.add("diedAt", letter.diedAt)
         object.add("origin", orNull: envelope.origin?.description)
@@ -76,7 +78,7 @@ struct DeadLetterOutput {
 
     /// A page, or a line of JSON: the fields of a listing, with headers, payload and who decided.
     func show(_ whole: WholeDeadLetter) throws {
-        guard !console.isJSON else { return try console.print(Self.object(whole)) }
+        guard !console.isJSON else { return try console.print(object(whole)) }
         let letter = whole.letter
         let envelope = letter.envelope
         var lines: [(String, String)] = [
@@ -86,9 +88,9 @@ struct DeadLetterOutput {
             ("reason", letter.reason?.rawValue ?? "not known"),
         ]
         if let failedAt = envelope.firstFailedAt { lines.append(("first failed", Timestamp.text(failedAt))) }
-        if let error = envelope.firstError { lines.append(("first error", error)) }
+        if let error = envelope.firstError { lines.append(("first error", redaction.text(error))) }
         lines.append(("died", Timestamp.text(letter.diedAt)))
-        if let error = envelope.lastError { lines.append(("last error", error)) }
+        if let error = envelope.lastError { lines.append(("last error", redaction.text(error))) }
         lines.append(("verdict", Self.verdict(whole)))
         for (name, value) in lines {
             let padding = String(repeating: " ", count: 14 - name.count)
@@ -96,10 +98,10 @@ struct DeadLetterOutput {
         }
         try console.print("headers")
         for header in whole.headers {
-            try console.print("  \(header.name.onOneLine): \(header.value.map(Self.text) ?? "null")")
+            try console.print("  \(header.name.onOneLine): \(value(of: header).map(Self.text) ?? "null")")
         }
         let count = whole.payload.count
-        let (kind, payload) = Self.payload(whole.payload.array)
+        let (kind, payload) = payload(whole.payload.array)
         try console.print("payload       \(count == 0 ? "none" : "\(kind), \(count) bytes")")
         for line in payload { try console.print("  \(line.onOneLine)") }
         try console.print("")
@@ -118,22 +120,33 @@ struct DeadLetterOutput {
         return text.onOneLine
     }
 
-    private static func payload(_ bytes: [UInt8]) -> (kind: String, lines: [String]) {
+    /// A header as it may be shown.
+    private func value(of header: Header) -> Bytes? {
+        guard let value = header.value, !redaction.isEmpty else { return header.value }
+        guard !redaction.covers(header: header.name) else { return Bytes(Redaction.placeholder) }
+        guard let text = String(validating: value.array, as: UTF8.self) else { return value }
+        return Bytes(redaction.text(text))
+    }
+
+    private func payload(_ bytes: [UInt8]) -> (kind: String, lines: [String]) {
         guard !bytes.isEmpty else { return ("none", []) }
+        guard let bytes = redaction.payload(bytes) else {
+            return ("no JSON", ["withheld: where --redact's fields are in it can't be told"])
+        }
         if JSONText.isValid(bytes) { return ("JSON", PrettyJSON.lines(bytes)) }
         if let text = String(validating: bytes, as: UTF8.self) {
             return ("text", text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
         }
-        var lines = stride(from: 0, to: min(bytes.count, bytesShown), by: 16).map { start in
+        var lines = stride(from: 0, to: min(bytes.count, Self.bytesShown), by: 16).map { start in
             bytes[start..<min(start + 16, bytes.count)].map { byte in
                 (byte < 16 ? "0" : "") + String(byte, radix: 16)
             }.joined(separator: " ")
         }
-        if bytes.count > bytesShown { lines.append("… all of it is in --json, as dataBase64") }
+        if bytes.count > Self.bytesShown { lines.append("… all of it is in --json, as dataBase64") }
         return ("binary", lines)
     }
 
-    private static func object(_ whole: WholeDeadLetter) -> JSONObjectWriter {
+    private func object(_ whole: WholeDeadLetter) -> JSONObjectWriter {
         var object = object(whole.letter)
         object.add("letter", whole.letter.place.description)
         if let settlement = whole.settlement { object.add("verdictTo", orNull: settlement.destination) }
@@ -143,12 +156,15 @@ struct DeadLetterOutput {
             if headers.count > 1 { headers.append(UInt8(ascii: ",")) }
             var pair = JSONObjectWriter()
             pair.add("name", header.name)
-            pair.add("value", orNull: header.value?.text)
+            pair.add("value", orNull: value(of: header)?.text)
             headers += pair.finish()
         }
         headers.append(UInt8(ascii: "]"))
         object.add("headers", json: headers.span.bytes)
-        let payload = whole.payload.array
+        guard let payload = redaction.payload(whole.payload.array) else {
+            object.addNull("dataBase64")
+            return object
+        }
         if JSONText.isValid(payload) {
             object.add("data", json: payload.span.bytes)
         } else {

@@ -68,7 +68,7 @@ struct DeadLetterSummary {
     private func table(_ name: String, _ groups: [DeadLetterPlan.Group]) -> Table {
         var table = Table([.text(name), .number("letters"), .number("open")])
         for group in groups.prefix(Self.groupsShown) {
-            table.add([group.name.onOneLine, "\(group.letters)", "\(group.open)"])
+            table.add([console.redaction.text(group.name).onOneLine, "\(group.letters)", "\(group.open)"])
         }
         let rest = groups.dropFirst(Self.groupsShown)
         if !rest.isEmpty {
@@ -99,7 +99,7 @@ struct DeadLetterSummary {
         object.add("oldest", orNull: plan.oldest)
         object.add("newest", orNull: plan.newest)
         object.add("types", objects: plan.types.map { Self.object("type", $0) })
-        object.add("errors", objects: plan.errors.map { Self.object("error", $0) })
+        object.add("errors", objects: plan.errors.map { Self.object("error", $0, console.redaction) })
         object.add("partitions", objects: plan.partitions.map { Self.object("partition", $0) })
         if let rate { object.add("seconds", rate.duration(of: plan.open) / .seconds(1)) }
         if sendsBack { object.add("to", queue.mainTopic) }
@@ -107,12 +107,16 @@ struct DeadLetterSummary {
         return object
     }
 
-    private static func object(_ name: String, _ group: DeadLetterPlan.Group) -> JSONObjectWriter {
+    private static func object(
+        _ name: String,
+        _ group: DeadLetterPlan.Group,
+        _ redaction: Redaction = .none
+    ) -> JSONObjectWriter {
         var object = JSONObjectWriter()
         if name == "partition", let partition = Int32(group.name) {
             object.add(name, partition)
         } else {
-            object.add(name, group.name)
+            object.add(name, redaction.text(group.name))
         }
         object.add("letters", group.letters)
         object.add("open", group.open)

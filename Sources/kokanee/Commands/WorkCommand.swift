@@ -65,8 +65,7 @@ extension Command {
         }
         let logger = context.console.logger()
         let handlers = try await Handlers(values, &configuration, writeAhead: writeAhead, logger: logger)
-        var jobs = JobRegistry()
-        jobs.registerCatchAll(handlers.handler)
+        let jobs = try values.jobs(handlers.handler)
         let worker = Worker(queues: queues, jobs: jobs, configuration: configuration, client: client, logger: logger)
         let start = ContinuousClock.now
         let result = await context.run(worker, counting: "jobs", every: .milliseconds(200)) {

@@ -33,6 +33,26 @@ extension Command {
         .value("circuit-jobs", "N", "the fewest ended jobs to take that share of", default: "100"),
         .value("circuit-window", "D", "how far back jobs are counted for it", default: "1m"),
         .value("circuit-pause", "D", "how long the queue stands still before a few jobs are tried", default: "30s"),
+        .value(
+            "knows",
+            "TYPE[@VERSION]",
+            "a type that CMD can run, up to a version of its payload",
+            isRepeatable: true,
+            default: "all, in any version"
+        ),
+        .value(
+            "wait-for-deploy",
+            "D",
+            "how long jobs that CMD doesn't know wait for a worker that does",
+            default: "no time"
+        ),
+        .value(
+            "expired",
+            "FATE",
+            "what becomes of a job whose time is over",
+            default: "discard",
+            choices: ["discard", "dead-letter"]
+        ),
         .value("shutdown-timeout", "D", "how long running jobs may go on after SIGTERM", default: "25s"),
         .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
         .value("wedge-limit", "D", "how long a thread may hang before the process is ended", default: "60s"),
@@ -78,6 +98,12 @@ extension OptionValues {
         configuration.stopsWhenIdle = isSet("until-idle")
         configuration.createsTopics = isSet("create-topics")
         configuration.build = try build(environment)
+        configuration.redactedFields = redactedFields(environment)
+        if string("expired") == "dead-letter" { configuration.expiredJobs = .deadLetter }
+        if let limit = try waitForDeploy() {
+            configuration.unknownTypes = .wait(upTo: limit)
+            configuration.newerVersions = .wait(upTo: limit)
+        }
         return configuration
     }
 

@@ -10,6 +10,8 @@ final class Console: Sendable {
     let isJSON: Bool
     let verbosity: Verbosity
     let usesColour: Bool
+    /// What of payloads is not to be shown, wherever it may come to stand.
+    let redaction: Redaction
     private let output: TextSink
     private let error: TextSink
     /// What the progress bar has drawn on the terminal's last line, to be taken away before other text.
@@ -18,12 +20,14 @@ final class Console: Sendable {
     init(
         output: TextSink,
         error: TextSink,
+        redaction: Redaction = .none,
         isJSON: Bool = false,
         verbosity: Verbosity = .normal,
         environment: [String: String] = [:]
     ) {
         self.output = output
         self.error = error
+        self.redaction = redaction
         self.isJSON = isJSON
         self.verbosity = verbosity
         // https://no-color.org: present and not empty, whatever its value.
@@ -111,7 +115,7 @@ final class Console: Sendable {
             case .verbose: .debug
             }
         return Logger(minimumLevel: minimum) { [self] entry in
-            complain(LogLine.text(entry, at: now()))
+            complain(redaction.text(LogLine.text(entry, at: now())))
         }
     }
 }

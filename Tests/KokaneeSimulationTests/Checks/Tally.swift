@@ -1,7 +1,8 @@
 /// What happened in histories: the proof that they reach what they are meant to.
 struct Tally: Sendable {
     enum Event: Int, CaseIterable {
-        case jobs, attempts, completed, discarded, deadLetters, badRecords, held, expired, skippedOffsets, skewedClocks
+        case jobs, attempts, completed, discarded, deadLetters, badRecords, refusals, held, expired, skippedOffsets,
+            skewedClocks
         case rebalances, crashes, stops, frozenWorkers, lostPartitions, leasesLapsed, zombieOverlaps
         case adopted, fenced, timeouts, givenUp, circuitOpened, leftForLimits, postponed, abandonedStops
         case failedHops, doubledHops, refusedCommits, lostAnswers, metadataTooLarge, unknownOffsets

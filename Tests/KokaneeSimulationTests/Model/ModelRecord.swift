@@ -37,6 +37,8 @@ final class ModelJob {
     /// Its handler fails however often it is tried.
     let neverSucceeds: Bool
     let expires: Bool
+    /// When a worker first let it wait for another build.
+    var refusedAt: Int64?
     var completed = 0
     var discarded = 0
     var dead = 0

@@ -58,6 +58,23 @@ extension ModelWorker {
         produce(Hop(ticket: ticket, content: content, topic: topic, headers: headers, attempt: next, dueAt: dueAt))
     }
 
+    /// As `HopRecord.refused`.
+    func hopToAnotherBuild(_ ticket: Ticket, _ content: Content, since: Int64) {
+        let record = content.record
+        let headers = Envelope.rungHeaders(
+            copying: record.headers,
+            from: origin(of: record),
+            attempt: content.decoded?.envelope.attempt ?? 1,
+            dueAt: nil,
+            failure: nil,
+            refusedSince: since
+        )
+        if record.job.refusedAt == nil { record.job.refusedAt = simulation.now }
+        simulation.tally.note(.refusals)
+        let (attempt, dueAt) = (record.attempt, record.dueAt)
+        produce(Hop(ticket: ticket, content: content, topic: 1, headers: headers, attempt: attempt, dueAt: dueAt))
+    }
+
     /// As `HopRecord.deadLetter`.
     func hopToDeadLetters(_ ticket: Ticket, _ content: Content, _ reason: DeadReason, _ failure: Envelope.Failure?) {
         let headers = Envelope.deadLetterHeaders(

@@ -45,11 +45,12 @@ extension ModelWorker {
     }
 
     private func admit(_ records: [ModelRecord], _ intake: ModelIntake, now: Int64) throws {
-        var moves: [(Ticket, Content, Intake.Judgement)] = []
+        var moves: [(Ticket, Content, Intake.Judgement, Refusals.Course?)] = []
         for record in records {
             let judgement = simulation.judge(record, now: now)
             var facts = Scheduler<Content>.Facts(bytes: record.bytes, key: record.job.key, start: .hop)
             let content: Content
+            var refusal: Refusals.Course?
             switch judgement {
             case .run(let job, _, let course):
                 facts.start = .init(course)
@@ -57,8 +58,16 @@ extension ModelWorker {
                 if case .hold = course { simulation.tally.note(.held) }
             case .refuse(let job, let reason, let failure):
                 facts.key = nil
-                facts.start = .now
-                content = Content(record: record, decoded: job, refusal: (reason, failure))
+                let course = simulation.refusals.course(of: job.envelope, reason, ladder: simulation.ladder, now: now)
+                try simulation.checkRefusal(course, of: record, job.envelope)
+                if case .bury(let waited) = course {
+                    facts.start = .now
+                    let failure = failure.after(waiting: waited)
+                    content = Content(record: record, decoded: job, refusal: (reason, failure))
+                } else {
+                    refusal = course
+                    content = Content(record: record, decoded: job)
+                }
                 simulation.tally.note(.badRecords)
             case .bury(let job, _, _):
                 facts.key = nil
@@ -66,18 +75,30 @@ extension ModelWorker {
                 simulation.tally.note(.badRecords)
             }
             switch scheduler.admit(intake.id, offset: record.place.offset, facts, content) {
-            case .accepted(let ticket): moves.append((ticket, content, judgement))
+            case .accepted(let ticket): moves.append((ticket, content, judgement, refusal))
             case .finishedBefore: try checkFinishedBefore(record, intake)
             case .adopted: adopt(record, intake)
             case .regressed, .refused: throw Violation("\(record) was not taken in, in an epoch that takes in")
             }
         }
         try startReady()
-        for (ticket, content, judgement) in moves { try move(ticket, content, judgement) }
+        for (ticket, content, judgement, refusal) in moves { try move(ticket, content, judgement, refusal) }
     }
 
-    private func move(_ ticket: Ticket, _ content: Content, _ judgement: Intake.Judgement) throws {
+    private func move(
+        _ ticket: Ticket,
+        _ content: Content,
+        _ judgement: Intake.Judgement,
+        _ refusal: Refusals.Course?
+    ) throws {
         guard let now = clusterTime else { return }
+        switch refusal {
+        case .wait(let since): return hopToAnotherBuild(ticket, content, since: since)
+        case .hold(let dueAt):
+            let attempt = content.record.attempt
+            return hopToWait(ticket, content, attempt: attempt, after: dueAt - now, failure: nil, now: now)
+        case .bury, nil: break
+        }
         switch judgement {
         case .run(_, _, .wait(let dueAt)):
             hopToWait(ticket, content, attempt: content.record.attempt, after: dueAt - now, failure: nil, now: now)

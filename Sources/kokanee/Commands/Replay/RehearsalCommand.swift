@@ -16,8 +16,7 @@ extension Command {
         let (cluster, queue, planned) = try await context.untilInterrupted { try await makePlan(context, scans: false) }
         let logger = context.console.logger()
         let handlers = try await Handlers(values, &worker, writeAhead: values.writeAhead(), logger: logger)
-        var jobs = JobRegistry()
-        jobs.registerCatchAll(handlers.handler)
+        let jobs = try values.jobs(handlers.handler)
         let report: RehearsalReport
         do {
             let rehearsal = try await Rehearsal(
@@ -28,7 +27,7 @@ extension Command {
                 client: cluster.configuration,
                 logger: logger
             )
-            report = try await run(rehearsal, context)
+            report = try await run(rehearsal, context).redacted(by: context.console.redaction)
         } catch {
             await handlers.close()
             throw error

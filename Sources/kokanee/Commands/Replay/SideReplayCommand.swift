@@ -160,8 +160,7 @@ extension Command {
     ) async throws {
         let (handlers, configuration) = (started.handlers, started.configuration)
         let logger = context.console.logger()
-        var jobs = JobRegistry()
-        jobs.registerCatchAll(handlers.handler)
+        let jobs = try context.values.jobs(handlers.handler)
         let client = cluster.configuration
         let worker = try Worker(
             replaying: replay,
