@@ -22,14 +22,23 @@ public struct JobRegistry: Sendable {
         /// Nil is the one that runs every type.
         let name: String?
         let version: Int
+        /// With its middleware around it.
         let handler: any JobHandler
+        let middleware: [any JobMiddleware]
+        private let innermost: any JobHandler
         /// What its attempts cost; see ``AttemptCost``.
         let cost = AttemptCost()
 
-        init(name: String?, version: Int, handler: any JobHandler) {
+        init(name: String?, version: Int, handler: any JobHandler, middleware: [any JobMiddleware] = []) {
             self.name = name
             self.version = version
-            self.handler = handler
+            self.middleware = middleware
+            innermost = handler
+            self.handler = middleware.around(handler)
+        }
+
+        func with(_ middleware: [any JobMiddleware]) -> Entry {
+            Entry(name: name, version: version, handler: innermost, middleware: middleware)
         }
     }
 
@@ -85,6 +94,23 @@ public struct JobRegistry: Sendable {
     /// Runs all types that are not registered, in any version; the last call counts.
     public mutating func registerCatchAll(_ handler: any JobHandler) {
         catchAll = Entry(name: nil, version: .max, handler: handler)
+    }
+
+    /// Has the attempts of a type run inside these, and these inside those that it has already.
+    mutating func use(_ middleware: [any JobMiddleware], for type: String) throws {
+        guard let entry = entries[type] else {
+            throw InputError("register the job type \(SafeText.quoted(type)) before its middleware")
+        }
+        entries[type] = entry.with(entry.middleware + middleware)
+    }
+
+    /// The same types, all inside these.
+    func inside(_ middleware: [any JobMiddleware]) -> JobRegistry {
+        guard !middleware.isEmpty else { return self }
+        var registry = self
+        registry.entries = entries.mapValues { $0.with(middleware + $0.middleware) }
+        registry.catchAll = catchAll.map { $0.with(middleware + $0.middleware) }
+        return registry
     }
 
     /// What runs a type, whatever its version; nil where nothing does.

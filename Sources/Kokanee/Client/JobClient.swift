@@ -24,35 +24,49 @@ public final class JobClient: Sendable {
     private let source: String
     private let codec: any PayloadCodec
     private let messageLimit: Int
+    private let middleware: [any EnqueueMiddleware]
+    private let payloads: PayloadWatch
     private let now: @Sendable () -> Int64
 
     /// - Parameters:
     ///   - source: `ce_source` of the jobs, a URI reference that says who enqueues them.
     ///   - codec: encodes the payloads of ``Job`` types.
+    ///   - middleware: what is done around every enqueueing, the first outermost.
+    ///   - payloads: how large they may be.
+    ///   - logger: is told of large payloads.
     /// - Throws: ``KafkaError`` where librdkafka refuses a property; ``InputError`` for the source.
     public convenience init(
         _ configuration: ClientConfiguration,
         source: String = "kokanee",
-        codec: any PayloadCodec = .json
+        codec: any PayloadCodec = .json,
+        middleware: [any EnqueueMiddleware] = [],
+        payloads: PayloadLimits = PayloadLimits(),
+        logger: Logger = .disabled
     ) throws {
         try self.init(
             producer: try Producer(configuration),
             source: source,
             codec: codec,
-            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000
+            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
+            middleware: middleware,
+            payloads: payloads,
+            logger: logger
         )
     }
 
     /// Enqueues through a producer that others use as well.
     ///
     /// - Parameters:
-    ///   - messageLimit: the producer's `message.max.bytes`, for the words of an error.
+    ///   - messageLimit: the producer's `message.max.bytes`.
     ///   - now: milliseconds since the epoch.
     public init(
         producer: Producer,
         source: String = "kokanee",
         codec: any PayloadCodec = .json,
         messageLimit: Int = 1_000_000,
+        middleware: [any EnqueueMiddleware] = [],
+        payloads: PayloadLimits = PayloadLimits(),
+        logger: Logger = .disabled,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
     ) throws {
         try NewJob.validate("source", source)
@@ -60,6 +74,8 @@ public final class JobClient: Sendable {
         self.source = source
         self.codec = codec
         self.messageLimit = messageLimit
+        self.middleware = middleware
+        self.payloads = PayloadWatch(payloads, messageLimit: messageLimit, logger: logger)
         self.now = now
     }
 
@@ -118,6 +134,14 @@ public final class JobClient: Sendable {
             )
             return jobs.map { _ in .failure(refusal) }
         }
+        let trace = TraceContext.current
+        guard !middleware.isEmpty || trace != nil else { return await send(jobs, to: queue) }
+        var traced = jobs
+        for index in traced.indices where traced[index].traceparent == nil { traced[index].traceContext = trace }
+        return await middleware.around(traced, to: queue) { await send($0, to: queue) }
+    }
+
+    private func send(_ jobs: [NewJob], to queue: Queue) async -> [Result<EnqueuedJob, any Error>] {
         let stamp = EnqueueStamp(source: source, now: now())
         var refused: [Int: any Error] = [:]
         jobs.withUnsafeBufferPointer { jobs in
@@ -131,6 +155,8 @@ public final class JobClient: Sendable {
                         checkedType = job.pointee.type
                     }
                     try job.pointee.check(at: stamp.now)
+                    let size = (job.pointee.payload?.count ?? 0) + (job.pointee.key?.count ?? 0)
+                    if payloads.isNotable(size) { try payloads.look(at: job.pointee, size: size, queue: queue) }
                 } catch {
                     refused[index] = error
                 }
@@ -175,7 +201,7 @@ public final class JobClient: Sendable {
     }
 
     /// The results of what was sent with the errors of what was not between them, each at its index.
-    private static func merge(
+    static func merge(
         _ sent: [Result<EnqueuedJob, any Error>],
         _ refused: [Int: any Error]
     ) -> [Result<EnqueuedJob, any Error>] {
@@ -194,7 +220,7 @@ public final class JobClient: Sendable {
             : "the topic's max.message.bytes, or its broker's message.max.bytes, is less"
         return InputError(
             "a payload of \(batch.payloadSize(of: index)) bytes is too large for \(batch.topic): \(limit). "
-                + "Enqueue where the data is, such as an id or a path, not the data"
+                + PayloadLimits.advice
         )
     }
 }

@@ -1,3 +1,4 @@
+internal import RdKafka
 internal import Synchronization
 
 extension Engine {
@@ -12,7 +13,24 @@ extension Engine {
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
             return .expired(at: expiresAt)
         }
-        let end = await perform(content, handler)
-        return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
+        guard let hooks else {
+            let end = await perform(content, handler)
+            return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
+        }
+        return await performTelling(hooks, content, handler)
+    }
+
+    /// As ``perform(_:_:)``, where hooks want to know: all ends are told of, completion as well.
+    private nonisolated(nonsending) func performTelling(
+        _ hooks: HookDesk,
+        _ content: JobContent,
+        _ handler: any JobHandler
+    ) async -> AttemptEnd {
+        let start = MonotonicTime.nanoseconds
+        content.attemptTime.store(-start, ordering: .relaxed)
+        await hooks.before(content)
+        let end = await perform(content, handler) ?? .completed
+        content.attemptTime.store(max(1, MonotonicTime.nanoseconds - start), ordering: .relaxed)
+        return end
     }
 }

@@ -17,12 +17,16 @@ final class Engine: Sendable {
     /// Taken by this file, and by those beside it.
     let state: BargingLock<EngineState>
     let startLimit = StartLimit()
+    /// Nil where there are no hooks.
+    let hooks: HookDesk?
 
-    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
+    init(configuration: WorkerConfiguration, producer: Producer, hooks: HookDesk? = nil, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
+        self.hooks = hooks
         self.logger = logger
-        state = BargingLock(EngineState(configuration, startLimit: startLimit))
+        state = BargingLock(EngineState(configuration, startLimit: startLimit, hooks: hooks))
+        hooks?.whenThereIsRoom { [weak self] in self?.withScheduler { _ in } }
     }
 
     var statistics: WorkerStatistics {
@@ -158,7 +162,10 @@ final class Engine: Sendable {
                     let (attempt, wait) = (content.attempt, dueAt - wall)
                     let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: nil, now: wall)
                     return PendingHop(ticket, record, news: .delayed, now: now)
-                case .bury(let reason, let failure): return burial(of: content, reason, failure, ticket, wall)
+                case .bury(let reason, let failure):
+                    var hop = burial(of: content, reason, failure, ticket, wall)
+                    if hooks != nil { hop.told = HookEvent(content, .dead(reason, failure)) }
+                    return hop
                 }
             }
         )
@@ -177,6 +184,7 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let wall = clock.wall()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
+        hooks?.tick(now: now)
         finish(due.turn)
         conclude(due.turn.ended)
         hop(due.hops)

@@ -46,5 +46,6 @@ final class QueueRuntime: Sendable {
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
         wakeup = try Wakeup()
+        if !configuration.hooks.isEmpty { needsCare.store(true, ordering: .relaxed) }
     }
 }

@@ -87,6 +87,12 @@ public struct WorkerConfiguration: Sendable {
     /// true. It takes a few hundred bytes for each partition at work at each commit, and a commit waits for them, 2 s at
     /// most.
     public var marksOutcomes = true
+    /// What is done around every attempt, the first outermost. Default none. It costs each job a call; see
+    /// ``JobRegistry/use(_:for:)-(_,String)`` for single types.
+    public var middleware: [any JobMiddleware] = []
+    /// Who is told what becomes of jobs. Default none. With any, each job is accounted for by itself, which a worker of
+    /// jobs that take microseconds feels.
+    public var hooks: [any JobHooks] = []
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.

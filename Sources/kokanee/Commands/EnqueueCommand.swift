@@ -6,8 +6,12 @@ extension Command {
         name: "enqueue",
         summary: "Enqueues one job, or a file of them.",
         discussion: """
-            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"idempotencyKey"?}. It is streamed, so \
-            that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
+            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"idempotencyKey"?,"traceparent"?}. It is \
+            streamed, so that it may be of any length. A bad line is named, and nothing after it is sent unless \
+            --keep-going.
+
+            Jobs belong to the trace that --traceparent, or else the environment's TRACEPARENT and TRACESTATE, name; a \
+            value there that is not valid is passed over.
             """,
         examples: [
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
@@ -25,6 +29,7 @@ extension Command {
             .value("at", "TIME", "don't start it before this time"),
             .value("expires", "D", "don't start it after this has passed"),
             .value("idempotency-key", "KEY", "travels with the job; not acted on in this version"),
+            .value("traceparent", "TRACE", "the trace that the job belongs to", default: "$TRACEPARENT"),
             .value("file", short: "f", "FILE", "newline-delimited JSON; - is stdin"),
             .flag("keep-going", "go on after bad lines"),
         ],
@@ -41,12 +46,13 @@ extension Command {
             try await enqueueFile(path, to: queue, context)
         } else {
             guard !values.isSet("keep-going") else { throw values.error("--keep-going is for --file") }
-            let job = try job(values)
+            let job = try job(context)
             try await context.untilInterrupted { try await enqueueOne(job, to: queue, context) }
         }
     }
 
-    private static func job(_ values: OptionValues) throws -> NewJob {
+    private static func job(_ context: Context) throws -> NewJob {
+        let values = context.values
         let data = values.string("data").map { Array($0.utf8) }
         if let data {
             do {
@@ -67,13 +73,31 @@ extension Command {
         job.at = try values.time("at")
         job.expiresAfter = try values.duration("expires")
         job.idempotencyKey = values.string("idempotency-key")
+        job.traceContext = try trace(context)
         return job
+    }
+
+    /// The trace that the jobs belong to.
+    private static func trace(_ context: Context) throws -> TraceContext? {
+        let state = context.environment["TRACESTATE"]
+        guard let text = context.values.string("traceparent") else {
+            return context.environment["TRACEPARENT"].flatMap { TraceContext($0, state: state) }
+        }
+        if let trace = TraceContext(text, state: context.environment["TRACEPARENT"] == text ? state : nil) {
+            return trace
+        }
+        throw context.values.error(
+            "--traceparent is as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01, not \(text.onOneLine)"
+        )
     }
 
     private static func enqueueOne(_ job: NewJob, to queue: Queue, _ context: Context) async throws {
         let client = try await connect(to: queue, context).client
         let enqueued = try await client.enqueue(job, to: queue)
         await client.close()
+        var sizes = PayloadSizes()
+        sizes.note(job)
+        for text in sizes.warnings { context.console.say(text) }
         guard context.console.isJSON else {
             try context.console.print(enqueued.id)
             return
@@ -95,6 +119,7 @@ extension Command {
         let settings = BulkEnqueue.Settings(
             defaultType: values.string("type"),
             expiresAfter: expiresAfter,
+            trace: try trace(context),
             largestJob: largestJob,
             keepsGoing: values.isSet("keep-going")
         )
@@ -121,7 +146,10 @@ extension Command {
         let topicLimit = try await cluster.topics.messageLimit(of: queue)
         let limit = configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? topicLimit
         configuration.properties["message.max.bytes"] = "\(min(limit, 1_000_000_000))"
-        return (try JobClient(configuration), max(0, min(limit, topicLimit) - headerRoom))
+        let largestJob = max(0, min(limit, topicLimit) - headerRoom)
+        // Of large ones it is told by the command, with their number.
+        let payloads = PayloadLimits(warning: .max, maximum: largestJob)
+        return (try JobClient(configuration, payloads: payloads), largestJob)
     }
 
     /// Bytes of a record that its headers may take beside a job that just fits.

@@ -12,6 +12,8 @@ struct JobLine: Sendable, Equatable {
     /// Milliseconds since the epoch.
     var at: Int64?
     var idempotencyKey: String?
+    /// It is carried, valid or not.
+    var traceparent: String?
 
     /// What is wrong with a line.
     struct Problem: Error, Equatable, CustomStringConvertible {
@@ -21,7 +23,7 @@ struct JobLine: Sendable, Equatable {
         var description: String { "line \(line): \(message)" }
     }
 
-    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey"]
+    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey", "traceparent"]
 
     /// - Parameters:
     ///   - defaultType: the type of lines that name none; nil makes that a problem.
@@ -66,6 +68,7 @@ struct JobLine: Sendable, Equatable {
         key = strings["key"]
         id = strings["id"]
         idempotencyKey = strings["idempotencyKey"]
+        traceparent = strings["traceparent"]
         do {
             delay = try strings["delay"].map { try Duration(text: $0) }
             at = try strings["at"].map { try Timestamp.parse($0, now: now) }
@@ -82,6 +85,7 @@ struct JobLine: Sendable, Equatable {
         job.delay = delay
         job.at = at
         job.idempotencyKey = idempotencyKey
+        if let traceparent { job.traceparent = traceparent }
         return job
     }
 }
