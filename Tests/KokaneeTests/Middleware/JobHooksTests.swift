@@ -123,10 +123,7 @@ struct JobHooksTests {
         let told = Told { call in
             if call.hasSuffix("after completed") { try await gate.pass() }
         }
-        let worker = try fixture.worker({ configuration in
-            configuration.concurrency = 4
-            configuration.hooks = [told]
-        }) { _, _ in }
+        let worker = try fixture.worker(set(\.hooks, [told])) { _, _ in }
         try await running(worker) {
             try await eventually("a thousand have gone on without them") { worker.statistics.completed >= 1000 }
             #expect(worker.statistics.completed < 2000)
@@ -174,7 +171,7 @@ struct JobHooksTests {
         let fixture = try WorkerFixture()
         try await fixture.enqueue(200)
         let told = Told { _ in try await Task.sleep(for: .milliseconds(1)) }
-        let worker = try fixture.worker({ $0.hooks = [told] }) { _, _ in }
+        let worker = try fixture.worker(set(\.hooks, [told])) { _, _ in }
         try await running(worker) {
             try await eventually("all are completed") { worker.statistics.completed == 200 }
         }
@@ -189,11 +186,11 @@ struct JobHooksTests {
         let (first, second) = (Told(), Told())
         let starts = Mutex(0)
         func worker(_ told: Told) throws -> Worker {
-            try fixture.worker({ configuration in
+            func configure(_ configuration: inout WorkerConfiguration) {
                 configuration.hooks = [told]
                 configuration.revocationLimit = .milliseconds(100)
-                configuration.concurrency = 4
-            }) { _, _ in
+            }
+            return try fixture.worker(configure) { _, _ in
                 starts.withLock { $0 += 1 }
                 try await gate.pass()
             }
