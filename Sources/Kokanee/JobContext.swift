@@ -16,6 +16,7 @@ public struct JobContext: Sendable {
         let replay: String?
         let effects: Effects
         let logger: Logger
+        let headers: [Header]
 
         init(
             _ queue: String,
@@ -25,7 +26,8 @@ public struct JobContext: Sendable {
             _ source: Envelope.Origin,
             _ replay: String?,
             _ effects: Effects,
-            _ logger: Logger
+            _ logger: Logger,
+            _ headers: [Header]
         ) {
             self.queue = queue
             self.envelope = envelope
@@ -35,6 +37,7 @@ public struct JobContext: Sendable {
             self.replay = replay
             self.effects = effects
             self.logger = logger
+            self.headers = headers
         }
     }
 
@@ -49,9 +52,10 @@ public struct JobContext: Sendable {
         source: Envelope.Origin,
         replay: String? = nil,
         effects: Effects = .performed,
-        logger: Logger = .disabled
+        logger: Logger = .disabled,
+        headers: [Header] = []
     ) {
-        context = .given(Given(queue, envelope, maximumAttempts, key, source, replay, effects, logger))
+        context = .given(Given(queue, envelope, maximumAttempts, key, source, replay, effects, logger, headers))
     }
 
     init(_ content: JobContent) {
@@ -101,6 +105,31 @@ public struct JobContext: Sendable {
         switch context {
         case .job(let content): content.place
         case .given(let given): given.source
+        }
+    }
+
+    /// The header of that name that the job's record carries, the last of several; nil where there is none. It is read
+    /// from the record each time.
+    public func header(_ name: String) -> Bytes? {
+        switch context {
+        case .job(let content): content.header(name)
+        case .given(let given): given.headers.last { $0.name == name }?.value
+        }
+    }
+
+    /// A CloudEvents attribute, wherever the record has it.
+    func attribute(_ name: String) -> String? {
+        switch context {
+        case .job(let content): content.attribute(name)
+        case .given: header(name)?.text
+        }
+    }
+
+    /// Whether it is worth looking for a trace.
+    var mayHaveTrace: Bool {
+        switch context {
+        case .job(let content): content.hasTrace
+        case .given(let given): !given.headers.isEmpty
         }
     }
 

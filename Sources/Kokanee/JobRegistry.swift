@@ -24,29 +24,53 @@ public struct JobRegistry: Sendable {
         /// The name that the handler is registered under.
         let type: String?
         let version: Int
+        /// With its middleware around it.
         let handler: any JobHandler
+        let middleware: [any JobMiddleware]
+        private let innermost: any JobHandler
         /// What its attempts cost; see ``AttemptCost``.
         let cost: AttemptCost
         /// Nil where payloads are taken as they come.
         let payload: PayloadDescription?
 
-        init(name: String?, version: Int, handler: any JobHandler, payload: PayloadDescription? = nil) {
-            self.name = name
-            type = name
-            self.version = version
-            self.handler = handler
-            self.payload = payload
-            cost = AttemptCost()
+        convenience init(name: String?, version: Int, handler: any JobHandler, payload: PayloadDescription? = nil) {
+            self.init(name, type: name, version, handler, [], payload, AttemptCost())
         }
 
         /// Another name of the same.
-        init(alias: String, of entry: Entry) {
-            name = alias
-            type = entry.type
-            version = entry.version
-            handler = entry.handler
-            payload = entry.payload
-            cost = entry.cost
+        convenience init(alias: String, of entry: Entry) {
+            self.init(
+                alias,
+                type: entry.type,
+                entry.version,
+                entry.innermost,
+                entry.middleware,
+                entry.payload,
+                entry.cost
+            )
+        }
+
+        private init(
+            _ name: String?,
+            type: String?,
+            _ version: Int,
+            _ innermost: any JobHandler,
+            _ middleware: [any JobMiddleware],
+            _ payload: PayloadDescription?,
+            _ cost: AttemptCost
+        ) {
+            self.name = name
+            self.type = type
+            self.version = version
+            self.innermost = innermost
+            self.middleware = middleware
+            self.payload = payload
+            self.cost = cost
+            handler = middleware.around(innermost)
+        }
+
+        func with(_ middleware: [any JobMiddleware]) -> Entry {
+            Entry(name, type: type, version, innermost, middleware, payload, cost)
         }
 
         var isAlias: Bool { name != type }
@@ -172,6 +196,26 @@ public struct JobRegistry: Sendable {
             throw InputError("the job type \(SafeText.quoted(type)) is not registered; register it first")
         }
         outputTypes.insert(type)
+    }
+
+    /// Has the attempts of a type run inside these, and these inside those that it has already.
+    mutating func use(_ middleware: [any JobMiddleware], for type: String) throws {
+        guard let type = entries[type]?.type else {
+            throw InputError("register the job type \(SafeText.quoted(type)) before its middleware")
+        }
+        // Jobs that come under an alias are the same jobs.
+        for (name, entry) in entries where entry.type == type {
+            entries[name] = entry.with(entry.middleware + middleware)
+        }
+    }
+
+    /// The same types, all inside these.
+    func inside(_ middleware: [any JobMiddleware]) -> JobRegistry {
+        guard !middleware.isEmpty else { return self }
+        var registry = self
+        registry.entries = entries.mapValues { $0.with(middleware + $0.middleware) }
+        registry.catchAll = catchAll.map { $0.with(middleware + $0.middleware) }
+        return registry
     }
 
     /// What runs a type, whatever its version; nil where nothing does.

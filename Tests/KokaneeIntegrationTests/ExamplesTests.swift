@@ -41,13 +41,18 @@ struct ExamplesTests {
     @Test(
         "the code that README and docs show is code that is built and run",
         arguments: [
-            ("swift", ["Sources/KokaneeDemo/HashFile.swift", "Tests/KokaneeIntegrationTests/ShownCode.swift"]),
-            ("python", ["docs/examples/mail_handler.py"]),
+            (
+                "README.md", "swift",
+                ["Sources/KokaneeDemo/HashFile.swift", "Tests/KokaneeIntegrationTests/ShownCode.swift"]
+            ),
+            ("README.md", "python", ["docs/examples/mail_handler.py"]),
+            ("docs/middleware.md", "swift", ["Tests/KokaneeIntegrationTests/ShownMiddleware.swift"]),
+            ("docs/payload-size.md", "swift", ["Tests/KokaneeIntegrationTests/ShownMiddleware.swift"]),
         ]
     )
-    func shown(language: String, sources: [String]) throws {
+    func shown(page: String, language: String, sources: [String]) throws {
         let code = try sources.map { Self.unindented(try Self.text($0)) }
-        let blocks = try Self.text("README.md").components(separatedBy: "```\(language)\n").dropFirst()
+        let blocks = try Self.text(page).components(separatedBy: "```\(language)\n").dropFirst()
         #expect(!blocks.isEmpty)
         for block in blocks {
             let shown = Self.unindented(block.components(separatedBy: "```")[0])

@@ -32,22 +32,33 @@ public final class JobClient: Sendable {
     private let priorities: PriorityTopics?
     /// By state topic; made when somebody asks.
     let desks = Mutex<[String: ResultDesk]>([:])
+    private let middleware: [any EnqueueMiddleware]
+    private let payloads: PayloadWatch
 
     /// - Parameters:
     ///   - source: `ce_source` of the jobs, a URI reference that says who enqueues them.
     ///   - codec: encodes the payloads of ``Job`` types.
+    ///   - middleware: what is done around every enqueueing, the first outermost.
+    ///   - payloads: how large they may be.
+    ///   - logger: is told of large payloads.
     /// - Throws: ``KafkaError`` where librdkafka refuses a property; ``InputError`` for the source.
     public convenience init(
         _ configuration: ClientConfiguration,
         source: String = "kokanee",
-        codec: any PayloadCodec = .json
+        codec: any PayloadCodec = .json,
+        middleware: [any EnqueueMiddleware] = [],
+        payloads: PayloadLimits = PayloadLimits(),
+        logger: Logger = .disabled
     ) throws {
         try self.init(
             producer: try Producer(configuration),
             source: source,
             codec: codec,
             messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
-            reading: configuration
+            reading: configuration,
+            middleware: middleware,
+            payloads: payloads,
+            logger: logger
         )
     }
 
@@ -65,6 +76,9 @@ public final class JobClient: Sendable {
         codec: any PayloadCodec = .json,
         messageLimit: Int = 1_000_000,
         reading: ClientConfiguration? = nil,
+        middleware: [any EnqueueMiddleware] = [],
+        payloads: PayloadLimits = PayloadLimits(),
+        logger: Logger = .disabled,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
     ) throws {
         try NewJob.validate("source", source)
@@ -74,6 +88,8 @@ public final class JobClient: Sendable {
         self.messageLimit = messageLimit
         self.reading = reading
         priorities = reading.map { PriorityTopics($0) }
+        self.middleware = middleware
+        self.payloads = PayloadWatch(payloads, messageLimit: messageLimit, logger: logger)
         self.now = now
     }
 
@@ -138,6 +154,14 @@ public final class JobClient: Sendable {
             )
             return jobs.map { _ in .failure(refusal) }
         }
+        let trace = TraceContext.current
+        guard !middleware.isEmpty || trace != nil else { return await send(jobs, to: queue) }
+        var traced = jobs
+        for index in traced.indices where traced[index].traceparent == nil { traced[index].traceContext = trace }
+        return await middleware.around(traced, to: queue) { await send($0, to: queue) }
+    }
+
+    private func send(_ jobs: [NewJob], to queue: Queue) async -> [Result<EnqueuedJob, any Error>] {
         let stamp = EnqueueStamp(source: source, now: now())
         var refused: [Int: any Error] = [:]
         jobs.withUnsafeBufferPointer { jobs in
@@ -151,6 +175,8 @@ public final class JobClient: Sendable {
                         checkedType = job.pointee.type
                     }
                     try job.pointee.check(at: stamp.now)
+                    let size = (job.pointee.payload?.count ?? 0) + (job.pointee.key?.count ?? 0)
+                    if payloads.isNotable(size) { try payloads.look(at: job.pointee, size: size, queue: queue) }
                 } catch {
                     refused[index] = error
                 }
@@ -198,7 +224,7 @@ public final class JobClient: Sendable {
     }
 
     /// The results of what was sent with the errors of what was not between them, each at its index.
-    private static func merge(
+    static func merge(
         _ sent: [Result<EnqueuedJob, any Error>],
         _ refused: [Int: any Error]
     ) -> [Result<EnqueuedJob, any Error>] {
@@ -217,7 +243,7 @@ public final class JobClient: Sendable {
             : "the topic's max.message.bytes, or its broker's message.max.bytes, is less"
         return InputError(
             "a payload of \(batch.payloadSize(of: index)) bytes is too large for \(batch.topic(of: index)): \(limit). "
-                + "Enqueue where the data is, such as an id or a path, not the data"
+                + PayloadLimits.advice
         )
     }
 }

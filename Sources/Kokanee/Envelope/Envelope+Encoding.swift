@@ -179,11 +179,12 @@ extension Envelope {
 
     /// The headers that Kokanee gives a meaning, each once, and a note that the others are missing.
     ///
-    /// The trace's parent stays as well: it is CloudEvents' and small.
+    /// The trace stays as well: it is CloudEvents' and small.
     static func withoutUnknown(_ headers: [Header], cut: Cut) -> [Header] {
         var seen: Set<String> = []
         let kept = headers.reversed().filter { header in
-            let isKnown = header.name == "traceparent" || HeaderName(rawValue: header.name).map { $0 != .cut } == true
+            let isTrace = header.name == TraceContext.parentHeader || header.name == TraceContext.stateHeader
+            let isKnown = isTrace || HeaderName(rawValue: header.name).map { $0 != .cut } == true
             let isShort = header.value.map { $0.count <= longestKept } ?? true
             return isKnown && isShort && seen.insert(header.name).inserted
         }

@@ -14,6 +14,8 @@ struct PlainJob {
     private(set) var version = 1
     /// About what the record's headers take in memory, in bytes; as ``HeaderScan/size``.
     private(set) var size = 0
+    /// Whether it belongs to a trace, or says so.
+    private(set) var hasTrace = false
     private var hasSpecVersion = false
     private var hasSource = false
     private var hasType = false
@@ -57,6 +59,7 @@ struct PlainJob {
             hasType = true
             entry = runtime.handlers[value]
         case 9 where isNamed("ce_source"): hasSource = true
+        case 11 where isNamed("traceparent"): hasTrace = true
         case 12 where isNamed("content-type"): return !Self.isCloudEvent(value)
         case 14 where isNamed("ce_specversion"):
             hasSpecVersion = true

@@ -9,6 +9,8 @@ public struct MetricsSnapshot: Sendable, Hashable {
         public static let counter = Kind(name: "counter")
         /// Rises and falls.
         public static let gauge = Kind(name: "gauge")
+        /// How often which values occurred: counts of those up to a bound, `le`, with their sum and number.
+        public static let histogram = Kind(name: "histogram")
 
         public var description: String { name }
     }

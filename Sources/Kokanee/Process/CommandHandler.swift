@@ -12,6 +12,7 @@ public import RdKafka
 /// | `KOKANEE_JOB_SOURCE` | where the record stands that it was read from: `topic/partition/offset` |
 /// | `KOKANEE_JOB_KEY` | the ordering key's bytes; not set where the job has none |
 /// | `KOKANEE_REPLAY` | the id of the replay that the attempt belongs to; not set where it belongs to none |
+/// | `TRACEPARENT`, `TRACESTATE` | the trace that the job belongs to; not set where it belongs to none |
 /// | `KOKANEE_REHEARSAL` | `1` where the command is to have no effect on the world, which is its own to heed; else not set |
 ///
 /// Exit status 0 completes the job, 75 (`EX_TEMPFAIL`) retries it, 65 (`EX_DATAERR`) makes it a dead letter; any other, and
@@ -60,7 +61,9 @@ public final class CommandHandler: JobHandler, Sendable {
     static let replayVariable = "KOKANEE_REPLAY"
     static let rehearsalVariable = "KOKANEE_REHEARSAL"
     /// What variables begin with that are ours to set.
-    static let ownVariables = [variablePrefix, "\(replayVariable)=", "\(rehearsalVariable)="]
+    static let ownVariables = [
+        variablePrefix, "\(replayVariable)=", "\(rehearsalVariable)=", "TRACEPARENT=", "TRACESTATE=",
+    ]
 
     static func environment(of context: JobContext) throws -> [[UInt8]] {
         var values: [(name: String, value: [UInt8])] = [
@@ -77,6 +80,10 @@ public final class CommandHandler: JobHandler, Sendable {
             return Array("\(variablePrefix)\(name)=".utf8) + value
         }
         let replay = context.replay.map { [Array("\(replayVariable)=\($0)".utf8)] } ?? []
-        return variables + replay + (context.isRehearsal ? [Array("\(rehearsalVariable)=1".utf8)] : [])
+        let trace = context.traceContext.map { trace in
+            ["TRACEPARENT=\(trace.traceparent)"] + (trace.state.map { ["TRACESTATE=\($0)"] } ?? [])
+        }
+        return variables + replay + (trace ?? []).map { Array($0.utf8) }
+            + (context.isRehearsal ? [Array("\(rehearsalVariable)=1".utf8)] : [])
     }
 }

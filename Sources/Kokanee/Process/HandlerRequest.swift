@@ -3,7 +3,8 @@ internal import RdKafka
 
 /// A job as the handler protocol writes it to a process's standard input: one line of JSON.
 enum HandlerRequest {
-    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"checkpoint"?,"replay"?,"rehearsal"?}` and a line break.
+    /// `{"id","type","version","attempt","key","source","data","firstFailedAt"?,"checkpoint"?,"replay"?,
+    /// "rehearsal"?,"traceparent"?,"tracestate"?}` and a line break.
     ///
     /// `replay` is the id of the replay that the attempt belongs to; `rehearsal` is there, and true, where nothing that the
     /// job does may have an effect.
@@ -57,6 +58,14 @@ enum HandlerRequest {
             JSONText.appendEscaped(replay, to: &line)
         }
         if context.isRehearsal { line.append(",\"rehearsal\":true") }
+        if let trace = context.traceContext {
+            line.append(",\"traceparent\":")
+            JSONText.appendEscaped(trace.traceparent, to: &line)
+            if let state = trace.state {
+                line.append(",\"tracestate\":")
+                JSONText.appendEscaped(state, to: &line)
+            }
+        }
         line.append("}\n")
         return line
     }

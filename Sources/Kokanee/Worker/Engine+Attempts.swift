@@ -181,7 +181,13 @@ extension Engine {
         for (attempt, conclusion) in zip(decided, turn.conclusions) {
             switch conclusion {
             case .accepted:
-                if let hop = carryOut(attempt, now: now, wall: wall) { hops.append(hop) }
+                let event = hooks.flatMap { _ in HookEvent(attempt) }
+                if var hop = carryOut(attempt, now: now, wall: wall) {
+                    hop.told = event
+                    hops.append(hop)
+                } else if let event {
+                    hooks?.tell(event)
+                }
             case .fenced: logFenced(attempt.item.content)
             case .unknown: continue
             }

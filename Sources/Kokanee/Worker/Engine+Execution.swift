@@ -1,3 +1,4 @@
+internal import RdKafka
 internal import Synchronization
 
 extension Engine {
@@ -13,9 +14,30 @@ extension Engine {
             return .expired(at: expiresAt)
         }
         if let end = await content.runtime.state.admit(content) { return end }
+        guard let hooks else { return await performWithOutputs(content, handler) }
+        return await performTelling(hooks, content, handler)
+    }
+
+    private nonisolated(nonsending) func performWithOutputs(_ content: JobContent, _ handler: any JobHandler) async
+        -> AttemptEnd?
+    {
         if content.commitsOutputs { return await executeWithOutputs(content, handler) }
         let end = await perform(content, handler)
         guard end == nil else { return end }
         return content.hasNotes.load(ordering: .acquiring) || content.keptResult != nil ? .completed : nil
+    }
+
+    /// As ``perform(_:_:)``, where hooks want to know: all ends are told of, completion as well.
+    private nonisolated(nonsending) func performTelling(
+        _ hooks: HookDesk,
+        _ content: JobContent,
+        _ handler: any JobHandler
+    ) async -> AttemptEnd {
+        let start = MonotonicTime.nanoseconds
+        content.attemptTime.store(-start, ordering: .relaxed)
+        await hooks.before(content)
+        let end = await performWithOutputs(content, handler) ?? .completed
+        content.attemptTime.store(max(1, MonotonicTime.nanoseconds - start), ordering: .relaxed)
+        return end
     }
 }

@@ -64,7 +64,9 @@ extension Engine: DeliveryReceiver {
         var next: [PendingHop] = []
         for (end, fate) in zip(ends, fates) {
             switch fate {
-            case .finished: FailPoint.jobFinished.pass()
+            case .finished:
+                FailPoint.jobFinished.pass()
+                if let hooks, let event = end.hop.event { hooks.tell(event) }
             case .goesOn(let hop): next.append(hop)
             case .fenced: logFenced(end.hop.content)
             case .willRetry: logTrouble(end, "hop failed; its job stays unfinished, and it is tried again")

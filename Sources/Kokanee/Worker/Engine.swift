@@ -18,12 +18,16 @@ final class Engine: Sendable {
     let state: BargingLock<EngineState>
     let startLimit = StartLimit()
     let refusalNotices = RefusalNotices()
+    /// Nil where there are no hooks.
+    let hooks: HookDesk?
 
-    init(configuration: WorkerConfiguration, producer: Producer, logger: Logger) {
+    init(configuration: WorkerConfiguration, producer: Producer, hooks: HookDesk? = nil, logger: Logger) {
         self.configuration = configuration
         self.producer = producer
+        self.hooks = hooks
         self.logger = logger
-        state = BargingLock(EngineState(configuration, startLimit: startLimit))
+        state = BargingLock(EngineState(configuration, startLimit: startLimit, hooks: hooks))
+        hooks?.whenThereIsRoom { [weak self] in self?.withScheduler { _ in } }
     }
 
     var statistics: WorkerStatistics {
@@ -186,7 +190,10 @@ final class Engine: Sendable {
                 case .refuse(let since):
                     logRefusal(content, since)
                     return PendingHop(ticket, .refused(content, since: since), news: .refused, now: now)
-                case .bury(let reason, let failure): return burial(of: content, reason, failure, ticket, wall)
+                case .bury(let reason, let failure):
+                    var hop = burial(of: content, reason, failure, ticket, wall)
+                    if hooks != nil { hop.told = HookEvent(content, .dead(reason, failure)) }
+                    return hop
                 }
             }
         )
@@ -205,6 +212,7 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let wall = clock.wall()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
+        hooks?.tick(now: now)
         finish(due.turn)
         conclude(due.turn.ended)
         hop(due.hops)

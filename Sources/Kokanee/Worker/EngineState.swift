@@ -88,6 +88,7 @@ struct EngineState {
     /// Runners that have a batch; ``HandlerDemand`` says how many may at once.
     var busy = 0
     let demand: HandlerDemand?
+    let hooks: HookDesk?
     /// Of the busy runners those that will be back at once, and since when jobs wait for them.
     var quickRunners = 0
     var heldBackSince: Instant?
@@ -99,8 +100,9 @@ struct EngineState {
     private var waitingForRoom: [Wakeup] = []
     private var inFlightWhenFull = 0
 
-    init(_ configuration: WorkerConfiguration, startLimit: StartLimit) {
+    init(_ configuration: WorkerConfiguration, startLimit: StartLimit, hooks: HookDesk?) {
         self.startLimit = startLimit
+        self.hooks = hooks
         scheduler = Scheduler(
             limits: .init(
                 jobs: configuration.maximumInFlight,
@@ -145,8 +147,8 @@ struct EngineState {
         if batch.isQuick { quickRunners += 1 }
     }
 
-    /// Whether the handler can use one more attempt.
-    private var isWanted: Bool { demand.map { busy < $0.current } ?? true }
+    /// Whether the handler can use one more attempt, and the hooks are not too far behind.
+    private var isWanted: Bool { (demand.map { busy < $0.current } ?? true) && hooks?.isFull != true }
 
     /// Puts an idle runner aside. False if it has to end instead.
     mutating func park(_ index: Int, _ generation: Int, _ continuation: UnsafeContinuation<Batch?, Never>) -> Bool {

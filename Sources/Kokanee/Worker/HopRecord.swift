@@ -17,7 +17,7 @@ struct HopRecord: Sendable {
     let topic: String
     private let form: Form
     /// Of the attempt that was made.
-    private let failure: Envelope.Failure?
+    let failure: Envelope.Failure?
 
     static func retry(
         _ content: JobContent,
@@ -60,6 +60,8 @@ struct HopRecord: Sendable {
         HopRecord(content: content, topic: content.runtime.queue.stateTopic, form: .state(record), failure: nil)
     }
 
+    var isDeadLetter: Bool { topic == content.runtime.queue.deadLetterTopic }
+
     var partition: Int32 { content.message.source.topicPartition.partition }
 
     /// Makes the record, the same each time, and gives it to the sink.
@@ -90,10 +92,11 @@ struct HopRecord: Sendable {
         let record = made
         var smaller = record
         smaller.headers = Envelope.withoutErrors(record.headers)
-        guard smaller.headers.count == record.headers.count else { return with(smaller) }
+        guard smaller.headers.count == record.headers.count else { return with(smaller, failure) }
+        var failure = failure
         if record.topic != content.runtime.queue.deadLetterTopic {
             let message = "\(record.topic) takes no record of this size"
-            let failure = Envelope.Failure(type: "TooLarge", message: message, at: now)
+            failure = Envelope.Failure(type: "TooLarge", message: message, at: now)
             smaller = Self.deadLetter(content, reason: .tooLarge, failure: failure, now: now).made
         }
         let cut = Envelope.Cut(smaller.headers)
@@ -102,10 +105,10 @@ struct HopRecord: Sendable {
             smaller.value = nil
             smaller.key = smaller.key.flatMap { $0.count > Envelope.longestName ? nil : $0 }
         }
-        return with(smaller)
+        return with(smaller, failure)
     }
 
-    private func with(_ record: ProducerRecord) -> HopRecord {
+    private func with(_ record: ProducerRecord, _ failure: Envelope.Failure?) -> HopRecord {
         HopRecord(content: content, topic: record.topic, form: .made(record), failure: failure)
     }
 

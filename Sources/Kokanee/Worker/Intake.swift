@@ -91,7 +91,7 @@ enum Intake {
         guard rungDelay == nil, let plain = PlainJob(content.message, runtime), let entry = plain.entry,
             plain.version <= entry._withUnsafeGuaranteedRef({ $0.version })
         else { return nil }
-        content.read(as: .plain(id: plain.id, version: plain.version), for: entry)
+        content.read(as: .plain(id: plain.id, version: plain.version), for: entry, hasTrace: plain.hasTrace)
         let facts = Scheduler<JobContent>.Facts(
             bytes: content.size + plain.size,
             key: laneKey(content, runtime.order),

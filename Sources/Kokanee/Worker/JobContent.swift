@@ -55,6 +55,8 @@ final class JobContent: @unchecked Sendable {
     /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
     /// stops a release that doesn't know the queue's jobs, can stop it.
     private(set) var refusal: Refusal?
+    /// Whether the record may say to which trace the job belongs: who asks need not read its headers else.
+    private(set) var hasTrace = true
     /// Names the job to the engine, which knows by it whether the attempt's epoch goes on.
     nonisolated(unsafe) var ticket = Engine.Ticket(place: 0, stamp: 0)
     /// How the attempt ended; nil is that it has completed.
@@ -65,6 +67,9 @@ final class JobContent: @unchecked Sendable {
     let notes = Mutex<AttemptNotes?>(nil)
     /// Whether ``notes`` may be more than nil: most attempts look no further.
     let hasNotes = Atomic(false)
+    /// When the attempt began, on the scale of ``MonotonicTime``, negative; once it has ended how long it took, in
+    /// nanoseconds. Only kept for hooks; 0 where nothing began.
+    let attemptTime = Atomic<Int64>(0)
 
     /// Takes a message over.
     ///
@@ -89,10 +94,16 @@ final class JobContent: @unchecked Sendable {
         message.destroy()
     }
 
-    func read(as reading: Reading, for entry: Unmanaged<JobRegistry.Entry>?, refusal: Refusal? = nil) {
+    func read(
+        as reading: Reading,
+        for entry: Unmanaged<JobRegistry.Entry>?,
+        refusal: Refusal? = nil,
+        hasTrace: Bool = true
+    ) {
         self.reading = reading
         self.entry = entry
         self.refusal = refusal
+        self.hasTrace = hasTrace
     }
 
     var record: Record { owner ?? Record(RecordStorage(message, ownedBy: self)) }
@@ -155,9 +166,35 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
+    /// How long the attempt took, or has taken until now; nil where there was none.
+    var attemptTook: Duration? {
+        let time = attemptTime.load(ordering: .relaxed)
+        if time == 0 { return nil }
+        return .nanoseconds(time > 0 ? time : MonotonicTime.nanoseconds + time)
+    }
+
     /// Milliseconds since the epoch.
     var expiresAt: Int64? {
         if case .whole(let whole) = reading { whole.job.envelope.expiresAt } else { nil }
+    }
+
+    /// The header of that name, the last of several; nil where there is none, or it is null.
+    func header(_ name: String) -> Bytes? {
+        var name = name
+        return name.withUTF8 { wanted in
+            var found: Bytes?
+            _ = message.forEachHeader { name, value in
+                guard name.elementsEqual(wanted) else { return }
+                found = value.map { Bytes(copying: $0) }
+            }
+            return found
+        }
+    }
+
+    /// Whether the record is a CloudEvent in structured mode.
+    var isStructured: Bool {
+        guard case .whole = reading else { return false }
+        return HeaderScan(message).mode == .structured
     }
 
     /// The replay that it is worked for: its queue's, or that which its record tells of.

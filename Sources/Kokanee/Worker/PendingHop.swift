@@ -22,6 +22,8 @@ struct PendingHop: Comparable, Sendable {
     private(set) var dueAt: ContinuousClock.Instant
     private(set) var tries = 1
     var news = News.none
+    /// What hooks are to be told when all is written; see ``event``.
+    var told: HookEvent?
     /// What is to be written after this, in its order, before the job is finished.
     private var rest: ArraySlice<HopRecord>
 
@@ -42,7 +44,9 @@ struct PendingHop: Comparable, Sendable {
     /// What is to be written now that a broker has this; nil where that was all.
     func following(now: ContinuousClock.Instant) -> PendingHop? {
         guard let first = rest.first else { return nil }
-        return PendingHop(ticket, first, then: rest.dropFirst(), now: now)
+        var next = PendingHop(ticket, first, then: rest.dropFirst(), now: now)
+        next.told = event
+        return next
     }
 
     var content: JobContent { record.content }

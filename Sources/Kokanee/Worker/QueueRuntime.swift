@@ -64,5 +64,6 @@ final class QueueRuntime: Sendable {
         expiredJobs = configuration.expiredJobs
         redaction = try Redaction(configuration.redactedFields)
         wakeup = try Wakeup()
+        if !configuration.hooks.isEmpty { needsCare.store(true, ordering: .relaxed) }
     }
 }

@@ -246,8 +246,13 @@ public final class Worker: Sendable {
 
     private func work(_ layouts: [Layout], _ replay: ReplayRun?) async throws {
         let producer = try Producer(producerConfiguration)
-        let engine = Engine(configuration: configuration, producer: producer, logger: logger)
+        let hooks =
+            configuration.hooks.isEmpty
+            ? nil : HookDesk(configuration.hooks, metrics: metrics, logger: logger)
+        let engine = Engine(configuration: configuration, producer: producer, hooks: hooks, logger: logger)
         self.engine.withLock { $0 = engine }
+        let jobs = jobs.inside(configuration.middleware)
+        (configuration.middleware + self.jobs.middleware).attach(to: metrics)
         let runtimes = try layouts.enumerated().map { index, layout in
             try QueueRuntime(
                 index: Int32(index),
@@ -282,6 +287,7 @@ public final class Worker: Sendable {
             rewinds.stop()
             for reporter in reporters { reporter.end() }
             await producer.close(within: .seconds(10))
+            await hooks?.close(within: .seconds(10))
             watchdog.stop()
             end.set(result)
         }

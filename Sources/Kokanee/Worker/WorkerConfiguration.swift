@@ -115,6 +115,12 @@ public struct WorkerConfiguration: Sendable {
     /// For how long a job's idempotency key counts as done, where the job itself doesn't say. Default 24 h, at most 365
     /// days. Each costs about 100 bytes of memory, and of the state topic.
     public var idempotencyWindow = Duration.seconds(86_400)
+    /// What is done around every attempt, the first outermost. Default none. It costs each job a call; see
+    /// ``JobRegistry/use(_:for:)-(_,String)`` for single types.
+    public var middleware: [any JobMiddleware] = []
+    /// Who is told what becomes of jobs. Default none. With any, each job is accounted for by itself, which a worker of
+    /// jobs that take microseconds feels.
+    public var hooks: [any JobHooks] = []
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.

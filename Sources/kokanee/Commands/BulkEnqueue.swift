@@ -10,6 +10,8 @@ struct BulkEnqueue {
         /// The type of lines that have none.
         var defaultType: String?
         var expiresAfter: Duration?
+        /// Of lines that name none.
+        var trace: TraceContext?
         /// The most bytes of payload and key that the topic takes.
         var largestJob = Int.max
         /// Of lines that say none.
@@ -24,6 +26,8 @@ struct BulkEnqueue {
     struct Tally: Sendable, Equatable {
         var sent = 0
         var rejected = 0
+        /// Of what was sent.
+        var sizes = PayloadSizes()
         /// How the run ends; a broker's errors go before wrong input.
         var code = ExitCode.success
 
@@ -62,12 +66,13 @@ struct BulkEnqueue {
                             message: "the queue has no \(job.priority.rawValue) priority"
                         )
                     }
+                    if job.traceparent == nil, let trace = settings.trace { job.traceContext = trace }
                     // Found here and not by the broker, so that nothing behind it is under way yet.
                     let size = job.payload?.count ?? 0
                     guard size + (job.key?.count ?? 0) <= settings.largestJob else {
                         throw JobLine.Problem(
                             line: line.number,
-                            message: BulkEnqueue.tooLarge(size, settings.largestJob)
+                            message: BulkEnqueue.tooLarge(size, job.type, settings.largestJob)
                         )
                     }
                     jobs.append(job)
@@ -80,8 +85,8 @@ struct BulkEnqueue {
         }
     }
 
-    static func tooLarge(_ size: Int, _ limit: Int) -> String {
-        "a payload of \(size) bytes is too large for the queue, which takes \(limit) with the key. "
+    static func tooLarge(_ size: Int, _ type: String, _ limit: Int) -> String {
+        "a payload of \(size) bytes is too large for a job of type \(type.onOneLine): the queue takes \(limit) with the key. "
             + "Enqueue where the data is, such as an id or a path, not the data"
     }
 
@@ -139,10 +144,12 @@ struct BulkEnqueue {
     private func send(_ chunk: Chunk, _ tally: inout Tally, _ console: Console) async {
         let results = await client.enqueue(chunk.jobs, to: queue)
         var failures: [(line: Int, message: String)] = []
-        for (line, result) in zip(chunk.lines, results) {
+        for (index, result) in results.enumerated() {
+            let line = chunk.lines[index]
             switch result {
             case .success:
                 tally.sent += 1
+                tally.sizes.note(chunk.jobs[index])
             case .failure(let error):
                 tally.reject(error)
                 failures.append((line, "\(error)".onOneLine))
@@ -177,6 +184,7 @@ struct BulkEnqueue {
     }
 
     private func summarise(_ tally: Tally, seconds: Double, _ console: Console) throws {
+        for text in tally.sizes.warnings { console.say(text) }
         let seconds = (seconds * 1000).rounded() / 1000
         guard console.isJSON else {
             let rate = seconds > 0 ? " (\(ProgressLine.grouped(Int(Double(tally.sent) / seconds)))/s)" : ""

@@ -1,6 +1,9 @@
 extension Program {
     /// All commands, in the order in which help lists them.
     static var commands: [Command] {
-        [.broker, .topics, .enqueue, .work, .status, .result, .jobs, .limits, .deadLetters, .replay, .bench, .completion]
+        [
+            .broker, .topics, .enqueue, .work, .status, .result, .jobs, .limits, .deadLetters, .replay, .bench,
+            .completion,
+        ]
     }
 }

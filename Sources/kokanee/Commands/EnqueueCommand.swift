@@ -7,7 +7,11 @@ extension Command {
         summary: "Enqueues one job, or a file of them.",
         discussion: """
             A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"priority"?,"idempotencyKey"?,\
-            "idempotencyWindow"?}. It is streamed, so that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
+            "idempotencyWindow"?,"traceparent"?}. It is streamed, so that it may be of any length. A bad line is named, and nothing after it is sent unless \
+            --keep-going.
+
+            Jobs belong to the trace that --traceparent, or else the environment's TRACEPARENT and TRACESTATE, name; a \
+            value there that is not valid is passed over.
             """,
         examples: [
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
@@ -43,6 +47,7 @@ extension Command {
             .value("unique-for", "D", "for how long at most", default: "24h"),
             .value("keep-result", "D", "keep for so long what became of the job: its result, or why it has none"),
             .value("wait", "D", "wait for so long for the job's end, and print its result instead of its id"),
+            .value("traceparent", "TRACE", "the trace that the job belongs to", default: "$TRACEPARENT"),
             .value("file", short: "f", "FILE", "newline-delimited JSON; - is stdin"),
             .flag("keep-going", "go on after bad lines"),
         ],
@@ -62,13 +67,14 @@ extension Command {
             try await enqueueFile(path, to: queue, context)
         } else {
             guard !values.isSet("keep-going") else { throw values.error("--keep-going is for --file") }
-            let job = try job(values)
+            let job = try job(context)
             let wait = try values.duration("wait")
             try await context.untilInterrupted { try await enqueueOne(job, to: queue, waiting: wait, context) }
         }
     }
 
-    private static func job(_ values: OptionValues) throws -> NewJob {
+    private static func job(_ context: Context) throws -> NewJob {
+        let values = context.values
         let data = values.string("data").map { Array($0.utf8) }
         if let data {
             do {
@@ -94,7 +100,22 @@ extension Command {
         job.keepResult = try values.duration("keep-result") ?? (values.isSet("wait") ? .seconds(3600) : nil)
         job.idempotencyWindow = try values.duration("idempotency-window")
         job.unique = try uniqueness(values)
+        job.traceContext = try trace(context)
         return job
+    }
+
+    /// The trace that the jobs belong to.
+    private static func trace(_ context: Context) throws -> TraceContext? {
+        let state = context.environment["TRACESTATE"]
+        guard let text = context.values.string("traceparent") else {
+            return context.environment["TRACEPARENT"].flatMap { TraceContext($0, state: state) }
+        }
+        if let trace = TraceContext(text, state: context.environment["TRACEPARENT"] == text ? state : nil) {
+            return trace
+        }
+        throw context.values.error(
+            "--traceparent is as 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01, not \(text.onOneLine)"
+        )
     }
 
     private static func uniqueness(_ values: OptionValues) throws -> Uniqueness? {
@@ -130,6 +151,9 @@ extension Command {
             return try show(state, context)
         }
         await client.close()
+        var sizes = PayloadSizes()
+        sizes.note(job)
+        for text in sizes.warnings { context.console.say(text) }
         guard context.console.isJSON else {
             try context.console.print(enqueued.id)
             return
@@ -147,11 +171,14 @@ extension Command {
         let reader = try LineReader(path: path)
         let expiresAfter = try values.duration("expires")
         // Until the first line is sent an interruption has nothing to finish.
-        let (client, largestJob, priorities) = try await context.untilInterrupted { try await connect(to: queue, context) }
+        let (client, largestJob, priorities) = try await context.untilInterrupted {
+            try await connect(to: queue, context)
+        }
         guard priorities.contains(values.priority) else { throw noPriority(values.priority, of: queue) }
         let settings = BulkEnqueue.Settings(
             defaultType: values.string("type"),
             expiresAfter: expiresAfter,
+            trace: try trace(context),
             largestJob: largestJob,
             priority: values.priority,
             priorities: priorities,
@@ -183,7 +210,10 @@ extension Command {
         // The inspection knows a priority's topic only where there is one.
         let topics = Set(inspection.findings.map(\.topic.name))
         let priorities = Priority.allCases.filter { topics.contains(queue.topic(of: $0)) }
-        return (try JobClient(configuration), max(0, min(limit, topicLimit) - headerRoom), Set(priorities))
+        let largestJob = max(0, min(limit, topicLimit) - headerRoom)
+        // Of large ones it is told by the command, with their number.
+        let payloads = PayloadLimits(warning: .max, maximum: largestJob)
+        return (try JobClient(configuration, payloads: payloads), largestJob, Set(priorities))
     }
 
     private static func noPriority(_ priority: Priority, of queue: Queue) -> Failure {

@@ -14,6 +14,8 @@ struct JobLine: Sendable, Equatable {
     var idempotencyKey: String?
     var priority = Priority.normal
     var idempotencyWindow: Duration?
+    /// It is carried, valid or not.
+    var traceparent: String?
 
     /// What is wrong with a line.
     struct Problem: Error, Equatable, CustomStringConvertible {
@@ -23,7 +25,10 @@ struct JobLine: Sendable, Equatable {
         var description: String { "line \(line): \(message)" }
     }
 
-    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey", "idempotencyWindow", "priority"]
+    private static let names = [
+        "type", "data", "key", "id", "delay", "at", "idempotencyKey", "idempotencyWindow", "priority",
+        "traceparent",
+    ]
 
     /// - Parameters:
     ///   - defaultType: the type of lines that name none; nil makes that a problem.
@@ -74,6 +79,7 @@ struct JobLine: Sendable, Equatable {
         key = strings["key"]
         id = strings["id"]
         idempotencyKey = strings["idempotencyKey"]
+        traceparent = strings["traceparent"]
         do {
             idempotencyWindow = try strings["idempotencyWindow"].map { try Duration(text: $0) }
             delay = try strings["delay"].map { try Duration(text: $0) }
@@ -93,6 +99,7 @@ struct JobLine: Sendable, Equatable {
         job.idempotencyKey = idempotencyKey
         job.priority = priority
         job.idempotencyWindow = idempotencyWindow
+        if let traceparent { job.traceparent = traceparent }
         return job
     }
 }

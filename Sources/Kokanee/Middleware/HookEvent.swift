@@ -1,0 +1,91 @@
+internal import RdKafka
+
+/// What hooks are to be told of a job once its fate is settled.
+final class HookEvent: Sendable {
+    enum Fate: Sendable {
+        case completed
+        case retried(attempt: Int, wait: Duration, Envelope.Failure)
+        case dead(DeadReason, Envelope.Failure?)
+        case discarded(String)
+    }
+
+    let content: JobContent
+    let fate: Fate
+    /// How long the attempt took; nil where there was none.
+    let took: Duration?
+
+    init(_ content: JobContent, _ fate: Fate, took: Duration? = nil) {
+        self.content = content
+        self.fate = fate
+        self.took = took
+    }
+
+    /// Nil for an attempt that leaves its job as if it had not run.
+    convenience init?(_ decided: DecidedAttempt) {
+        let content = decided.item.content
+        let fate: Fate
+        switch decided.disposition {
+        case nil: return nil
+        case .complete: fate = .completed
+        case .discard(let reason): fate = .discarded(reason)
+        case .retry(let attempt, let wait, let failure):
+            fate = .retried(attempt: attempt, wait: .milliseconds(wait), failure)
+        case .bury(let reason, let failure): fate = .dead(reason, failure)
+        }
+        self.init(content, fate, took: content.attemptTook)
+    }
+
+    var isDead: Bool {
+        if case .dead = fate { true } else { false }
+    }
+
+    /// - Parameter failed: told of each error, with the name of the call.
+    nonisolated(nonsending) func tell(_ hooks: any JobHooks, failed: (String, any Error) -> Void) async {
+        let context = JobContext(content)
+        if let took {
+            do {
+                try await hooks.after(context, outcome, took: took)
+            } catch {
+                failed("after", error)
+            }
+        }
+        do {
+            switch fate {
+            case .completed: return
+            case .retried(let attempt, let wait, let failure):
+                try await hooks.onRetry(context, attempt: attempt, wait: wait, error: failure)
+            case .dead(let reason, let failure): try await hooks.onDead(context, reason: reason, error: failure)
+            case .discarded(let reason): try await hooks.onDiscard(context, reason: reason)
+            }
+        } catch {
+            failed(callName, error)
+        }
+    }
+
+    private var outcome: AttemptOutcome {
+        switch fate {
+        case .completed: .completed
+        case .retried: .retried
+        case .dead: .dead
+        case .discarded: .discarded
+        }
+    }
+
+    private var callName: String {
+        switch fate {
+        case .completed: "after"
+        case .retried: "onRetry"
+        case .dead: "onDead"
+        case .discarded: "onDiscard"
+        }
+    }
+}
+
+extension PendingHop {
+    /// What hooks are to be told once all of it stands on the brokers. A job that its rung would not take is dead, whatever
+    /// was decided.
+    var event: HookEvent? {
+        guard record.isDeadLetter, told?.isDead != true else { return told }
+        return HookEvent(content, .dead(.tooLarge, record.failure), took: told?.took)
+    }
+}
