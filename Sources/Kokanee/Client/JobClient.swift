@@ -25,6 +25,8 @@ public final class JobClient: Sendable {
     private let codec: any PayloadCodec
     private let messageLimit: Int
     private let now: @Sendable () -> Int64
+    /// For what can't be done with a producer alone; nil where that was not given.
+    let reading: ClientConfiguration?
 
     /// - Parameters:
     ///   - source: `ce_source` of the jobs, a URI reference that says who enqueues them.
@@ -39,7 +41,8 @@ public final class JobClient: Sendable {
             producer: try Producer(configuration),
             source: source,
             codec: codec,
-            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000
+            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
+            reading: configuration
         )
     }
 
@@ -47,12 +50,14 @@ public final class JobClient: Sendable {
     ///
     /// - Parameters:
     ///   - messageLimit: the producer's `message.max.bytes`, for the words of an error.
+    ///   - reading: how to reach the same brokers in order to cancel jobs; nil is that nobody does.
     ///   - now: milliseconds since the epoch.
     public init(
         producer: Producer,
         source: String = "kokanee",
         codec: any PayloadCodec = .json,
         messageLimit: Int = 1_000_000,
+        reading: ClientConfiguration? = nil,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
     ) throws {
         try NewJob.validate("source", source)
@@ -60,6 +65,7 @@ public final class JobClient: Sendable {
         self.source = source
         self.codec = codec
         self.messageLimit = messageLimit
+        self.reading = reading
         self.now = now
     }
 

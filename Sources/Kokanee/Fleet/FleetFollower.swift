@@ -8,7 +8,7 @@ final class FleetFollower: Sendable {
         let prefix: String
         /// Called with each entry that was there, the newest of each key, and then with each change.
         let changed: @Sendable (ControlFollower.Change) -> Void
-        /// Called once, when all that was there has been told of.
+        /// Called when all that was there has been told of, or when it is certain that nothing will be.
         let caughtUp: @Sendable () -> Void
 
         init(
@@ -34,6 +34,11 @@ final class FleetFollower: Sendable {
             configuration: client,
             logger: logger,
             caughtUp: { for subscription in subscriptions { subscription.caughtUp() } },
+            failed: { error in
+                // Who may not read the topic is not waited for: nobody can order this worker about.
+                guard error.code == .topicAuthorizationFailed else { return }
+                for subscription in subscriptions { subscription.caughtUp() }
+            },
             changed: { change in
                 for subscription in subscriptions where change.key.hasPrefix(subscription.prefix) {
                     subscription.changed(change)

@@ -8,7 +8,9 @@ extension Worker {
     func followFleet(_ runtimes: [QueueRuntime], _ engine: Engine) throws(KafkaError) -> FleetFollower {
         // A replay goes where its plan says, and has records of its own by which it is paused and ended.
         let live = runtimes.filter { $0.replay == nil }
-        let subscriptions = live.map { $0.rewinds.subscription($0) } + runtimes.map(Self.beginning(of:))
+        let subscriptions =
+            live.flatMap { $0.fleet.subscriptions($0, engine) + [$0.rewinds.subscription($0)] }
+            + runtimes.map(Self.beginning(of:))
         return try FleetFollower(subscriptions, client, logger: logger)
     }
 

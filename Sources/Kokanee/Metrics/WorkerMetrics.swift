@@ -19,6 +19,7 @@ enum WorkerMetrics {
         Counted("jobs_delayed", "Jobs moved because their due time is ahead.") { Int64($0.delayed) },
         Counted("jobs_dead", "Jobs that became dead letters.") { Int64($0.dead) },
         Counted("jobs_discarded", "Jobs that a handler discarded, or that had expired.") { Int64($0.discarded) },
+        Counted("jobs_cancelled", "Jobs that an operator cancelled.") { Int64($0.cancelled) },
         Counted("attempts_stuck", "Attempts that ignored their cancellation.") { Int64($0.stuck) },
         Counted("hops_failed", "Hops that a broker refused or that timed out, each time.") { Int64($0.failedHops) },
         Counted("circuit_opened", "Times that too many jobs died and the circuit opened.") { Int64($0.circuitOpened) },

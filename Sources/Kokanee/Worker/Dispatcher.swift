@@ -103,6 +103,7 @@ final class Dispatcher {
 
     private func work() throws {
         engine.add(runtime, leaseLength: leaseLength)
+        if runtime.replay == nil { engine.hold(runtime) }
         try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
         awaitControl()
         var pause = Duration.milliseconds(100)
@@ -112,6 +113,7 @@ final class Dispatcher {
             try serveEvents()
             keepLease()
             serveRewinds()
+            engine.lookAfterCancellations(of: runtime)
             let hasMore = readPartitions()
             restRungs()
             let untilRung = releaseRungs()

@@ -6,6 +6,8 @@ enum AttemptEnd: Sendable {
     case refused(DeadReason, Envelope.Failure)
     /// It was not begun: the job's time, in milliseconds since the epoch, was over.
     case expired(at: Int64)
+    /// It was not begun, or was ended: an operator wants it no more.
+    case cancelled(JobCancellation)
     /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
     case timedOut(Duration, ignoredCancellation: Bool)
 }
@@ -59,6 +61,8 @@ enum Disposition: Sendable, Equatable {
             return .bury(reason, failure)
         case .expired(let time):
             return .discard("it was not to start at \(Timestamp.text(time)) or later")
+        case .cancelled(let cancellation):
+            return .discard(cancellation.words)
         case .timedOut(let timeout, let ignoredCancellation):
             let detail = ignoredCancellation ? ", and ignored its cancellation" : ""
             let message = "the attempt ran over \(timeout.text)\(detail)"

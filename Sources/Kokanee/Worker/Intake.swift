@@ -131,6 +131,11 @@ enum Intake {
         case .run(let job, let entry, let course):
             content.read(as: reading(job), for: .passUnretained(entry))
             let key = laneKey(content, runtime.order)
+            if course != .now, let cancellation = runtime.fleet.cancellation(of: content, now: now) {
+                // That is no early start: whatever becomes of the cancellation, here it does not run any more.
+                content.cancel(cancellation)
+                return Decision(facts: .init(bytes: bytes, key: key, start: .now), content: content)
+            }
             let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
             guard case .wait(let dueAt) = course else { return Decision(facts: facts, content: content, move: nil) }
             return Decision(facts: facts, content: content, move: .wait(until: dueAt))

@@ -34,6 +34,14 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
+    final class Cancelled: Sendable {
+        let cancellation: JobCancellation
+
+        init(_ cancellation: JobCancellation) {
+            self.cancellation = cancellation
+        }
+    }
+
     final class End: Sendable {
         let end: AttemptEnd
 
@@ -55,6 +63,8 @@ final class JobContent: @unchecked Sendable {
     /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
     /// stops a release that doesn't know the queue's jobs, can stop it.
     private(set) var refusal: Refusal?
+    /// An operator's, where it was known when the job was taken in: then it does not wait until it is due.
+    private(set) var cancellation: Cancelled?
     /// Names the job to the engine, which knows by it whether the attempt's epoch goes on.
     nonisolated(unsafe) var ticket = Engine.Ticket(place: 0, stamp: 0)
     /// How the attempt ended; nil is that it has completed.
@@ -92,6 +102,8 @@ final class JobContent: @unchecked Sendable {
         self.entry = entry
         self.refusal = refusal
     }
+
+    func cancel(_ cancellation: JobCancellation) { self.cancellation = Cancelled(cancellation) }
 
     var record: Record { owner ?? Record(RecordStorage(message, ownedBy: self)) }
     var offset: Int64 { message.offset }

@@ -20,11 +20,14 @@ final class QueueRuntime: Sendable {
     let vitals = DispatcherVitals()
     /// What operators want of the queue's offsets.
     let rewinds = RewindBoard()
+    /// What they want of its jobs.
+    let fleet: FleetBoard
     /// What the queue's jobs leave for later attempts and for others.
     let state: QueueState
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
     /// look while this is false.
     let needsCare = Atomic(false)
+    private let cares = Mutex<Set<Care>>([])
 
     init(
         index: Int32,
@@ -39,6 +42,7 @@ final class QueueRuntime: Sendable {
         self.replay = replay
         self.jobs = jobs
         state = QueueState(queue: queue)
+        fleet = FleetBoard(queue: queue)
         handlers = HandlerTable(jobs)
         self.logger = logger
         order = configuration.order
@@ -46,5 +50,29 @@ final class QueueRuntime: Sendable {
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
         wakeup = try Wakeup()
+    }
+
+    /// Why the queue's jobs have to be looked at more closely.
+    enum Care: Sendable, Hashable {
+        /// Some of them are cancelled.
+        case cancellations
+    }
+
+    /// Sets ``needsCare`` as long as there is a reason.
+    func care(for reason: Care, _ isNeeded: Bool) {
+        cares.withLock { cares in
+            if isNeeded {
+                cares.insert(reason)
+            } else {
+                cares.remove(reason)
+            }
+            needsCare.store(!cares.isEmpty, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// What operators want of the queue's gate.
+    var hold: QueueGate.Hold? {
+        guard fleet.isKnown else { return .unknown }
+        return fleet.pause.map { $0.mode == .draining ? .drain(at: $0.at) : .pause(at: $0.at) }
     }
 }

@@ -24,6 +24,7 @@ extension WorkerStatistics {
         sum.delayed += other.delayed
         sum.dead += other.dead
         sum.discarded += other.discarded
+        sum.cancelled += other.cancelled
         sum.fenced += other.fenced
         sum.stuck += other.stuck
         sum.failedHops += other.failedHops

@@ -12,6 +12,8 @@ public struct WorkerStatistics: Sendable, Hashable {
     public internal(set) var dead = 0
     /// Jobs that a handler discarded, or that had expired.
     public internal(set) var discarded = 0
+    /// Jobs that an operator cancelled, before they ran or while they did.
+    public internal(set) var cancelled = 0
     /// Attempts whose partition was somebody else's by the time they ended: they ran, or will run, there.
     public internal(set) var fenced = 0
     /// Attempts that ignored their cancellation.

@@ -1,6 +1,9 @@
 extension Program {
     /// All commands, in the order in which help lists them.
     static var commands: [Command] {
-        [.broker, .topics, .enqueue, .work, .status, .deadLetters, .replay, .bench, .completion]
+        [
+            .broker, .topics, .enqueue, .work, .status, .pause, .resume, .drain, .cancel, .deadLetters, .replay, .bench,
+            .completion,
+        ]
     }
 }
