@@ -6,6 +6,7 @@ package enum Catalogue {
         [Enqueueing(), NoopWork(), JSONWork(), JSONDecoding()]
         + SleepingWork.all
         + [ProcessorWork(), Latency(rate: 1000), Latency(rate: 10_000), HandlerProcesses(), CommandRuns(), RetryHops()]
+        + [DelayLateness(), DelayedMemory()]
         + [Backlog(), InFlightMemory(), CostByKeys(), CostByPartitions(), CostByGap(), GroupJoin(), Replaying()]
 
     package static var rows: [Row] { experiments.flatMap(\.rows) }

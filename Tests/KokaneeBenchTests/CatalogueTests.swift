@@ -23,7 +23,8 @@ struct CatalogueTests {
             ["enqueue", "work", "work-json", "json-codec"] + sleeps + [
                 "cpu-100us", "latency-1k-p50", "latency-1k-p99", "latency-10k-p50", "latency-10k-p99", "handler",
                 "exec",
-                "hops", "rung-late-p99", "rung-early", "rss-1m", "rss-5m", "cost-backlog", "cost-backlog-wall",
+                "hops", "rung-late-p99", "rung-early", "delay-lateness", "delay-early", "delayed-rss",
+                "rss-1m", "rss-5m", "cost-backlog", "cost-backlog-wall",
                 "rss-in-flight", "cost-keys", "cost-keys-wall", "cost-partitions", "cost-partitions-wall", "cost-gap",
                 "cost-gap-wall", "join", "replay", "replay-by-type", "replay-rss",
             ]

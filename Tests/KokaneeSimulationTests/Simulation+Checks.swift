@@ -105,9 +105,9 @@ extension Simulation {
     func checkDisposition(_ disposition: Disposition, of record: ModelRecord, after end: AttemptEnd) throws {
         let isRight: Bool
         switch (end, disposition) {
-        case (.completed, .complete), (.expired, .discard): isRight = true
+        case (.completed, .complete), (.expired, .discard), (.cancelled, .discard): isRight = true
         case (.refused(let reason, _), .bury(let buried, _)): isRight = reason == buried
-        case (.completed, _), (.expired, _), (.refused, _), (_, .complete): isRight = false
+        case (.completed, _), (.expired, _), (.cancelled, _), (.refused, _), (_, .complete): isRight = false
         case (.failed(let error as JobError), _):
             switch (error.verdict, disposition) {
             case (.discard, .discard), (.deadLetter, .bury(.rejected, _)): isRight = true

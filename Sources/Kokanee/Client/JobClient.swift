@@ -66,7 +66,7 @@ public final class JobClient: Sendable {
     ///
     /// - Parameters:
     ///   - messageLimit: the producer's `message.max.bytes`, for the words of an error.
-    ///   - reading: how to reach the same brokers in order to await results; nil is that nobody does.
+    ///   - reading: how to reach the same brokers in order to await results and to cancel jobs; nil is that nobody does.
     ///   - now: milliseconds since the epoch.
     ///
     /// Without `reading`, whether the topic of a priority is there is for the brokers to say.

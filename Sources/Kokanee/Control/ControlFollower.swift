@@ -21,10 +21,11 @@ package final class ControlFollower: Sendable {
     /// - Parameters:
     ///   - prefixes: of the keys that matter.
     ///   - caughtUp: called once, when all that was there has been read, and told of.
+    ///   - failed: called with what keeps the topic from being read, again and again; it goes on trying.
     ///   - changed: called with each entry that was there, the newest of each key, and then with each change, in the
     ///     broker's order for each key.
     ///
-    /// Both are called on the follower's thread.
+    /// All are called on the follower's thread.
     ///
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
     package init(
@@ -32,6 +33,7 @@ package final class ControlFollower: Sendable {
         configuration: ClientConfiguration,
         logger: Logger = .disabled,
         caughtUp: @escaping @Sendable () -> Void = {},
+        failed: @escaping @Sendable (KafkaError) -> Void = { _ in },
         changed: @escaping @Sendable (Change) -> Void = { _ in }
     ) throws(KafkaError) {
         let book = ControlBook(prefixes: prefixes)
@@ -41,6 +43,7 @@ package final class ControlFollower: Sendable {
             Queue.controlTopic,
             configuration: configuration,
             failed: { error in
+                failed(error)
                 // Brokers that are away are reported for each partition, again and again.
                 guard lastFailure.withLock({ $0.exchange(error.code) }) != error.code else { return }
                 logger.log(

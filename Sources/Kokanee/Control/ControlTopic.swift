@@ -23,13 +23,16 @@ package struct ControlTopic: Sendable {
     }
 
     /// The entries whose keys begin with `prefix`, sorted by key. None where the topic is not there.
-    package func read(prefix: String) async throws -> [Entry] {
+    package func read(prefix: String) async throws -> [Entry] { try await read(prefixes: [prefix]) }
+
+    /// The entries whose keys begin with any of some prefixes, sorted by key.
+    package func read(prefixes: [String]) async throws -> [Entry] {
         guard let partitions = try await admin.metadata(topics: [Queue.controlTopic]).partitions(of: Queue.controlTopic)
         else { return [] }
         let ranges = try await admin.extents(of: partitions)
         let entries = Mutex<[String: Entry]>([:])
         try await TopicReader.read(ranges, configuration: configuration, stallTimeout: .seconds(10)) { record in
-            guard let key = record.key?.text, key.hasPrefix(prefix) else { return true }
+            guard let key = record.key?.text, prefixes.contains(where: key.hasPrefix) else { return true }
             let entry = record.value.map { Entry(key: key, value: $0.array, timestamp: record.timestamp) }
             entries.withLock { $0[key] = entry }
             return true

@@ -24,6 +24,7 @@ enum WorkerMetrics {
         Counted("jobs_skipped", "Jobs not run because their key was done, or another job stood for it.") {
             Int64($0.skipped)
         },
+        Counted("jobs_cancelled", "Jobs that an operator cancelled.") { Int64($0.cancelled) },
         Counted("attempts_stuck", "Attempts that ignored their cancellation.") { Int64($0.stuck) },
         Counted("hops_failed", "Hops that a broker refused or that timed out, each time.") { Int64($0.failedHops) },
         Counted("circuit_opened", "Times that too many jobs died and the circuit opened.") { Int64($0.circuitOpened) },

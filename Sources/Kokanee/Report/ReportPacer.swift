@@ -1,10 +1,12 @@
-/// Decides when a worker reports: at once where its health or a circuit has changed, else every 10 seconds.
+/// Decides when a worker reports: at once where its health or a circuit has changed, or how far it is with what an
+/// operator wants, else every 10 seconds.
 struct ReportPacer {
     /// What of a report is news.
     struct Essence: Equatable {
         var health: Health.Level
         var kinds: Set<Alert.Kind>
         var circuit: QueueStatus.Circuit
+        var hold: WorkerReport.Hold?
     }
 
     static let interval = Duration.seconds(10)

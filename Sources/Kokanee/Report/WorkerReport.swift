@@ -14,8 +14,20 @@ public struct WorkerReport: Sendable, Hashable {
     /// What is wrong with the queue or with the whole worker; some of them where there are many.
     public var alerts: [Alert]
     public var circuit: QueueStatus.Circuit
+    /// Nil where no operator wants the queue to rest, as far as the worker knows.
+    public var hold: Hold? = nil
     /// Metrics that only rise, by name, since the worker started.
     public var counters: [String: Int64]
+
+    /// How far a worker is with what an operator wants of the queue.
+    public struct Hold: Sendable, Hashable {
+        /// The ``Pause/at`` of the word that it obeys.
+        public var at: Int64
+        /// Jobs that run still.
+        public var running: Int
+        /// Where the queue is drained: jobs that were taken in before and are not finished.
+        public var left: Int?
+    }
 
     /// The most alerts that a report carries.
     static let alertLimit = 20
@@ -42,6 +54,13 @@ extension WorkerReport {
         object.add("health", health.name)
         object.add("alerts", objects: alerts.map(\.json))
         object.add("circuit", circuit.description)
+        if let hold {
+            var words = JSONObjectWriter()
+            words.add("at", hold.at)
+            words.add("running", hold.running)
+            if let left = hold.left { words.add("left", left) }
+            object.add("hold", object: words)
+        }
         var numbers = JSONObjectWriter()
         for (name, value) in counters.sorted(by: { $0.key < $1.key }) { numbers.add(name, value) }
         object.add("counters", object: numbers)
@@ -62,6 +81,15 @@ extension WorkerReport {
         started = object.integer("started") ?? at
         health = object.string("health").flatMap(Health.Level.init(name:)) ?? .degraded
         circuit = object.string("circuit").flatMap(QueueStatus.Circuit.init(text:)) ?? .closed
+        hold = object.object("hold").flatMap { hold in
+            hold.integer("at").map { at in
+                Hold(
+                    at: at,
+                    running: hold.integer("running").map { Int(clamping: $0) } ?? 0,
+                    left: hold.integer("left").map { Int(clamping: $0) }
+                )
+            }
+        }
         alerts = object.elements("alerts").prefix(Self.alertLimit).compactMap(Alert.init(json:))
         counters = object.object("counters")?.integers ?? [:]
     }

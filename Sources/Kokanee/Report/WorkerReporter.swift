@@ -47,10 +47,16 @@ final class WorkerReporter: Sendable {
     func reportIfDue(
         _ health: Health,
         _ circuit: QueueStatus.Circuit,
+        _ hold: WorkerReport.Hold? = nil,
         counters: () -> [String: Int64]
     ) -> WorkerReport? {
         let own = Health(alerts: health.alerts.filter { $0.queue == nil || $0.queue == queue.name })
-        let essence = ReportPacer.Essence(health: own.level, kinds: Set(own.alerts.map(\.kind)), circuit: circuit)
+        let essence = ReportPacer.Essence(
+            health: own.level,
+            kinds: Set(own.alerts.map(\.kind)),
+            circuit: circuit,
+            hold: hold
+        )
         guard pacer.withLock({ $0.shouldReport(essence, time: .now - start) }) else { return nil }
         return WorkerReport(
             at: Timestamp.now,
@@ -62,6 +68,7 @@ final class WorkerReporter: Sendable {
             health: own.level,
             alerts: Array(own.alerts.prefix(WorkerReport.alertLimit)),
             circuit: circuit,
+            hold: hold,
             counters: counters()
         )
     }

@@ -46,6 +46,8 @@ struct QueueSnapshot {
     /// What the workers say of themselves.
     var reports: [ReportedWorker] = []
     var reportFailure: String?
+    /// What operators want of the queue.
+    var orders = QueueOrders()
 
     /// - Parameter limit: for how many milliseconds a watermark may stand still.
     func status(stalledAfter limit: Int64) -> QueueStatus {
@@ -82,7 +84,8 @@ struct QueueSnapshot {
             stalls: stalls(mainLogs + otherLogs, owners, after: limit),
             circuit: .worst(of: reports.filter { !$0.isSilent }.map(\.report.circuit)),
             reports: reports,
-            reportFailure: reportFailure
+            reportFailure: reportFailure,
+            orders: orders
         )
     }
 
@@ -107,9 +110,10 @@ struct QueueSnapshot {
         owner: String?,
         after limit: Int64
     ) -> QueueStatus.Stall? {
-        guard log.waiting > 0, let job = oldest[partition] else { return nil }
+        // What an operator holds back has not stalled, nor has what was held back until a moment ago.
+        guard log.waiting > 0, orders.pause == nil, let job = oldest[partition] else { return nil }
         // A partition that was idle for hours has not stalled when its first job comes.
-        let still = takenAt - max(log.metadata?.movedAt ?? .min, job.timestamp)
+        let still = takenAt - max(log.metadata?.movedAt ?? .min, job.timestamp, orders.resumedAt ?? .min)
         guard still > limit else { return nil }
         return QueueStatus.Stall(
             partition: partition.partition,

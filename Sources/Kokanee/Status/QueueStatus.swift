@@ -134,6 +134,8 @@ public struct QueueStatus: Sendable, Hashable {
     public let reports: [ReportedWorker]
     /// Why the reports could not be read; nil if they were.
     public let reportFailure: String?
+    /// What operators want of the queue. A queue that is paused has no stalls.
+    public let orders: QueueOrders
 
     /// The worst that a worker reports; one that is silent is ``Health/Level/degraded``. Nil where none reports.
     public var health: Health.Level? {

@@ -70,6 +70,8 @@ public struct StatusReader: Sendable {
             let control = try Self.partitions(of: Queue.controlTopic, topics) ?? []
             snapshot.reports = try await ReportReader(configuration: configuration, admin: admin)
                 .read(control, group: queue.group, now: Timestamp.now)
+            let entries = try await ControlTopic(configuration).read(prefixes: QueueOrders.prefixes(queue: queue.name))
+            snapshot.orders = QueueOrders(entries, queue: queue.name, now: Timestamp.now)
         } catch let error as KafkaError {
             // The queue's own numbers don't depend on it, and this client may lack the right to read the topic.
             snapshot.reportFailure = "\(error)"

@@ -69,6 +69,15 @@ struct WatchObservation: Sendable {
         var age: Duration
     }
 
+    /// A queue that an operator has paused, or drains.
+    struct Holding: Sendable, Hashable {
+        var hold: QueueGate.Hold
+        /// Jobs that run.
+        var running: Int
+        /// Of a queue that is drained: jobs that are taken in and not finished.
+        var left: Int?
+    }
+
     /// What the engine's lock guards.
     struct Engine: Sendable {
         var partitions: [Partition] = []
@@ -79,6 +88,8 @@ struct WatchObservation: Sendable {
         var circuits: [Int32: QueueStatus.Circuit] = [:]
         /// Queues of which an operator wants nothing to start.
         var paused: Set<Int32> = []
+        /// How far they have got with that.
+        var holds: [Int32: Holding] = [:]
         var statistics = StatisticsTable()
         var fenced = 0
         var inFlight = 0

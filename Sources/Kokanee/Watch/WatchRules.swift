@@ -31,6 +31,8 @@ struct WatchRules {
     private var positions: [Int: Stillness<Position>] = [:]
     /// What the engine's state gave at the last look at it.
     private var lastOfEngine: [AlertBook.Subject: Alert] = [:]
+    /// When a queue was last seen paused: that time does not count for its jobs.
+    private var pausedAt: [Int32: Duration] = [:]
     /// When each alert began, on the wall clock.
     private var beginnings: [AlertBook.Subject: Int64] = [:]
 
@@ -42,6 +44,7 @@ struct WatchRules {
     mutating func look(_ seen: WatchObservation, elapsed: Duration) -> Findings {
         time += min(max(.zero, elapsed), limits.interval * 2)
         var findings = Findings()
+        for queue in seen.engine?.paused ?? [] { pausedAt[queue] = time }
         lookAtThreads(seen, &findings)
         lookAtDelivery(seen, &findings)
         lookAtOverdue(seen, &findings)
@@ -139,13 +142,18 @@ struct WatchRules {
         raise(AlertBook.Subject(kind: .notDelivering), seen, for: age, words, &findings)
     }
 
+    /// For how long a queue has not been paused, as far as is known.
+    private func sincePause(of queue: Int32) -> Duration {
+        pausedAt[queue].map { time - $0 } ?? .seconds(Int64.max / 1_000_000_000)
+    }
+
     // MARK: - Rungs
 
     private mutating func lookAtOverdue(_ seen: WatchObservation, _ findings: inout Findings) {
         for queue in seen.queues {
             let isHeldBack = seen.engine?.holdsBack(queue.index) ?? false
             for head in queue.overdue {
-                let late = Duration.milliseconds(seen.wall - head.dueAt)
+                let late = min(.milliseconds(seen.wall - head.dueAt), sincePause(of: queue.index))
                 guard late >= limits.overdue, !isHeldBack else { continue }
                 let name = queue.names[head.partition]?.text ?? queue.name
                 let shortage = seen.engine?.partitions.first { $0.id == head.partition }?.shortage
@@ -172,8 +180,10 @@ struct WatchRules {
         var present: [Int: Stillness<Position>] = [:]
         for partition in engine.partitions {
             let position = Position(epoch: partition.epoch, watermark: partition.watermark)
-            let still = Self.stillness(of: position, &positions[partition.id], time)
-            // Time in which there was nothing to do does not count.
+            let stillness = Self.stillness(of: position, &positions[partition.id], time)
+            // Time in which there was nothing to do does not count, nor does time in which nothing was to be done.
+            let isPaused = engine.paused.contains(partition.queue)
+            let still = isPaused ? stillness : min(stillness, sincePause(of: partition.queue))
             let isIdle = partition.unfinished == 0 && partition.isAtEnd
             present[partition.id] = isIdle ? nil : positions[partition.id]
             guard !isIdle, still >= limits.stall, let queue = seen.queues.first(where: { $0.index == partition.queue })

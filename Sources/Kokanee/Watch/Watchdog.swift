@@ -108,7 +108,8 @@ final class Watchdog: Sendable {
 
     private func report(_ health: Health, _ seen: WatchObservation.Engine) {
         for (runtime, reporter) in zip(runtimes, reporters) {
-            let report = reporter.reportIfDue(health, seen.circuits[runtime.index] ?? .closed) {
+            let hold = seen.holds[runtime.index].flatMap(WorkerReport.Hold.init)
+            let report = reporter.reportIfDue(health, seen.circuits[runtime.index] ?? .closed, hold) {
                 let queues = runtimes.map(\.queue.name)
                 let counts = WorkerMetrics.samples(seen.statistics, fenced: seen.fenced, queues: queues)
                 return MetricsSnapshot(metrics.countersNow() + counts).counters(ofQueue: runtime.queue.name)
@@ -158,6 +159,15 @@ final class Watchdog: Sendable {
                     "what": alert.text, "do": isOver ? "" : alert.advice,
                 ]
             )
+        }
+    }
+}
+
+extension WorkerReport.Hold {
+    fileprivate init?(_ holding: WatchObservation.Holding) {
+        switch holding.hold {
+        case .unknown: return nil
+        case .pause(let at), .drain(let at): self.init(at: at, running: holding.running, left: holding.left)
         }
     }
 }

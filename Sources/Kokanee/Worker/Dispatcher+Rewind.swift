@@ -12,7 +12,7 @@ extension Dispatcher {
             guard engine.clock.monotonic() < deadline else {
                 return logger.log(
                     .warning,
-                    "the control topic could not be read: a rewind that stands is applied once it can",
+                    "the control topic can't be read yet: until it is known whether the queue is paused nothing starts",
                     ["queue": name, "topic": Queue.controlTopic, "limit": Self.controlLimit.text]
                 )
             }

@@ -110,6 +110,7 @@ final class Dispatcher {
 
     private func work() throws {
         engine.add(runtime, partitions: mainPartitions, leaseLength: leaseLength)
+        if runtime.replay == nil { engine.hold(runtime) }
         try consumer.subscribe([runtime.queue.mainTopic] + priorities.keys.sorted() + rungs.keys.sorted())
         awaitControl()
         var pause = Duration.milliseconds(100)
@@ -119,6 +120,7 @@ final class Dispatcher {
             try serveEvents()
             keepLease()
             serveRewinds()
+            engine.lookAfterCancellations(of: runtime)
             let hasMore = readPartitions()
             restRungs()
             let untilRung = releaseRungs()

@@ -8,6 +8,8 @@ enum AttemptEnd: Sendable {
     case expired(at: Int64)
     /// It was not begun: its key is done, or another job stands for it; `isOwn` if this job itself has done it before.
     case skipped(isOwn: Bool)
+    /// It was not begun, or was ended: an operator wants it no more.
+    case cancelled(JobCancellation)
     /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
     case timedOut(Duration, ignoredCancellation: Bool)
 }
@@ -74,6 +76,8 @@ enum Disposition: Sendable, Equatable {
             let message = "it was not to start at \(Timestamp.text(time)) or later"
             guard expiredJobs.kind == .deadLetter else { return .discard(message) }
             return .bury(.expired, Envelope.Failure(type: "Expired", message: message, at: now))
+        case .cancelled(let cancellation):
+            return .discard(cancellation.words)
         case .timedOut(let timeout, let ignoredCancellation):
             let detail = ignoredCancellation ? ", and ignored its cancellation" : ""
             let message = "the attempt ran over \(timeout.text)\(detail)"

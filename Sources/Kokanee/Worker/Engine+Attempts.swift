@@ -130,6 +130,9 @@ extension Engine {
     }
 
     private func decide(_ ended: EndedAttempt, now: Int64, randomness: UInt64) -> DecidedAttempt {
+        if case .operator(let cancellation) = ended.cancellation, case .failed = ended.end {
+            return decide(ended.item, .cancelled(cancellation), now: now, randomness: randomness)
+        }
         guard case .failed(let error) = ended.end, !(error is JobError), !(error is PayloadError) else {
             return decide(ended.item, ended.end, now: now, randomness: randomness)
         }
@@ -139,16 +142,18 @@ extension Engine {
             return decide(ended.item, end, now: now, randomness: randomness)
         // Shut down, or taken away in the middle: it is as if it had not run, and it runs again.
         case .shutdown: return DecidedAttempt(item: ended.item, disposition: nil)
-        case nil: return decide(ended.item, ended.end, now: now, randomness: randomness)
+        case .operator, nil: return decide(ended.item, ended.end, now: now, randomness: randomness)
         }
     }
 
     /// Decides about an attempt that ignored its cancellation until it was given up.
     func decideStuck(_ attempt: EndedAttempt) -> DecidedAttempt {
-        guard case .timeout(let limit) = attempt.cancellation else {
-            return DecidedAttempt(item: attempt.item, disposition: nil)
+        let end: AttemptEnd
+        switch attempt.cancellation {
+        case .timeout(let limit): end = .timedOut(limit, ignoredCancellation: true)
+        case .operator(let cancellation): end = .cancelled(cancellation)
+        case .shutdown, nil: return DecidedAttempt(item: attempt.item, disposition: nil)
         }
-        let end = AttemptEnd.timedOut(limit, ignoredCancellation: true)
         return decide(attempt.item, end, now: clock.wall(), randomness: .random(in: 0...UInt64.max))
     }
 
@@ -165,7 +170,9 @@ extension Engine {
             expiredJobs: content.runtime.expiredJobs
         )
         let writes = content.runtime.state.writes(after: disposition, of: content)
-        return DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
+        var decided = DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
+        if case .cancelled = end { decided.isCancelled = true }
+        return decided
     }
 
     /// The effects of a turn, outside the lock.

@@ -7,6 +7,10 @@ extension Engine {
     nonisolated(nonsending) func executeWithCare(_ content: JobContent, _ handler: (any JobHandler)?) async
         -> AttemptEnd?
     {
+        let fleet = content.runtime.fleet
+        if let cancelled = content.cancellation?.cancellation ?? fleet.cancellation(of: content, now: clock.wall()) {
+            return .cancelled(cancelled)
+        }
         guard let handler else {
             return content.refusal.map { .refused($0.reason, $0.failure) }
         }

@@ -44,7 +44,13 @@ extension EngineState {
         seen.hopTroubles = hopTroubles.count
         for (index, gate) in gates.enumerated() {
             if let circuit = gate?.circuit { seen.circuits[Int32(index)] = QueueStatus.Circuit(circuit.phase) }
-            if gate?.isPaused == true { seen.paused.insert(Int32(index)) }
+            guard let gate, let hold = gate.hold, hold != .unknown else { continue }
+            seen.paused.insert(Int32(index))
+            seen.holds[Int32(index)] = WatchObservation.Holding(
+                hold: hold,
+                running: runners.count { $0.batch?.inHand?.item.content.queueIndex == Int32(index) },
+                left: gate.drainsUpTo.map { scheduler.unfinished(of: Int32(index), upTo: $0) }
+            )
         }
         seen.statistics = statistics
         seen.fenced = scheduler.fencedJobs

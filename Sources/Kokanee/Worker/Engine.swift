@@ -120,7 +120,7 @@ final class Engine: Sendable {
     func setPaused(_ queue: Int32, _ isPaused: Bool) {
         let now = clock.monotonic()
         let handovers = state.withLock { state in
-            state.setPaused(isPaused, queue: queue)
+            state.setHold(isPaused ? .pause(at: 0) : nil, queue: queue)
             return state.handOver(now: now)
         }
         perform(handovers)

@@ -194,7 +194,7 @@ extension EngineState {
     }
 
     /// Cancels the attempt that a runner has in hand, unless it has ended meanwhile; returns the task to cancel.
-    private mutating func cancel(
+    mutating func cancel(
         _ index: Int,
         _ hand: Batch.Hand,
         _ cause: Runner.Cancellation,

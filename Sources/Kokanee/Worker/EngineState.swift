@@ -6,6 +6,8 @@ struct DecidedAttempt: Sendable {
     let disposition: Disposition?
     /// What has to stand in the queue's state before the job counts as finished.
     var writes: [StateRecord] = []
+    /// Whether it ended because an operator cancelled it.
+    var isCancelled = false
 
     /// Whether the job is finished only when a broker has something of it.
     var hops: Bool { disposition.map { $0.hops || !writes.isEmpty } ?? false }
@@ -211,6 +213,7 @@ struct EngineState {
             case .skip:
                 outcomes?.mark(.completed, decided.item.content, at: place)
                 statistics[queue].skipped += 1
+            case .discard where decided.isCancelled: statistics[queue].cancelled += 1
             case .discard:
                 statistics[queue].discarded += 1
                 outcome = .succeeded

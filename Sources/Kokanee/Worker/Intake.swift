@@ -143,6 +143,11 @@ enum Intake {
                 runtime.state.noteSeen(content.offset, in: content.partition)
             }
             let key = laneKey(content, runtime.order)
+            if course != .now, let cancellation = runtime.fleet.cancellation(of: content, now: now) {
+                // That is no early start: whatever becomes of the cancellation, here it does not run any more.
+                content.cancel(cancellation)
+                return Decision(facts: .init(bytes: bytes, key: key, start: .now), content: content)
+            }
             var facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
             // On a rung, and in the main topic after a short wait, it is what it was.
             facts.priority = job.envelope.origin.flatMap { runtime.queue.priority(of: $0.topic) }

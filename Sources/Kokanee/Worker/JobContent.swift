@@ -34,6 +34,14 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
+    final class Cancelled: Sendable {
+        let cancellation: JobCancellation
+
+        init(_ cancellation: JobCancellation) {
+            self.cancellation = cancellation
+        }
+    }
+
     final class End: Sendable {
         let end: AttemptEnd
 
@@ -57,6 +65,8 @@ final class JobContent: @unchecked Sendable {
     private(set) var refusal: Refusal?
     /// Whether the record may say to which trace the job belongs: who asks need not read its headers else.
     private(set) var hasTrace = true
+    /// An operator's, where it was known when the job was taken in: then it does not wait until it is due.
+    private(set) var cancellation: Cancelled?
     /// Names the job to the engine, which knows by it whether the attempt's epoch goes on.
     nonisolated(unsafe) var ticket = Engine.Ticket(place: 0, stamp: 0)
     /// How the attempt ended; nil is that it has completed.
@@ -105,6 +115,8 @@ final class JobContent: @unchecked Sendable {
         self.refusal = refusal
         self.hasTrace = hasTrace
     }
+
+    func cancel(_ cancellation: JobCancellation) { self.cancellation = Cancelled(cancellation) }
 
     var record: Record { owner ?? Record(RecordStorage(message, ownedBy: self)) }
     var offset: Int64 { message.offset }

@@ -2,8 +2,19 @@
 struct QueueGate {
     let runtime: QueueRuntime
     var lease: Lease
-    /// An operator wants nothing of it to start.
-    var isPaused = false
+    /// What operators want of the queue; nil is that it runs.
+    enum Hold: Sendable, Hashable {
+        /// Nothing starts until it is known what they want.
+        case unknown
+        /// Nothing starts. Of several such words each has a time of its own.
+        case pause(at: Int64)
+        /// Nothing is taken in; what is starts.
+        case drain(at: Int64)
+    }
+
+    private(set) var hold: Hold?
+    /// The last job that was taken in before the queue was to be drained.
+    private var lastTakenIn: UInt64 = 0
     /// Nil where there is to be none.
     private(set) var circuit: Circuit?
     /// The attempts by which the circuit decides whether to close.
@@ -17,10 +28,27 @@ struct QueueGate {
 
     /// What the scheduler is to let through; nil is everything.
     var gate: Scheduler<JobContent>.Gate? {
-        if isPaused { return .init(starts: 0, stopsIntake: true) }
         let allowance = circuit?.allowance
+        switch hold {
+        case .unknown, .pause: return .init(starts: 0, stopsIntake: true)
+        case .drain where lease.hasLapsed: return .init(starts: 0, stopsIntake: true)
+        case .drain: return .init(starts: allowance ?? .max, stopsIntake: true, lastStamp: lastTakenIn)
+        case nil: break
+        }
         if lease.hasLapsed { return .init(starts: 0, stopsIntake: allowance == 0) }
         return allowance.map { .init(starts: $0, stopsIntake: $0 == 0) }
+    }
+
+    /// - Parameter lastTakenIn: the stamp of the newest job.
+    mutating func set(_ hold: Hold?, lastTakenIn: UInt64) {
+        // A drain that is given anew, for another reason, goes on.
+        if case .drain = hold, case .drain = self.hold {} else { self.lastTakenIn = lastTakenIn }
+        self.hold = hold
+    }
+
+    /// Until which job the queue is drained; nil where it is not.
+    var drainsUpTo: UInt64? {
+        if case .drain = hold { lastTakenIn } else { nil }
     }
 
     mutating func started(_ ticket: Engine.Ticket) {
@@ -135,10 +163,10 @@ extension EngineState {
         startLimit.set(nextLeaseEnd)
     }
 
-    /// Nothing of the queue starts, and nothing is read, until it is called with false.
-    mutating func setPaused(_ isPaused: Bool, queue: Int32) {
-        guard gates[Int(queue)]?.isPaused != isPaused else { return }
-        gates[Int(queue)]?.isPaused = isPaused
+    /// What operators want of a queue; without effect before it is worked.
+    mutating func setHold(_ hold: QueueGate.Hold?, queue: Int32) {
+        guard gates.indices.contains(Int(queue)), let gate = gates[Int(queue)], gate.hold != hold else { return }
+        gates[Int(queue)]?.set(hold, lastTakenIn: scheduler.nextStamp)
         applyGate(of: queue)
     }
 

@@ -25,6 +25,8 @@ final class QueueRuntime: Sendable {
     let vitals = DispatcherVitals()
     /// What operators want of the queue's offsets.
     let rewinds = RewindBoard()
+    /// What they want of its jobs.
+    let fleet: FleetBoard
     /// What the queue's jobs leave for later attempts and for others.
     let state: QueueState
     /// Nil where no type produces records with its completion.
@@ -34,6 +36,7 @@ final class QueueRuntime: Sendable {
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
     /// look while this is false.
     let needsCare = Atomic(false)
+    private let cares = Mutex<Set<Care>>([])
 
     init(
         index: Int32,
@@ -50,10 +53,10 @@ final class QueueRuntime: Sendable {
         var settings = QueueState.Settings()
         settings.idempotencyWindow = configuration.idempotencyWindow
         state = QueueState(queue: queue, settings: settings, logger: logger)
+        fleet = FleetBoard(queue: queue)
         handlers = HandlerTable(jobs)
         self.logger = logger
         outputs = jobs.outputTypes.isEmpty ? nil : QueueOutputs()
-        if outputs != nil { needsCare.store(true, ordering: .relaxed) }
         order = configuration.order
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
@@ -64,6 +67,35 @@ final class QueueRuntime: Sendable {
         expiredJobs = configuration.expiredJobs
         redaction = try Redaction(configuration.redactedFields)
         wakeup = try Wakeup()
-        if !configuration.hooks.isEmpty { needsCare.store(true, ordering: .relaxed) }
+        if outputs != nil { care(for: .outputs, true) }
+        if !configuration.hooks.isEmpty { care(for: .hooks, true) }
+    }
+
+    /// Why the queue's jobs have to be looked at more closely.
+    enum Care: Sendable, Hashable {
+        /// Some of them are cancelled.
+        case cancellations
+        /// Some of them produce records with their completion.
+        case outputs
+        /// Somebody is told of each.
+        case hooks
+    }
+
+    /// Sets ``needsCare`` as long as there is a reason.
+    func care(for reason: Care, _ isNeeded: Bool) {
+        cares.withLock { cares in
+            if isNeeded {
+                cares.insert(reason)
+            } else {
+                cares.remove(reason)
+            }
+            needsCare.store(!cares.isEmpty, ordering: .sequentiallyConsistent)
+        }
+    }
+
+    /// What operators want of the queue's gate.
+    var hold: QueueGate.Hold? {
+        guard fleet.isKnown else { return .unknown }
+        return fleet.pause.map { $0.mode == .draining ? .drain(at: $0.at) : .pause(at: $0.at) }
     }
 }

@@ -3,6 +3,7 @@ struct Runner: Sendable {
     enum Cancellation: Sendable {
         case timeout(Duration)
         case shutdown
+        case `operator`(JobCancellation)
     }
 
     private(set) var generation = 0

@@ -7,6 +7,8 @@ extension Scheduler {
         var starts: Int
         /// Whether nothing is to be read either: with an open circuit it would only fill the memory.
         var stopsIntake: Bool
+        /// Of the last job that may start at all: what is taken in after it waits.
+        var lastStamp = UInt64.max
     }
 
     /// Sets, or with nil takes away, the gate of a queue.
@@ -27,13 +29,20 @@ extension Scheduler {
     mutating func passGate(_ ticket: Ticket, of slot: Int) -> Bool {
         guard !gates.isEmpty else { return true }
         let queue = partitions[slot: slot].queue
-        guard let left = gates[queue]?.starts else { return true }
-        guard left > 0 else {
+        guard let gate = gates[queue] else { return true }
+        guard gate.starts > 0, ticket.stamp <= gate.lastStamp else {
             gated[queue, default: Fifo()].append(ticket)
             return false
         }
-        gates[queue]?.starts = left - 1
+        gates[queue]?.starts = gate.starts - 1
         return true
+    }
+
+    /// How many jobs of a queue are not finished, of those up to a stamp; it looks at all that is in flight.
+    func unfinished(of queue: Int32, upTo stamp: UInt64) -> Int {
+        jobs.count { job in
+            !job.isFree && job.stamp <= stamp && partitions[slot: job.slot].queue == queue
+        }
     }
 
     /// Forgets the tickets behind gates whose jobs have left: rebalances would pile them up.

@@ -27,6 +27,7 @@ extension WorkerStatistics {
         sum.dead += other.dead
         sum.discarded += other.discarded
         sum.skipped += other.skipped
+        sum.cancelled += other.cancelled
         sum.fenced += other.fenced
         sum.stuck += other.stuck
         sum.failedHops += other.failedHops

@@ -276,7 +276,7 @@ public final class Worker: Sendable {
         let watchdog = try makeWatchdog(engine, producer, runtimes, reporters, end)
         self.watchdog.withLock { $0 = watchdog }
         collectMetrics(engine, producer, watchdog)
-        let rewinds = try RewindBoard.follow(runtimes, client, logger: logger)
+        let fleet = try followFleet(runtimes, engine)
         engine.startRunners()
         watchdog.start()
         // Nothing of a worker that hangs can be waited for: the task may outlive this call.
@@ -284,7 +284,7 @@ public final class Worker: Sendable {
             let result = await Result.catching { try await dispatch(layouts, runtimes, engine) }
             engine.close()
             for runtime in runtimes { runtime.state.detach() }
-            rewinds.stop()
+            fleet.stop()
             for reporter in reporters { reporter.end() }
             await producer.close(within: .seconds(10))
             await hooks?.close(within: .seconds(10))

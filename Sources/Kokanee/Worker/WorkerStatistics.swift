@@ -18,6 +18,8 @@ public struct WorkerStatistics: Sendable, Hashable {
     public internal(set) var discarded = 0
     /// Jobs that were not run because their key was done, or another job stood for it.
     public internal(set) var skipped = 0
+    /// Jobs that an operator cancelled, before they ran or while they did.
+    public internal(set) var cancelled = 0
     /// Attempts whose partition was somebody else's by the time they ended: they ran, or will run, there.
     public internal(set) var fenced = 0
     /// Attempts that ignored their cancellation.

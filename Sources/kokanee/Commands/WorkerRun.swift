@@ -51,7 +51,7 @@ extension WorkerStatistics {
     func sentence(seconds: Double) -> String {
         """
         completed \(completed), failed attempts \(failedAttempts), retried \(retried), dead \(dead), \
-        discarded \(discarded), in \((seconds * 10).rounded() / 10) s
+        discarded \(discarded), cancelled \(cancelled), in \((seconds * 10).rounded() / 10) s
         """
     }
 }

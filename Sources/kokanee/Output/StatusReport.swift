@@ -19,7 +19,9 @@ struct StatusReport {
 
     func text(showsPartitions: Bool) -> String {
         let health = status.health.map { "  health \($0)" } ?? ""
-        var lines = ["\(status.queue)  group \(status.group)  circuit \(status.circuit)\(health)".onOneLine]
+        let flag = FleetReport.flag(status.orders)
+        var lines = ["\(status.queue)\(flag)  group \(status.group)  circuit \(status.circuit)\(health)".onOneLine]
+        lines += FleetReport.lines(status).map { "  \($0)" }
         let retrying = status.retrying.reduce(0) { $0 + $1.waiting }
         let rungs = status.retrying.map { "\($0.name) \($0.waiting)" }.joined(separator: "  ")
         let oldest = status.oldestWaitingMilliseconds.map { "oldest \(Self.age($0))" }
@@ -123,6 +125,7 @@ struct StatusReport {
         object.add("metrics", object: metrics)
         object.add("workerReports", objects: status.reports.map(Self.json))
         object.add("replays", objects: replays.map(\.json))
+        FleetReport.add(status.orders, to: &object)
         return object
     }
 

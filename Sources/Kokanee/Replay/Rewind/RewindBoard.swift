@@ -35,33 +35,14 @@ final class RewindBoard: Sendable {
 
     func catchUp() { state.withLock { $0.hasCaughtUp = true } }
 
-    /// Has the queues' boards follow the control topic until the follower is stopped.
-    static func follow(
-        _ runtimes: [QueueRuntime],
-        _ client: ClientConfiguration,
-        logger: Logger
-    ) throws(KafkaError) -> ControlFollower {
-        // A replay goes where its plan says: what was read and passed over of it is not undone by a seek.
-        let boards = Dictionary(
-            runtimes.filter { $0.replay == nil }.map { (Rewind.key(queue: $0.queue.name, group: $0.queue.group), $0) },
-            uniquingKeysWith: { first, _ in first }
-        )
-        return try ControlFollower(
-            prefixes: Array(boards.keys),
-            configuration: client,
-            logger: logger,
-            caughtUp: {
-                for runtime in runtimes {
-                    runtime.rewinds.catchUp()
-                    runtime.wakeup.wake()
-                }
-            },
-            changed: { change in
-                guard let runtime = boards[change.key] else { return }
-                runtime.rewinds.put(Notice(change))
-                runtime.wakeup.wake()
-            }
-        )
+    /// What a queue's board wants to hear from the control topic.
+    func subscription(_ runtime: QueueRuntime) -> FleetFollower.Subscription {
+        let key = Rewind.key(queue: runtime.queue.name, group: runtime.queue.group)
+        return FleetFollower.Subscription(prefix: key) { change in
+            guard change.key == key else { return }
+            runtime.rewinds.put(Notice(change))
+            runtime.wakeup.wake()
+        }
     }
 }
 

@@ -1,0 +1,57 @@
+internal import RdKafka
+
+/// How far a queue's workers are with a drain or a pause, as far as they tell.
+public struct DrainProgress: Sendable, Hashable {
+    /// Workers that obey it.
+    public internal(set) var obeying: [String] = []
+    /// Workers that have not said so yet, and members of the group that report nothing.
+    public internal(set) var unheard: [String] = []
+    /// Workers of which nothing has been heard for half a minute: they died, stand still, or are cut off.
+    public internal(set) var silent: [String] = []
+    /// Jobs that run.
+    public internal(set) var running = 0
+    /// Jobs that were taken in before a drain and are not finished, those that run among them.
+    public internal(set) var left = 0
+
+    /// Nothing runs any more, and nothing will, as far as the workers tell. Silent ones count as gone.
+    public var isDone: Bool { unheard.isEmpty && left == 0 && running == 0 }
+
+    /// - Parameters:
+    ///   - pause: the word that is to be obeyed.
+    ///   - members: of the group, by name; nil where the broker can't tell.
+    package init(of pause: Pause, reports: [ReportedWorker], members: [String]?) {
+        for worker in reports {
+            let report = worker.report
+            guard !worker.isSilent else {
+                silent.append(report.name)
+                continue
+            }
+            guard let hold = report.hold, hold.at == pause.at else {
+                unheard.append(report.name)
+                continue
+            }
+            obeying.append(report.name)
+            running += hold.running
+            left += hold.left ?? hold.running
+        }
+        let reported = Set(reports.map(\.report.name))
+        unheard += (members ?? []).filter { !reported.contains($0) }
+    }
+}
+
+extension QueueControl {
+    /// How far the workers are with a word that was given.
+    ///
+    /// A worker that was killed less than half a minute ago is waited for: it may be alive.
+    public func progress(of pause: Pause, in queue: Queue) async throws -> DrainProgress {
+        let metadata = try await admin.metadata(topics: [Queue.controlTopic])
+        let control = metadata.partitions(of: Queue.controlTopic) ?? []
+        let reports = try await ReportReader(configuration: configuration, admin: admin)
+            .read(control, group: queue.group, now: Timestamp.now)
+        var members: [String]?
+        if case .members(let found) = try await GroupMembership.read(queue.group, admin) {
+            members = found.map { SafeText.line($0.clientID, limit: 128) }
+        }
+        return DrainProgress(of: pause, reports: reports, members: members)
+    }
+}

@@ -1,0 +1,117 @@
+internal import Kokanee
+
+/// The words of orders to a queue's workers, and of what became of them.
+enum FleetReport {
+    /// What was, and what is.
+    static func line(_ change: QueueControl.Change, queue: Queue) -> String {
+        let what = change.type.map { "type \($0) of \(queue.name)" } ?? queue.name
+        let before = change.before.map { "\($0.mode) since \(Timestamp.text($0.at)) by \($0.words)" }
+        switch (change.now, change.isNews) {
+        case (let now?, true):
+            let wasBefore = change.before.map { "; it was \($0.mode) by \($0.words)" } ?? ""
+            return "\(what) is \(now.mode): workers obey within a second\(wasBefore)".onOneLine
+        case (.some, false): return "\(what) was \(before ?? "so") already".onOneLine
+        case (nil, true): return "\(what) runs again; it was \(before ?? "at rest")".onOneLine
+        case (nil, false): return "\(what) was not paused".onOneLine
+        }
+    }
+
+    static func json(_ change: QueueControl.Change, queue: Queue) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("queue", queue.name)
+        if let type = change.type { object.add("type", type) }
+        object.add("state", change.now?.mode.description ?? "running")
+        object.add("before", change.before?.mode.description ?? "running")
+        object.add("changed", change.isNews)
+        return object
+    }
+
+    static func line(_ progress: DrainProgress) -> String {
+        var parts: [String] = []
+        if progress.left > 0 || progress.running > 0 {
+            parts.append("\(max(progress.left, progress.running)) jobs left, \(progress.running) of them running")
+        }
+        if !progress.unheard.isEmpty {
+            parts.append("not heard yet: \(progress.unheard.prefix(10).joined(separator: ", "))")
+        }
+        return parts.isEmpty ? "at rest" : parts.joined(separator: "; ").onOneLine
+    }
+
+    static func json(_ progress: DrainProgress, queue: Queue) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("queue", queue.name)
+        object.add("state", "drained")
+        object.add("workers", progress.obeying.count)
+        object.add("silentWorkers", progress.silent.count)
+        return object
+    }
+
+    static func line(_ cancelled: QueueControl.Cancelled) -> String {
+        let cancellation = cancelled.cancellation
+        guard cancelled.stoodBefore else {
+            return "job \(cancellation.id) is cancelled, until \(Timestamp.text(cancellation.expiresAt))".onOneLine
+        }
+        let since = Timestamp.text(cancellation.at)
+        return "job \(cancellation.id) was \(cancellation.words) at \(since) already".onOneLine
+    }
+
+    static func json(id: String, isCancelled: Bool, changed: Bool) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("id", id)
+        object.add("cancelled", isCancelled)
+        object.add("changed", changed)
+        return object
+    }
+
+    // MARK: - Status
+
+    /// At a glance, behind the queue's name: ` PAUSED`.
+    static func flag(_ orders: QueueOrders) -> String {
+        orders.pause.map { "  \($0.mode.description.uppercased())" } ?? ""
+    }
+
+    /// What operators want of a queue, for its status.
+    static func lines(_ status: QueueStatus) -> [String] {
+        let orders = status.orders
+        var lines: [String] = []
+        if let pause = orders.pause {
+            var line = "\(pause.mode) \(since(pause, status)) by \(pause.words)"
+            if pause.mode == .draining {
+                let progress = DrainProgress(of: pause, reports: status.reports, members: nil)
+                line = progress.isDone ? "drained: nothing runs; \(line)" : "\(line); \(Self.line(progress))"
+            }
+            lines.append("! \(line); go on by: kokanee resume \(status.queue)")
+        }
+        lines += orders.pausedTypes.map { pause in
+            let type = pause.type ?? ""
+            return "! type \(type) paused \(since(pause, status)) by \(pause.words); go on by: "
+                + "kokanee resume \(status.queue) --type \(type)"
+        }
+        if !orders.cancellations.isEmpty { lines.append("\(orders.cancellations.count) jobs are cancelled") }
+        return lines.map(\.onOneLine)
+    }
+
+    private static func since(_ pause: Pause, _ status: QueueStatus) -> String {
+        "for \(StatusReport.age(max(0, status.takenAt - pause.at)))"
+    }
+
+    static func add(_ orders: QueueOrders, to object: inout JSONObjectWriter) {
+        if let pause = orders.pause {
+            object.add("paused", object: json(pause))
+        } else {
+            object.addNull("paused")
+        }
+        object.add("pausedTypes", objects: orders.pausedTypes.map(json))
+        object.add("cancellations", orders.cancellations.count)
+    }
+
+    private static func json(_ pause: Pause) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        if let type = pause.type { object.add("type", type) }
+        object.add("state", pause.mode.description)
+        object.add("by", pause.by)
+        object.add("since", Timestamp.text(pause.at))
+        if let reason = pause.reason { object.add("reason", reason) }
+        return object
+    }
+}

@@ -1,0 +1,166 @@
+import RdKafka
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+@Suite("Pausing a queue", .timeLimit(.minutes(3)))
+struct PauseTests {
+    @Test("a pause reaches every worker: nothing starts, what runs goes on, and a resume lets all of it run once")
+    func everywhere() async throws {
+        let fixture = try WorkerFixture(partitions: 2)
+        let control = try QueueControl(fixture.client)
+        let ledger = Ledger()
+        let gate = Gate()
+        let workers = try (0..<2).map { index in
+            try fixture.worker {
+                $0.name = "w\(index)"
+            } perform: { job, _ in
+                try await ledger.run(job) { if job < 2 { try await gate.pass() } }
+            }
+        }
+        try await fixture.enqueue(2, partition: { $0 })
+        try await running(workers[0], workers[1]) {
+            try await eventually("one job of each partition runs", within: .seconds(60)) { ledger.starts.count == 2 }
+            let change = try await control.pause(fixture.queue, by: "ann", reason: "a test")[0]
+            #expect(change.before == nil && change.isNews)
+            let word = try #require(change.now)
+            try await eventually("both workers obey, and tell that a job runs on each") {
+                let progress = try await control.progress(of: word, in: fixture.queue)
+                return progress.obeying.count == 2 && progress.unheard.isEmpty && progress.running == 2
+            }
+            let before = try await fixture.committed()?.offset ?? 0
+            try await fixture.enqueue(10, key: { "k\($0)" }, partition: { $0 % 2 })
+            gate.open()
+            try await eventually("what ran has ended") { ledger.ends.count == 2 }
+            try await eventually("and nothing runs") {
+                try await control.progress(of: word, in: fixture.queue).isDone
+            }
+            #expect(ledger.starts.count == 2)
+            #expect(try await fixture.committed()?.offset ?? 0 >= before)
+            #expect(!(try await control.pause(fixture.queue, by: "bob")[0].isNews), "twice is once")
+            let resumed = try await control.resume(fixture.queue, by: "ann")[0]
+            #expect(resumed.before?.by == "ann" && resumed.now == nil)
+            try await eventually("all of it runs") { ledger.ends.count == 12 }
+            #expect(!(try await control.resume(fixture.queue, by: "ann")[0].isNews))
+        }
+    }
+
+    @Test("a worker that starts while its queue is paused starts nothing, also where the one before it was killed")
+    func startedLater() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        try await control.pause(fixture.queue, by: "ann")
+        try await fixture.enqueue(5)
+        let ledger = Ledger()
+        for round in 0..<2 {
+            let worker = try fixture.worker {
+                $0.name = "w\(round)"
+            } perform: { job, _ in
+                try await ledger.run(job) {}
+            }
+            try await running(worker) {
+                let word = try #require(try await control.orders(of: fixture.queue).pause)
+                try await eventually("it obeys", within: .seconds(40)) {
+                    try await control.progress(of: word, in: fixture.queue).obeying == ["w\(round)"]
+                }
+                if round == 1 { try await control.resume(fixture.queue, by: "ann") }
+                if round == 1 { try await eventually("they run") { ledger.ends.count == 5 } }
+            }
+            if round == 0 { #expect(ledger.starts.isEmpty) }
+        }
+    }
+
+    @Test("a worker that is to end when idle waits while its paused queue holds work, and says so")
+    func untilIdle() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        try await control.pause(fixture.queue, by: "ann")
+        try await fixture.enqueue(3)
+        let ledger = Ledger()
+        let log = LogCollector()
+        let worker = try fixture.worker(set(\.stopsWhenIdle, true), logger: log.logger) { job, _ in
+            try await ledger.run(job) {}
+        }
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await worker.run() }
+            try await eventually("it says that it waits", within: .seconds(40)) {
+                log.contains("does not count as idle")
+            }
+            #expect(ledger.starts.isEmpty)
+            try await control.resume(fixture.queue, by: "ann")
+            try await group.waitForAll()
+        }
+        #expect(ledger.ends.count == 3)
+    }
+
+    @Test("a drain lets what was taken in run, takes in nothing more, and tells when nothing is left")
+    func drain() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let ledger = Ledger()
+        let gate = Gate()
+        let worker = try fixture.worker(set(\.concurrency, 1)) { job, _ in
+            try await ledger.run(job) { try await gate.pass() }
+        }
+        try await fixture.enqueue(5)
+        try await running(worker) {
+            try await eventually("all are taken in, and one runs", within: .seconds(40)) {
+                worker.inFlight == 5 && ledger.starts.count == 1
+            }
+            let word = try #require(try await control.drain(fixture.queue, by: "ann").now)
+            try await eventually("the worker has heard") {
+                try await control.progress(of: word, in: fixture.queue).left == 5
+            }
+            #expect(!(try await control.progress(of: word, in: fixture.queue).isDone))
+            try await fixture.enqueue(7)
+            gate.open()
+            try await eventually("nothing is left") { try await control.progress(of: word, in: fixture.queue).isDone }
+            #expect(ledger.ends.count == 5)
+            try await eventually("what was in flight is committed") { try await fixture.committed()?.offset == 5 }
+            try await control.resume(fixture.queue, by: "ann")
+            try await eventually("the others run") { ledger.ends.count == 12 }
+        }
+    }
+
+    @Test("a pause stands through a rebalance")
+    func rebalance() async throws {
+        let fixture = try WorkerFixture(partitions: 2)
+        let control = try QueueControl(fixture.client)
+        let ledger = Ledger()
+        let first = try fixture.worker {
+            $0.name = "a"
+        } perform: { job, _ in
+            try await ledger.run(job) {}
+        }
+        let second = try fixture.worker {
+            $0.name = "b"
+        } perform: { job, _ in
+            try await ledger.run(job) {}
+        }
+        let word = try #require(try await control.pause(fixture.queue, by: "ann")[0].now)
+        try await fixture.enqueue(10, partition: { $0 % 2 })
+        try await running(first) {
+            try await eventually("the first obeys", within: .seconds(40)) {
+                try await control.progress(of: word, in: fixture.queue).obeying == ["a"]
+            }
+            try await running(second) {
+                try await eventually("both do", within: .seconds(40)) {
+                    try await control.progress(of: word, in: fixture.queue).obeying == ["a", "b"]
+                }
+            }
+            #expect(ledger.starts.isEmpty)
+            try await control.resume(fixture.queue, by: "ann")
+            try await eventually("all run", within: .seconds(40)) { ledger.ends.count == 10 }
+        }
+    }
+
+    @Test("there is nothing to pause where there is no such queue")
+    func unknown() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let other = try Queue("nobody")
+        await #expect(throws: TopicError.self) { try await control.pause(other, by: "ann") }
+        await #expect(throws: TopicError.self) { try await control.cancel(["x"], of: other, by: "ann") }
+    }
+}
