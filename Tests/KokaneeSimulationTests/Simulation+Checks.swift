@@ -107,7 +107,9 @@ extension Simulation {
         switch (end, disposition) {
         case (.completed, .complete), (.expired, .discard), (.cancelled, .discard): isRight = true
         case (.refused(let reason, _), .bury(let buried, _)): isRight = reason == buried
-        case (.completed, _), (.expired, _), (.cancelled, _), (.refused, _), (_, .complete): isRight = false
+        case (.skipped, .skip): isRight = true
+        case (.completed, _), (.expired, _), (.cancelled, _), (.refused, _), (.skipped, _), (_, .complete):
+            isRight = false
         case (.failed(let error as JobError), _):
             switch (error.verdict, disposition) {
             case (.discard, .discard), (.deadLetter, .bury(.rejected, _)): isRight = true

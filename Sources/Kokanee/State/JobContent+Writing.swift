@@ -36,7 +36,8 @@ extension JobContent {
     private func saveCheckpoints() async {
         while let bytes = nextCheckpoint() {
             do {
-                try await runtime.state.save(of: self) { $0.checkpoint = bytes == "null" ? nil : JobRecord.Blob(bytes: bytes) }
+                let checkpoint = bytes == "null" ? nil : JobRecord.Blob(bytes: bytes)
+                try await runtime.state.save(of: self) { $0.checkpoint = checkpoint }
             } catch {
                 // The one before it counts. Where brokers are away the job is not held up for what it may do again.
                 runtime.logger.log(

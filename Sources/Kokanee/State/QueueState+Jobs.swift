@@ -40,7 +40,8 @@ extension QueueState {
         let result = FirstResult<Delivery>()
         let made = content.attemptNotes.state.withLock { state -> (order: JobRecord.Order, record: StateRecord)? in
             // Under the notes' lock, so that of two calls the later one has the later place, in the log as well.
-            guard !state.isOver, let order = shared.withLock({ $0.table.update(content.partition) { $0.nextOrder() } }) else {
+            guard !state.isOver, let order = shared.withLock({ $0.table.update(content.partition) { $0.nextOrder() } })
+            else {
                 return nil
             }
             var record = state.record ?? JobRecord()

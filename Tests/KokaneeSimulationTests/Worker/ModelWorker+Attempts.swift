@@ -136,7 +136,7 @@ extension ModelWorker {
         }
         let record = content.record
         switch disposition {
-        case .complete, .discard:
+        case .complete, .discard, .skip:
             record.isFinished = true
             if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
             if disposition == .complete {
@@ -207,6 +207,7 @@ extension Disposition {
     fileprivate var circuitOutcome: Circuit.Outcome {
         switch self {
         case .complete, .discard: .succeeded
+        case .skip: .undecided
         case .retry: .retried
         case .bury: .died
         case .postpone: .undecided
