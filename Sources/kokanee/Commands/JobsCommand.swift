@@ -7,6 +7,7 @@ extension Command {
         name: "jobs",
         summary: "Compares the job types of two builds.",
         discussion: "A build writes what its types look like by JobRegistry.writeShapes(to:); see docs/versions.md.",
+        examples: [.init("kokanee jobs check production.json new.json", "what a deploy would break")],
         subcommands: [check]
     )
 
