@@ -125,7 +125,8 @@ public struct JobRegistry: Sendable {
             upgrades: upgrades,
             codec: codec
         )
-        let handler = DecodingHandler(codec: codec, evolution: evolution, perform: perform)
+        let decoding = DecodingHandler(codec: codec, perform: perform)
+        let handler: any JobHandler = evolution.map { EvolvingHandler(evolution: $0, handler: decoding) } ?? decoding
         try register(type, version, handler, PayloadDescription(of: payload, evolution))
         for name in aliases { try alias(name, of: type) }
     }
@@ -232,22 +233,27 @@ public struct JobRegistry: Sendable {
 
 private struct DecodingHandler<Payload: Decodable & Sendable>: JobHandler {
     let codec: any PayloadCodec
-    /// Nil for most: then a payload is decoded as it is, whatever its version.
-    let evolution: PayloadEvolution?
     let perform: nonisolated(nonsending) @Sendable (Payload, JobContext) async throws -> Void
 
     nonisolated(nonsending) func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let decoded: Payload
-        var payload = payload
-        if let evolution {
-            payload = try evolution.apply(to: payload, version: context.version, of: context.type)
-        }
         do {
             decoded = try codec.decode(Payload.self, from: payload)
         } catch {
             throw PayloadError(type: context.type, version: context.version, cause: error)
         }
         try await perform(decoded, context)
+    }
+}
+
+/// Brings payloads up to what the handler decodes. Types without defaults and upgrades do without it.
+private struct EvolvingHandler<Handler: JobHandler>: JobHandler {
+    let evolution: PayloadEvolution
+    let handler: Handler
+
+    nonisolated(nonsending) func perform(_ payload: Bytes, _ context: JobContext) async throws {
+        let current = try evolution.apply(to: payload, version: context.version, of: context.type)
+        try await handler.perform(current, context)
     }
 }
 
