@@ -23,6 +23,8 @@ enum HeaderName: String, CaseIterable {
     case diedAt = "kokanee-died-at"
     case retriedFrom = "kokanee-retried-from"
     case cut = "kokanee-cut"
+    /// Names the schedule that the job is of.
+    case schedule = "kokanee-schedule"
 
     static let prefix = "kokanee-"
 
@@ -44,6 +46,7 @@ enum HeaderName: String, CaseIterable {
             only(.specVersion, "ce_specversion") ?? only(.dueAt, "kokanee-due-at") ?? only(.origin, "kokanee-origin")
                 ?? only(.replay, "kokanee-replay") ?? only(.reason, "kokanee-reason")
         case 15: only(.attempt, "kokanee-attempt") ?? only(.diedAt, "kokanee-died-at")
+        case 16: only(.schedule, "kokanee-schedule")
         case 18: only(.expiresAt, "kokanee-expires-at")
         case 19: only(.firstError, "kokanee-first-error")
         case 20: only(.schemaVersion, "ce_dataschemaversion") ?? only(.retriedFrom, "kokanee-retried-from")

@@ -104,7 +104,7 @@ struct HeaderScan {
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)
         case .reason: reason = value.flatMap(DeadReason.init)
-        case .time, .replay, .retriedFrom, .cut, nil: break
+        case .time, .replay, .retriedFrom, .cut, .schedule, nil: break
         }
     }
 

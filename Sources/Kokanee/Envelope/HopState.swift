@@ -33,7 +33,7 @@ struct HopState {
         switch name {
         case .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut: true
         case .specVersion, .id, .type, .source, .time, .schemaVersion, .contentType, .expiresAt, .idempotencyKey,
-            .replay, .retriedFrom:
+            .replay, .retriedFrom, .schedule:
             false
         }
     }

@@ -20,6 +20,11 @@ struct JSONFields {
         ranges[name].flatMap { Int64(String(decoding: bytes[$0], as: UTF8.self)) }
     }
 
+    /// The JSON text of a member's value; nil where there is no such member.
+    func text(_ name: String) -> [UInt8]? {
+        ranges[name].map { Array(bytes[$0]) }
+    }
+
     func object(_ name: String) -> JSONFields? {
         ranges[name].flatMap { JSONFields(Array(bytes[$0])) }
     }

@@ -58,6 +58,7 @@ extension Dispatcher {
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         skipFinishedStretches()
         confirmLease(ofAssignmentAt: startedAt)
+        runtime.schedules.note(ownsFirst: partitions.contains(firstOfQueue))
         FailPoint.partitionsAssigned.pass()
         logger.log(
             .info,
@@ -92,7 +93,11 @@ extension Dispatcher {
         )
     }
 
+    /// Whoever owns it fires the queue's schedules.
+    private var firstOfQueue: TopicPartition { TopicPartition(topic: runtime.queue.mainTopic, partition: 0) }
+
     private func letGo(_ partitions: [TopicPartition]) throws {
+        runtime.schedules.note(ownsFirst: false)
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
         endRests()
@@ -202,6 +207,7 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
+        runtime.schedules.note(ownsFirst: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)

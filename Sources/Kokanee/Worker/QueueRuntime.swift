@@ -19,6 +19,8 @@ final class QueueRuntime: Sendable {
     let vitals = DispatcherVitals()
     /// What operators want of the queue's offsets.
     let rewinds = RewindBoard()
+    /// The queue's schedules, and whether this worker is in charge of them.
+    let schedules: ScheduleBoard
 
     init(
         index: Int32,
@@ -30,6 +32,7 @@ final class QueueRuntime: Sendable {
     ) throws {
         self.index = index
         self.queue = queue
+        schedules = ScheduleBoard(queue: queue.name)
         self.replay = replay
         self.jobs = jobs
         handlers = HandlerTable(jobs)

@@ -141,6 +141,15 @@ public final class Worker: Sendable {
             )
         }
         try configuration.circuit?.validate()
+        for (queue, schedules) in configuration.schedules {
+            guard queues.contains(where: { $0.name == queue }) else {
+                throw InputError("there are schedules for \(SafeText.quoted(queue)), which is no queue of this worker's")
+            }
+            guard Set(schedules.map(\.name)).count == schedules.count else {
+                throw InputError("two schedules of queue \(queue) have one name")
+            }
+            for schedule in schedules { try schedule.validate() }
+        }
     }
 
     // MARK: - Topics
@@ -216,6 +225,7 @@ public final class Worker: Sendable {
         self.watchdog.withLock { $0 = watchdog }
         collectMetrics(engine, producer, watchdog)
         let rewinds = try RewindBoard.follow(runtimes, client, logger: logger)
+        let keepers = try startKeepers(runtimes, engine)
         engine.startRunners()
         watchdog.start()
         // Nothing of a worker that hangs can be waited for: the task may outlive this call.
@@ -223,12 +233,28 @@ public final class Worker: Sendable {
             let result = await Result.catching { try await dispatch(layouts, runtimes, engine) }
             engine.close()
             rewinds.stop()
+            for keeper in keepers { keeper.cancel() }
             for reporter in reporters { reporter.end() }
             await producer.close(within: .seconds(10))
             watchdog.stop()
             end.set(result)
         }
         try await end.value()
+    }
+
+    /// Has the schedules of queues fired that are worked live.
+    private func startKeepers(_ runtimes: [QueueRuntime], _ engine: Engine) throws -> [Task<Void, Never>] {
+        try runtimes.filter { $0.replay == nil }.map { runtime in
+            let keeper = try ScheduleKeeper(
+                runtime,
+                engine,
+                control,
+                schedules: configuration.schedules[runtime.queue.name] ?? [],
+                client: client,
+                logger: logger
+            )
+            return Task { await keeper.run() }
+        }
     }
 
     private func makeWatchdog(

@@ -87,6 +87,10 @@ public struct WorkerConfiguration: Sendable {
     /// true. It takes a few hundred bytes for each partition at work at each commit, and a commit waits for them, 2 s at
     /// most.
     public var marksOutcomes = true
+    /// Schedules by the queue's name. Whichever worker is in charge of the queue's schedules writes them down, so that
+    /// `kokanee cron list` shows them; it replaces what another release's configuration said, and not what was said by
+    /// hand. Default none.
+    public var schedules: [String: [Schedule]] = [:]
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.

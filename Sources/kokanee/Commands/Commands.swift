@@ -1,6 +1,6 @@
 extension Program {
     /// All commands, in the order in which help lists them.
     static var commands: [Command] {
-        [.broker, .topics, .enqueue, .work, .status, .deadLetters, .replay, .bench, .completion]
+        [.broker, .topics, .enqueue, .work, .status, .deadLetters, .replay, .cron, .bench, .completion]
     }
 }

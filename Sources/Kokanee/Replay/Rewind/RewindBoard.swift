@@ -35,28 +35,34 @@ final class RewindBoard: Sendable {
 
     func catchUp() { state.withLock { $0.hasCaughtUp = true } }
 
-    /// Has the queues' boards follow the control topic until the follower is stopped.
+    /// Has the queues' boards, of rewinds and of schedules, follow the control topic until the follower is stopped.
     static func follow(
         _ runtimes: [QueueRuntime],
         _ client: ClientConfiguration,
         logger: Logger
     ) throws(KafkaError) -> ControlFollower {
         // A replay goes where its plan says: what was read and passed over of it is not undone by a seek.
+        let live = runtimes.filter { $0.replay == nil }
         let boards = Dictionary(
-            runtimes.filter { $0.replay == nil }.map { (Rewind.key(queue: $0.queue.name, group: $0.queue.group), $0) },
+            live.map { (Rewind.key(queue: $0.queue.name, group: $0.queue.group), $0) },
             uniquingKeysWith: { first, _ in first }
         )
+        let schedules = live.map { (prefix: ScheduleRecord.keyPrefix(queue: $0.queue.name), board: $0.schedules) }
         return try ControlFollower(
-            prefixes: Array(boards.keys),
+            prefixes: Array(boards.keys) + schedules.map(\.prefix),
             configuration: client,
             logger: logger,
             caughtUp: {
                 for runtime in runtimes {
                     runtime.rewinds.catchUp()
+                    runtime.schedules.catchUp()
                     runtime.wakeup.wake()
                 }
             },
             changed: { change in
+                if let board = schedules.first(where: { change.key.hasPrefix($0.prefix) })?.board {
+                    return board.take(change, logger)
+                }
                 guard let runtime = boards[change.key] else { return }
                 runtime.rewinds.put(Notice(change))
                 runtime.wakeup.wake()
