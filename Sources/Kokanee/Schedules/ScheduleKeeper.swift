@@ -11,9 +11,10 @@ internal import RdKafka
 final class ScheduleKeeper: Sendable {
     /// Between two looks at what has changed.
     private static let lookInterval = Duration.milliseconds(200)
-    /// After a failure, or when somebody else has taken over, though this worker owns the partition: another group works
-    /// the same queue.
-    private static let pause = Duration.seconds(3)
+    private static let pauseAfterFailure = Duration.seconds(1)
+    /// When somebody else has taken over, though this worker owns the partition: it does not know better yet, or another
+    /// group works the same queue. Ticks of so long ago are not missed.
+    private static let pauseAfterLoss = Duration.seconds(10)
 
     private let runtime: QueueRuntime
     private let engine: Engine
@@ -62,7 +63,7 @@ final class ScheduleKeeper: Sendable {
                 session?.end()
                 session = nil
                 log(error)
-                rest = Self.pause
+                rest = (error as? KafkaError)?.isFenced == true ? Self.pauseAfterLoss : Self.pauseAfterFailure
             }
             try? await Task.sleep(for: rest)
         }

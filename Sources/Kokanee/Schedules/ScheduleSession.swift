@@ -16,7 +16,10 @@ final class ScheduleSession: Sendable {
     /// Shuts out whoever was in charge, and then reads how far they came.
     init(_ queue: Queue, _ client: ClientConfiguration) async throws {
         self.queue = queue
-        producer = try TransactionalProducer(Self.configuration(client), transactionalID: Self.transactionalID(of: queue))
+        producer = try TransactionalProducer(
+            Self.configuration(client),
+            transactionalID: Self.transactionalID(of: queue)
+        )
         try await producer.takeOver()
         let partition = TopicPartition(topic: queue.stateTopic, partition: 0)
         let read = try await Self.read(partition, client, book)
@@ -50,7 +53,8 @@ final class ScheduleSession: Sendable {
         }
         var position = range.lowerBound
         while position < range.upperBound {
-            let positions = try await TopicReader.read([partition: position..<range.upperBound], configuration: client) {
+            let positions = try await TopicReader.read([partition: position..<range.upperBound], configuration: client)
+            {
                 book.take($0)
                 return true
             }

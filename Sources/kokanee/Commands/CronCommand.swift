@@ -10,7 +10,10 @@ extension Command {
             @every 5m. The queue's workers fire it: each tick once, whichever of them die. docs/schedules.md says the rest.
             """,
         examples: [
-            .init("kokanee cron add books nightly --type books.close --schedule '0 2 * * *' --timezone Europe/Oslo", ""),
+            .init(
+                "kokanee cron add books nightly --type books.close --schedule '0 2 * * *' --timezone Europe/Oslo",
+                ""
+            ),
             .init("kokanee cron list books", "each with its next five times"),
         ],
         subcommands: [cronAdd, cronList, cronPause, cronResume, cronRun, cronRemove]

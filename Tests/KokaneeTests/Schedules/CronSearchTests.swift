@@ -140,7 +140,9 @@ import Testing
         var generator = SeededGenerator(seed: 3)
         let alphabet = Array("0123456789*/-,?LW#@ \tMONJANvery5m日é")
         for _ in 0..<20_000 {
-            let text = String((0..<Int.random(in: 0...24, using: &generator)).map { _ in alphabet.randomElement(using: &generator)! })
+            let text = String(
+                (0..<Int.random(in: 0...24, using: &generator)).map { _ in alphabet.randomElement(using: &generator)! }
+            )
             do throws(CronError) {
                 let expression = try CronExpression(text)
                 #expect(expression.next(after: 1_780_000_000_000, in: .utc) != nil, "\(text)")

@@ -46,7 +46,11 @@ public struct CronExpression: Sendable, Hashable, CustomStringConvertible {
         guard self.text.first == "@" else {
             let fields = try parser.fields()
             guard fields.everFires else {
-                throw parser.fault(at: start, "it never fires: there is no such day", expected: "days that some month has")
+                throw parser.fault(
+                    at: start,
+                    "it never fires: there is no such day",
+                    expected: "days that some month has"
+                )
             }
             kind = .calendar(fields)
             return

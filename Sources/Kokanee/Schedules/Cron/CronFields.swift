@@ -123,7 +123,9 @@ struct CronFields: Sendable, Hashable {
     private func lastTime(upTo end: Int) -> Int? {
         let (hour, minute, second) = (end / 3600, end / 60 % 60, end % 60)
         if let here = time(hour, minute, Self.highest(seconds, upTo: second)) { return here }
-        if let here = time(hour, Self.highest(minutes, upTo: minute - 1), Self.highest(seconds, upTo: 59)) { return here }
+        if let here = time(hour, Self.highest(minutes, upTo: minute - 1), Self.highest(seconds, upTo: 59)) {
+            return here
+        }
         guard let earlier = Self.highest(hours.values, upTo: hour - 1) else { return nil }
         return earlier * 3600 + (63 - minutes.leadingZeroBitCount) * 60 + 63 - seconds.leadingZeroBitCount
     }

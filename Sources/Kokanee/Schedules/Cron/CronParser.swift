@@ -40,7 +40,11 @@ struct CronParser {
             throw fault(at: characters.count, problem, expected: "\(Self.shape), or @daily, or @every 5m")
         }
         guard words.count <= 6 else {
-            throw fault(at: words[6].lowerBound, "this is a field too many: years are not supported", expected: Self.shape)
+            throw fault(
+                at: words[6].lowerBound,
+                "this is a field too many: years are not supported",
+                expected: Self.shape
+            )
         }
         let units = CronUnit.allCases.suffix(words.count)
         var fields: [CronField] = []
@@ -86,7 +90,11 @@ struct CronParser {
             }
         case "?":
             guard unit == .dayOfMonth || unit == .dayOfWeek else {
-                throw fault(at: start, "? stands for a day that does not matter, not in \(unit.label)", expected: unit.expected)
+                throw fault(
+                    at: start,
+                    "? stands for a day that does not matter, not in \(unit.label)",
+                    expected: unit.expected
+                )
             }
             position += 1
             for value in 0..<unit.count { field.values |= 1 << (unit.range.lowerBound + value) }
@@ -130,7 +138,11 @@ struct CronParser {
             let place = position
             let last = try value(unit)
             guard first <= last || unit.isCyclic else {
-                throw fault(at: place, "the range ends at \(last), before it begins", expected: "a day from \(first) to 31")
+                throw fault(
+                    at: place,
+                    "the range ends at \(last), before it begins",
+                    expected: "a day from \(first) to 31"
+                )
             }
             let length = first <= last ? last - first : last + unit.count - first
             add(first, length: min(length, unit.count - 1), step: try step(unit) ?? 1, unit, &field)
@@ -178,7 +190,8 @@ struct CronParser {
             throw fault(at: place, "the step after / is missing", expected: "a number from 1 to \(most)")
         }
         guard (1...most).contains(step) else {
-            let problem = "a step of \(step) in \(unit.label) " + (step == 0 ? "goes nowhere" : "never comes to a second value")
+            let problem =
+                "a step of \(step) in \(unit.label) " + (step == 0 ? "goes nowhere" : "never comes to a second value")
             throw fault(at: place, problem, expected: "a number from 1 to \(most)")
         }
         return step
