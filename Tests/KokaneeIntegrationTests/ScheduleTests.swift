@@ -125,6 +125,60 @@ struct ScheduleTests {
         }
     }
 
+    @Test("with skip, nothing is fired beside a job that has not come to its end, on whichever worker; then it goes on")
+    func skip() async throws {
+        try await Stand.withGroups(partitions: 2) { stand in
+            let release = stand.scratch.file("release")
+            try await Self.add(stand, "--overlap", "skip", "--data", #"{"do":"wait","file":"\#(release.path)"}"#)
+            let workers = try (0..<2).map { _ in try stand.startWorker(concurrency: 1) }
+            try await stand.ledger.waitFor(lines: 1, within: .seconds(60))
+            try await eventually("ticks pass", within: .seconds(30)) {
+                workers.contains { $0.error.components(separatedBy: "a tick is passed over").count > 4 }
+            }
+            #expect(try await Self.ticks(stand).count == 1)
+            #expect(stand.ledger.count == 1)
+            try Data().write(to: release)
+            try await Self.waitFor(3, on: stand)
+            let runs = try stand.ledger.runs()
+            #expect(runs.overlaps { _ in "all" } == [])
+            let listed = try #require(try await Self.list(stand).first)
+            #expect(listed.skipped >= 3 && listed.fired >= 4)
+        }
+    }
+
+    @Test("with skip, a job that becomes a dead letter has come to its end, and one that waits on a rung has not")
+    func skipDead() async throws {
+        try await Stand.with(partitions: 1, ladder: "4s") { stand in
+            try await Self.add(stand, "--overlap", "skip", "--data", #"{"do":"fail"}"#)
+            let worker = try stand.startWorker(concurrency: 1)
+            try await eventually("three have died", within: .seconds(60)) {
+                try await stand.oracle.count(of: stand.deadLetterTopic) >= 3
+            }
+            worker.signal(SIGTERM)
+            #expect(try await worker.outcome().code == 0)
+            let runs = try stand.ledger.runs()
+            // Both attempts of one job, with four seconds between them, and then the next one's.
+            for pair in stride(from: 0, to: 6, by: 2) {
+                #expect(runs[pair].start.id == runs[pair + 1].start.id)
+                #expect([runs[pair].start.attempt, runs[pair + 1].start.attempt] == [1, 2])
+            }
+        }
+    }
+
+    @Test("with queue, the jobs run one after another, though they are fired in time")
+    func queue() async throws {
+        try await Stand.with(partitions: 2) { stand in
+            try await Self.add(stand, "--overlap", "queue", "--data", #"{"do":"sleep","seconds":1.5}"#)
+            _ = try stand.startWorker(concurrency: 4)
+            try await stand.ledger.waitFor(lines: 8, within: .seconds(60))
+            let runs = try stand.ledger.runs()
+            #expect(runs.overlaps { _ in "all" } == [])
+            let ticks = try await Self.ticks(stand)
+            Self.expectAll(ticks)
+            #expect(ticks.count > runs.count)
+        }
+    }
+
     private struct Listed: Decodable {
         let name: String
         let type: String

@@ -169,6 +169,7 @@ extension Envelope {
         dueAt = scan.dueAt
         expiresAt = scan.expiresAt
         origin = scan.origin
+        schedule = scan.schedule
         if case .text(let key) = scan.idempotencyKey { idempotencyKey = key }
     }
 }

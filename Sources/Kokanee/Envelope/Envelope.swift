@@ -23,6 +23,8 @@ public struct Envelope: Sendable, Equatable {
     /// Not to be started at this time or later.
     public var expiresAt: Int64?
     public var idempotencyKey: String?
+    /// The name of the schedule that the job is of; nil for any other.
+    public var schedule: String?
     /// Where the job stood before its first hop.
     public var origin: Origin?
 

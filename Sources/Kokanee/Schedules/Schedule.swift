@@ -143,7 +143,7 @@ public struct Schedule: Sendable, Hashable {
 
     /// - Throws: ``InputError`` for what can't be.
     public func validate() throws {
-        guard (1...200).contains(name.utf8.count), name.utf8.allSatisfy(Queue.isAllowed) else {
+        guard Self.isName(name) else {
             throw InputError(
                 "a schedule's name has 1 to 200 letters, digits, '.', '_' and '-', not \(SafeText.quoted(name))"
             )
@@ -158,6 +158,10 @@ public struct Schedule: Sendable, Hashable {
         if case .catchUp(let count) = misfire.kind, !(1...Misfire.mostCaughtUp).contains(count) {
             throw InputError("a schedule catches up on 1 to \(Misfire.mostCaughtUp) ticks, not \(count)")
         }
+    }
+
+    static func isName(_ text: String) -> Bool {
+        (1...200).contains(text.utf8.count) && text.utf8.allSatisfy(Queue.isAllowed)
     }
 
     // MARK: - Ticks

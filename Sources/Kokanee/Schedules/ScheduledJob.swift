@@ -1,5 +1,24 @@
 internal import RdKafka
 
+extension ScheduleDone {
+    /// What has to stand in the queue's state before a schedule's job counts as finished; nothing for other jobs, and for
+    /// one that runs again.
+    ///
+    /// - Parameter now: milliseconds since the epoch.
+    static func writes(after disposition: Disposition, of content: JobContent, at now: Int64) -> [StateRecord] {
+        guard let name = content.schedule, content.runtime.replay == nil, Schedule.isName(name) else { return [] }
+        let end: String
+        switch disposition {
+        case .complete: end = "completed"
+        case .discard: end = "discarded"
+        case .bury: end = "dead"
+        case .retry: return []
+        }
+        let done = ScheduleDone(name: name, job: content.id)
+        return [StateRecord(key: Bytes(done.key), value: Bytes(done.value(end, at: now)), partition: 0)]
+    }
+}
+
 extension ScheduleRecord {
     /// The record that enqueues a tick's job.
     ///

@@ -39,12 +39,15 @@ extension Engine {
     private nonisolated(nonsending) func execute(_ content: JobContent, _ handler: (any JobHandler)?) async
         -> AttemptEnd?
     {
-        guard let handler else {
-            return content.refusal.map { .refused($0.reason, $0.failure) }
+        guard let handler, content.isPlain, !content.runtime.needsCare.load(ordering: .relaxed) else {
+            return await executeWithCare(content, handler)
         }
-        if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
-            return .expired(at: expiresAt)
-        }
+        let end = await perform(content, handler)
+        return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
+    }
+
+    /// Has the handler run the job; nil is that it has completed.
+    nonisolated(nonsending) func perform(_ content: JobContent, _ handler: any JobHandler) async -> AttemptEnd? {
         var end: AttemptEnd?
         do {
             try FailPoint.attemptStarting.check()
@@ -159,7 +162,10 @@ extension Engine {
             now: now,
             randomness: randomness
         )
-        return DecidedAttempt(item: item, disposition: disposition)
+        let writes =
+            content.runtime.state.writes(after: disposition, of: content)
+            + ScheduleDone.writes(after: disposition, of: content, at: now)
+        return DecidedAttempt(item: item, disposition: disposition, writes: writes)
     }
 
     /// The effects of a turn, outside the lock.
@@ -186,22 +192,30 @@ extension Engine {
     /// Does what follows from an attempt's end, but for the hop that it returns.
     private func carryOut(_ attempt: DecidedAttempt, now: ContinuousClock.Instant, wall: Int64) -> PendingHop? {
         let (ticket, content) = (attempt.item.ticket, attempt.item.content)
+        let writes = attempt.writes.map { HopRecord.state(content, $0) }[...]
         switch attempt.disposition {
         case nil: return nil
-        case .complete:
-            FailPoint.jobFinished.pass()
-            return nil
+        case .complete: return finish(ticket, writes, now: now)
         case .discard(let reason):
-            FailPoint.jobFinished.pass()
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
-            return nil
+            return finish(ticket, writes, now: now)
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
             let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: wall)
-            return PendingHop(ticket, record, now: now)
+            return PendingHop(ticket, record, then: writes, now: now)
         case .bury(let reason, let failure):
-            return burial(of: content, reason, failure, ticket, wall)
+            return burial(of: content, reason, failure, ticket, then: writes, wall)
         }
+    }
+
+    /// A job that goes nowhere is finished; where it leaves something in the queue's state, once that stands there.
+    private func finish(_ ticket: Ticket, _ writes: ArraySlice<HopRecord>, now: ContinuousClock.Instant) -> PendingHop?
+    {
+        guard let first = writes.first else {
+            FailPoint.jobFinished.pass()
+            return nil
+        }
+        return PendingHop(ticket, first, then: writes.dropFirst(), now: now)
     }
 }
 

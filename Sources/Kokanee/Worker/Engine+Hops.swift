@@ -8,6 +8,7 @@ extension Engine: DeliveryReceiver {
         _ reason: DeadReason,
         _ failure: Envelope.Failure?,
         _ ticket: Ticket,
+        then rest: ArraySlice<HopRecord> = [],
         _ now: Int64
     ) -> PendingHop {
         logger.log(
@@ -20,7 +21,7 @@ extension Engine: DeliveryReceiver {
             ]
         )
         let record = HopRecord.deadLetter(content, reason: reason, failure: failure, now: now)
-        return PendingHop(ticket, record, news: .dead, now: clock.monotonic())
+        return PendingHop(ticket, record, then: rest, news: .dead, now: clock.monotonic())
     }
 
     /// Hands hops to the producer together, but for those that may not be written now.
@@ -60,14 +61,17 @@ extension Engine: DeliveryReceiver {
         }
         perform(handovers)
         for wakeup in wakes { wakeup.wake() }
+        var next: [PendingHop] = []
         for (end, fate) in zip(ends, fates) {
             switch fate {
             case .finished: FailPoint.jobFinished.pass()
+            case .goesOn(let hop): next.append(hop)
             case .fenced: logFenced(end.hop.content)
             case .willRetry: logTrouble(end, "hop failed; its job stays unfinished, and it is tried again")
             case .givenUp: logTrouble(end, "hop failed and given up")
             }
         }
+        hop(next)
     }
 
     private func logTrouble(_ end: HopEnd, _ message: String) {

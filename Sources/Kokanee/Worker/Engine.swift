@@ -131,6 +131,7 @@ final class Engine: Sendable {
                     )
                     switch admission {
                     case .accepted(let ticket):
+                        content.ticket = ticket
                         if round.decisions[position].move != nil { moves.append((ticket, round.decisions[position])) }
                         continue
                     case .finishedBefore, .adopted, .refused: continue

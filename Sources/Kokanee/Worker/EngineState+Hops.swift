@@ -6,6 +6,8 @@ extension EngineState {
     /// What an ended try leaves to be done outside the lock.
     enum HopFate {
         case finished
+        /// The broker has the record, and the next one is to be written.
+        case goesOn(PendingHop)
         /// The broker has the record, and the job runs again elsewhere.
         case fenced
         case willRetry
@@ -41,6 +43,7 @@ extension EngineState {
         let hop = end.hop
         guard let error = end.error else {
             if !hopTroubles.isEmpty { hopTroubles[hop.ticket] = nil }
+            if let next = hop.following(now: now), scheduler.mayHop(hop.ticket) { return .goesOn(next) }
             return scheduler.hopped(hop.ticket, now: wall) ? .finished : .fenced
         }
         statistics[hop.content.queueIndex].failedHops += 1

@@ -4,6 +4,11 @@ internal import RdKafka
 struct DecidedAttempt: Sendable {
     let item: Batch.Item
     let disposition: Disposition?
+    /// What has to stand in the queue's state before the job counts as finished.
+    var writes: [StateRecord] = []
+
+    /// Whether the job is finished only when a broker has something of it.
+    var hops: Bool { disposition.map { $0.hops || !writes.isEmpty } ?? false }
 }
 
 /// An attempt that has ended in any way but completion, and about which nothing is decided yet.
@@ -175,8 +180,8 @@ struct EngineState {
         let ticket = decided.item.ticket
         let place = scheduler.place(of: ticket)
         let conclusion: Scheduler<JobContent>.Conclusion
-        if let disposition = decided.disposition {
-            conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
+        if decided.disposition != nil {
+            conclusion = scheduler.conclude(ticket, hops: decided.hops, now: wall)
         } else {
             scheduler.abandon(ticket)
             conclusion = .unknown

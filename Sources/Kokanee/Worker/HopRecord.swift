@@ -7,6 +7,8 @@ struct HopRecord: Sendable {
     private enum Form {
         case rung(attempt: Int, dueAt: Int64?)
         case letter(DeadReason, at: Int64)
+        /// Not the job, but what it leaves in the queue's state.
+        case state(StateRecord)
         /// It lacks something, and can't be made again from the job's record.
         indirect case made(ProducerRecord)
     }
@@ -46,11 +48,20 @@ struct HopRecord: Sendable {
         return HopRecord(content: content, topic: topic, form: .letter(reason, at: now), failure: failure)
     }
 
+    /// What a job that is done leaves in the queue's state.
+    static func state(_ content: JobContent, _ record: StateRecord) -> HopRecord {
+        HopRecord(content: content, topic: content.runtime.queue.stateTopic, form: .state(record), failure: nil)
+    }
+
     var partition: Int32 { content.message.source.topicPartition.partition }
 
     /// Makes the record, the same each time, and gives it to the sink.
     func offer(to sink: inout RecordSink) {
-        if case .made(let record) = form { return sink.offer(record) }
+        switch form {
+        case .made(let record): return sink.offer(record)
+        case .state(let state): return sink.offer(state.record(topic: topic, partition: partition))
+        case .rung, .letter: break
+        }
         withExtendedLifetime(content) {
             sink.begin(topic: topic, headersOf: content.message) { name in
                 HeaderName.recognise(name).map(HopState.holds) == true
@@ -68,6 +79,7 @@ struct HopRecord: Sendable {
     ///
     /// - Parameter now: milliseconds since the epoch.
     func smaller(now: Int64) -> HopRecord {
+        if case .state(let state) = form { return HopRecord.state(content, state.smaller) }
         let record = made
         var smaller = record
         smaller.headers = Envelope.withoutErrors(record.headers)
@@ -92,7 +104,11 @@ struct HopRecord: Sendable {
 
     /// The record as a whole.
     private var made: ProducerRecord {
-        if case .made(let record) = form { return record }
+        switch form {
+        case .made(let record): return record
+        case .state(let state): return state.record(topic: topic, partition: partition)
+        case .rung, .letter: break
+        }
         let source = content.record
         var list = HeaderList(headers: Envelope.carriedHeaders(source.headers))
         writeState(to: &list)
@@ -126,7 +142,7 @@ struct HopRecord: Sendable {
                 at: now,
                 to: &writer
             )
-        case .made: break
+        case .made, .state: break
         }
     }
 }

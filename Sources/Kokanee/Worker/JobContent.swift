@@ -1,10 +1,11 @@
 internal import RdKafka
+internal import Synchronization
 
 /// A record in flight, with all that an attempt and a hop need: the one object that a job costs.
 ///
 /// `@unchecked Sendable`: what ``read(as:)`` and its siblings set is set by the dispatcher before it admits the job, under
-/// whose lock others then see it, and never changed. ``end`` is set by the runner that has the job in hand, and read
-/// by nobody before ``Batch/ended`` says that it is set.
+/// whose lock others then see it, and never changed; so is ``ticket``, at the admission itself. ``end`` is set by the runner
+/// that has the job in hand, and read by nobody before ``Batch/ended`` says that it is set.
 final class JobContent: @unchecked Sendable {
     /// What the record was read as.
     enum Reading {
@@ -54,8 +55,14 @@ final class JobContent: @unchecked Sendable {
     /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
     /// stops a release that doesn't know the queue's jobs, can stop it.
     private(set) var refusal: Refusal?
+    /// Names the job to the engine, which knows by it whether the attempt's epoch goes on.
+    nonisolated(unsafe) var ticket = Engine.Ticket(place: 0, stamp: 0)
     /// How the attempt ended; nil is that it has completed.
     nonisolated(unsafe) var end: End?
+    /// What the attempt is to leave in the queue's state; nil for nearly all.
+    let notes = Mutex<AttemptNotes?>(nil)
+    /// Whether ``notes`` may be more than nil: most attempts look no further.
+    let hasNotes = Atomic(false)
 
     /// Takes a message over.
     ///
@@ -84,6 +91,7 @@ final class JobContent: @unchecked Sendable {
         self.reading = reading
         self.entry = entry
         self.refusal = refusal
+        if schedule != nil { hasNotes.store(true, ordering: .relaxed) }
     }
 
     var record: Record { owner ?? Record(RecordStorage(message, ownedBy: self)) }
@@ -144,6 +152,11 @@ final class JobContent: @unchecked Sendable {
     /// Milliseconds since the epoch.
     var expiresAt: Int64? {
         if case .whole(let whole) = reading { whole.job.envelope.expiresAt } else { nil }
+    }
+
+    /// The schedule that the job is of, whose keeper has to be told of its end.
+    var schedule: String? {
+        if case .whole(let whole) = reading { whole.job.envelope.schedule } else { nil }
     }
 
     /// The replay that it is worked for: its queue's, or that which its record tells of.

@@ -18,12 +18,27 @@ struct PendingHop: Comparable, Sendable {
     private(set) var dueAt: ContinuousClock.Instant
     private(set) var tries = 1
     var news = News.none
+    /// What is to be written after this, in its order, before the job is finished.
+    private var rest: ArraySlice<HopRecord>
 
-    init(_ ticket: Engine.Ticket, _ record: HopRecord, news: News = .none, now: ContinuousClock.Instant) {
+    init(
+        _ ticket: Engine.Ticket,
+        _ record: HopRecord,
+        then rest: ArraySlice<HopRecord> = [],
+        news: News = .none,
+        now: ContinuousClock.Instant
+    ) {
         self.ticket = ticket
         self.record = record
+        self.rest = rest
         self.news = news
         dueAt = now
+    }
+
+    /// What is to be written now that a broker has this; nil where that was all.
+    func following(now: ContinuousClock.Instant) -> PendingHop? {
+        guard let first = rest.first else { return nil }
+        return PendingHop(ticket, first, then: rest.dropFirst(), now: now)
     }
 
     var content: JobContent { record.content }

@@ -1,4 +1,5 @@
 internal import RdKafka
+internal import Synchronization
 
 /// A queue as one worker works it; the same for as long as the worker runs.
 final class QueueRuntime: Sendable {
@@ -21,6 +22,11 @@ final class QueueRuntime: Sendable {
     let rewinds = RewindBoard()
     /// The queue's schedules, and whether this worker is in charge of them.
     let schedules: ScheduleBoard
+    /// What the queue's jobs leave for later attempts and for others.
+    let state: QueueState
+    /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
+    /// look while this is false.
+    let needsCare = Atomic(false)
 
     init(
         index: Int32,
@@ -35,6 +41,7 @@ final class QueueRuntime: Sendable {
         schedules = ScheduleBoard(queue: queue.name)
         self.replay = replay
         self.jobs = jobs
+        state = QueueState(queue: queue)
         handlers = HandlerTable(jobs)
         self.logger = logger
         order = configuration.order

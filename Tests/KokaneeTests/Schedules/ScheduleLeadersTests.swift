@@ -68,7 +68,8 @@ import Testing
             }
             let last = Leader(&log)
             let turn = ScheduleTurn(queue, ["tick": record], last.book, now: now)
-            #expect(log.commit(turn, epoch: last.epoch))
+            let isCommitted = log.commit(turn, epoch: last.epoch)
+            #expect(isCommitted)
             let expected = stride(from: start + 2000, through: now, by: 2000).map { String($0) }
             #expect(log.jobs == expected, "seed \(seed)")
         }

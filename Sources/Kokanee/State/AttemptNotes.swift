@@ -1,0 +1,3 @@
+/// What one attempt is to leave in its queue's state, gathered while it runs.
+final class AttemptNotes: Sendable {
+}
