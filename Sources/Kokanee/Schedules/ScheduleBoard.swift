@@ -4,6 +4,8 @@ internal import Synchronization
 final class ScheduleBoard: Sendable {
     private struct State {
         var records: [String: ScheduleRecord] = [:]
+        /// Of schedules that can't be read, too: a newer release may be able to.
+        var names: Set<String> = []
         var hasCaughtUp = false
         var ownsFirst = false
     }
@@ -20,6 +22,9 @@ final class ScheduleBoard: Sendable {
 
     /// By name.
     var records: [String: ScheduleRecord] { state.withLock { $0.records } }
+
+    /// Of all schedules that there are, also of those that this release can't read.
+    var names: Set<String> { state.withLock { $0.names } }
 
     func note(ownsFirst: Bool) { state.withLock { $0.ownsFirst = ownsFirst } }
 
@@ -39,6 +44,9 @@ final class ScheduleBoard: Sendable {
                 ["queue": queue, "schedule": name, "error": "\(error)"]
             )
         }
-        state.withLock { $0.records[name] = record }
+        state.withLock { state in
+            state.records[name] = record
+            if change.entry == nil { state.names.remove(name) } else { state.names.insert(name) }
+        }
     }
 }

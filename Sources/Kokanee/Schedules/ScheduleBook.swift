@@ -12,6 +12,9 @@ final class ScheduleBook: Sendable {
 
     var states: [String: ScheduleState] { state.withLock { $0.states } }
 
+    /// Of all schedules of which there is a record.
+    var names: Set<String> { state.withLock { Set($0.states.keys).union($0.done.keys) } }
+
     /// The jobs of a schedule that have come to their ends, as far as that is still noted.
     func done(_ name: String) -> Set<String> { state.withLock { $0.done[name] ?? [] } }
 
@@ -33,6 +36,7 @@ final class ScheduleBook: Sendable {
             state.withLock { state in
                 if value == nil {
                     state.done[done.name]?.remove(done.job)
+                    if state.done[done.name]?.isEmpty == true { state.done[done.name] = nil }
                 } else {
                     state.done[done.name, default: []].insert(done.job)
                 }

@@ -41,8 +41,7 @@ public struct ScheduleDesk: Sendable {
     ) async throws -> Change {
         try schedule.validate()
         var record = ScheduleRecord(queue: queue, schedule: schedule, source: source, by: by, at: Timestamp.now)
-        // One that can't be read is as good as none.
-        guard let old = try? await self.record(schedule.name, queue: queue) else {
+        guard let old = try await readable(schedule.name, queue: queue) else {
             try await write(record)
             return .added
         }
@@ -99,6 +98,17 @@ public struct ScheduleDesk: Sendable {
             )
         }
         return record
+    }
+
+    /// A record that can't be read is as good as none.
+    private func readable(_ name: String, queue: String) async throws -> ScheduleRecord? {
+        do {
+            return try await record(name, queue: queue)
+        } catch is InputError {
+            return nil
+        } catch is CronError {
+            return nil
+        }
     }
 
     private func record(_ name: String, queue: String) async throws -> ScheduleRecord? {

@@ -49,6 +49,8 @@ final class ScheduleKeeper: Sendable {
     /// Fires until the task is cancelled or the worker stops.
     func run() async {
         var session: ScheduleSession?
+        var refused: [String: ScheduleRecord] = [:]
+        var failure: String?
         var hasWritten = false
         defer { session?.end() }
         while !Task.isCancelled, !isStopping() {
@@ -57,12 +59,14 @@ final class ScheduleKeeper: Sendable {
                 if board.isInCharge, engine.knowsTime {
                     if !hasWritten { try await writeOwn() }
                     hasWritten = true
-                    rest = min(rest, try await turn(&session))
+                    rest = min(rest, try await turn(&session, &refused))
+                    failure = nil
                 }
             } catch {
                 session?.end()
                 session = nil
-                log(error)
+                if failure != "\(error)" { log(error) }
+                failure = "\(error)"
                 rest = (error as? KafkaError)?.isFenced == true ? Self.pauseAfterLoss : Self.pauseAfterFailure
             }
             try? await Task.sleep(for: rest)
@@ -70,7 +74,12 @@ final class ScheduleKeeper: Sendable {
     }
 
     /// Does what is to be done now; how long there is nothing more to do.
-    private func turn(_ session: inout ScheduleSession?) async throws -> Duration {
+    ///
+    /// - Parameter refused: schedules whose jobs the topic does not take, until they are changed.
+    private func turn(
+        _ session: inout ScheduleSession?,
+        _ refused: inout [String: ScheduleRecord]
+    ) async throws -> Duration {
         let records = board.records
         // A queue without schedules takes no transactional id.
         guard session != nil || !records.isEmpty else { return Self.lookInterval }
@@ -87,13 +96,48 @@ final class ScheduleKeeper: Sendable {
             )
         }
         let now = engine.clock.wall()
-        let turn = ScheduleTurn(queue, records, current.book, now: now)
+        refused = refused.filter { records[$0.key] == $0.value }
+        let names = board.names
+        let rest = records.filter { refused[$0.key] == nil }
+        let turn = ScheduleTurn(queue, rest, kept: names, current.book, now: now)
         if !turn.output.isEmpty {
-            try await current.write(turn)
-            for (record, plan) in turn.plans { log(record, plan) }
+            do {
+                try await write(turn, current)
+            } catch let error as KafkaError where error.isTooLarge && !error.isFatal {
+                let all = turn.plans.map(\.record)
+                for record in all where try await !isTaken(record, names, current, now) {
+                    refused[record.schedule.name] = record
+                }
+            }
             return .zero
         }
         return turn.wakeAt.map { .milliseconds(max(1, $0 - now)) } ?? Self.lookInterval
+    }
+
+    /// Fires one schedule by itself, so that one that is too large does not hold up the others.
+    private func isTaken(
+        _ record: ScheduleRecord,
+        _ names: Set<String>,
+        _ session: ScheduleSession,
+        _ now: Int64
+    ) async throws -> Bool {
+        let name = record.schedule.name
+        do {
+            try await write(ScheduleTurn(queue, [name: record], kept: names, session.book, now: now), session)
+            return true
+        } catch let error as KafkaError where error.isTooLarge && !error.isFatal {
+            logger.log(
+                .error,
+                "a schedule's job is too large for its topic, and is not fired; write it anew, with less data",
+                ["queue": queue.name, "schedule": name, "error": "\(error)"]
+            )
+            return false
+        }
+    }
+
+    private func write(_ turn: ScheduleTurn, _ session: ScheduleSession) async throws {
+        try await session.write(turn)
+        for (record, plan) in turn.plans { log(record, plan) }
     }
 
     /// Writes down the schedules that the worker was configured with, where nobody has by hand.

@@ -10,8 +10,17 @@ struct ScheduleTurn {
     private(set) var wakeAt: Int64?
     private(set) var plans: [(record: ScheduleRecord, plan: SchedulePlan)] = []
 
-    /// - Parameter now: milliseconds since the epoch.
-    init(_ queue: Queue, _ records: [String: ScheduleRecord], _ book: ScheduleBook, now: Int64) {
+    /// - Parameters:
+    ///   - records: the schedules to be fired.
+    ///   - kept: further schedules that there are.
+    ///   - now: milliseconds since the epoch.
+    init(
+        _ queue: Queue,
+        _ records: [String: ScheduleRecord],
+        kept: Set<String> = [],
+        _ book: ScheduleBook,
+        now: Int64
+    ) {
         let states = book.states
         for (name, record) in records.sorted(by: { $0.key < $1.key }) {
             let done = book.done(name)
@@ -26,8 +35,8 @@ struct ScheduleTurn {
                 note(ScheduleDone(name: name, job: job).key, nil, queue)
             }
         }
-        for name in states.keys.sorted() where records[name] == nil {
-            note(ScheduleState.key(name), nil, queue)
+        for name in book.names.subtracting(kept.union(records.keys)).sorted() {
+            if states[name] != nil { note(ScheduleState.key(name), nil, queue) }
             for job in book.done(name).sorted() { note(ScheduleDone(name: name, job: job).key, nil, queue) }
         }
     }

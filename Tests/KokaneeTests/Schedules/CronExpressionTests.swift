@@ -68,7 +68,7 @@ import Testing
         .init("0 0 29 2 *", after: "2096-03-01T00:00:00Z", "2104-02-29T00:00:00Z"),
         .init("0 0 29 2 ?", after: "1999-12-31T00:00:00Z", "2000-02-29T00:00:00Z"),
         // Where one of the fields of days begins with *, both must mean the day.
-        .init("0 0 */31 * MON", after: "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z"),
+        .init("0 0 */30 * MON", after: "2026-01-01T00:00:00Z", "2026-06-01T00:00:00Z"),
         .init(
             "0 0 13 * FRI",
             after: "2026-11-26T00:00:00Z",
@@ -286,7 +286,6 @@ import Testing
         .init("0 0 30 2 *", 0, "it never fires"),
         .init("0 0 31 4,6,9,11 *", 0, "it never fires"),
         .init("  0 0 31W 2 *", 2, "it never fires"),
-        .init("0 0 */31 2 MON", 0, "it never fires"),
         .init("99999999999999999999 * * * *", 0, "this number is too large"),
         .init("@reboot", 0, "expected @hourly, @daily"),
         .init("@every", 6, "a duration is missing"),

@@ -55,10 +55,13 @@ import Testing
             Set(stride(from: 1, through: 31, by: Int(text.dropFirst(2)) ?? 1))
         }
 
-        /// - Parameter local: minutes of the civil calendar since its 1970.
-        func matches(_ local: Int) -> Bool {
-            guard minutes.contains(local % 60), hours.contains(local / 60 % 24) else { return false }
-            let day = local / 1440
+        /// The minutes of a day that are meant.
+        var times: [Bool] {
+            (0..<1440).map { minutes.contains($0 % 60) && hours.contains($0 / 60) }
+        }
+
+        /// - Parameter day: of the civil calendar since its 1970.
+        func isMeant(day: Int) -> Bool {
             var parts = tm()
             var time = time_t(day * 86_400)
             gmtime_r(&time, &parts)
@@ -88,14 +91,18 @@ import Testing
         for _ in 0..<6 {
             let random = Random(&generator)
             let expression = try CronExpression(random.text)
+            let times = random.times
+            let firstDay = start / 1440 - 1
+            let days = (firstDay...end / 1440 + 1).map(random.isMeant)
+            func matches(_ local: Int) -> Bool { times[local % 1440] && days[local / 1440 - firstDay] }
             var expected: [Int64] = []
             var seen = start + offsets[0] - 1
             for (minute, offset) in zip(start..<end, offsets) {
                 let local = minute + offset
-                var fires = random.matches(local)
+                var fires = matches(local)
                 if !random.isHourly {
                     if local <= seen { fires = false }
-                    if local > seen + 1, (seen + 1..<local).contains(where: random.matches) { fires = true }
+                    if local > seen + 1, (seen + 1..<local).contains(where: matches) { fires = true }
                 }
                 seen = max(seen, local)
                 if fires { expected.append(Int64(minute) * 60_000) }

@@ -109,6 +109,60 @@ import Testing
         #expect(entry.record.source == .hand && entry.record.schedule.times.text == "@yearly")
     }
 
+    @Test(
+        "with skip, a job's end is told of, whatever it is, and before that no tick is fired",
+        arguments: ["completed", "discarded", "dead"]
+    )
+    func ends(end: String) async throws {
+        let fixture = try WorkerFixture()
+        var schedule = try Schedule("tick", type: "default", at: "* * * * * *")
+        schedule.overlap = .skip
+        let runs = Mutex<[String]>([])
+        let worker = try fixture.worker {
+            $0.schedules = ["q": [schedule]]
+        } perform: { _, context in
+            runs.withLock { $0.append(context.id) }
+            // Ticks pass meanwhile.
+            try await eventually("one is passed over") {
+                try await ScheduleDesk(fixture.client).entries(queue: fixture.queue).first?.state?.skipped ?? 0 > 0
+            }
+            switch end {
+            case "discarded": throw JobError.discard("no use")
+            case "dead": throw JobError.deadLetter("no use")
+            default: return
+            }
+        }
+        async let ended: Void = worker.run()
+        try await eventually("three have run", within: .seconds(40)) { runs.withLock { $0.count >= 3 } }
+        worker.stop()
+        try await ended
+        let ids = runs.withLock { $0 }
+        #expect(Set(ids).count == ids.count && ids == ids.sorted())
+        let values = try await fixture.records(of: fixture.queue.stateTopic).compactMap { record in
+            record.key?.text == ScheduleDone(name: "tick", job: ids[0]).key ? record.value?.text : nil
+        }
+        #expect(values.first?.contains(#""end":"\(end)""#) == true)
+    }
+
+    @Test("a schedule whose jobs are too large holds up no other one")
+    func tooLarge() async throws {
+        let fixture = try WorkerFixture(properties: ["message.max.bytes": "20000"])
+        var large = try Schedule("large", type: "default", at: "* * * * * *")
+        large.payload = Array(repeating: UInt8(ascii: "7"), count: 30_000)
+        let small = try Schedule("small", type: "default", at: "* * * * * *")
+        let desk = try ScheduleDesk(ClientConfiguration(bootstrapServers: fixture.broker.bootstrapServers))
+        for schedule in [large, small] { _ = try await desk.put(schedule, queue: "q", by: "me") }
+        let runs = Mutex<[String]>([])
+        let errors = Mutex<[String]>([])
+        let logger = Logger(minimumLevel: .error) { entry in errors.withLock { $0.append(entry.message) } }
+        let worker = try fixture.worker(logger: logger) { _, context in runs.withLock { $0.append(context.id) } }
+        try await running(worker) {
+            try await eventually("the other one is fired", within: .seconds(30)) { runs.withLock { $0.count >= 3 } }
+        }
+        #expect(runs.withLock { $0.allSatisfy { $0.hasPrefix("small@") } })
+        #expect(errors.withLock { $0.filter { $0.contains("too large") }.count == 1 })
+    }
+
     @Test("schedules for a queue that the worker does not have, or of one name, are refused")
     func configuration() async throws {
         let fixture = try WorkerFixture()

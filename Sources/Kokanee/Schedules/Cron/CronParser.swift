@@ -205,7 +205,7 @@ struct CronParser {
             }
             return number
         }
-        guard position < end else {
+        guard let next = peek, next != "," else {
             throw fault(at: start, "a value is missing in \(unit.label)", expected: unit.expected)
         }
         let name = String(characters[start..<min(start + 3, end)]).uppercased()
