@@ -170,6 +170,7 @@ extension Envelope {
         expiresAt = scan.expiresAt
         origin = scan.origin
         refusedSince = scan.refusedSince
+        schedule = scan.schedule
         if case .text(let key) = scan.idempotencyKey { idempotencyKey = key }
         idempotencyWindow = scan.idempotencyWindow
         unique = scan.unique

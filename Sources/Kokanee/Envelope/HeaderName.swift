@@ -27,6 +27,8 @@ enum HeaderName: String, CaseIterable {
     case cut = "kokanee-cut"
     case keepResult = "kokanee-keep-result"
     case refusedSince = "kokanee-refused-since"
+    /// Names the schedule that the job is of.
+    case schedule = "kokanee-schedule"
 
     static let prefix = "kokanee-"
 
@@ -49,6 +51,7 @@ enum HeaderName: String, CaseIterable {
                 ?? only(.replay, "kokanee-replay") ?? only(.reason, "kokanee-reason")
                 ?? only(.unique, "kokanee-unique")
         case 15: only(.attempt, "kokanee-attempt") ?? only(.diedAt, "kokanee-died-at")
+        case 16: only(.schedule, "kokanee-schedule")
         case 18: only(.expiresAt, "kokanee-expires-at")
         case 19: only(.firstError, "kokanee-first-error") ?? only(.keepResult, "kokanee-keep-result")
         case 20: only(.schemaVersion, "ce_dataschemaversion") ?? only(.retriedFrom, "kokanee-retried-from")

@@ -44,6 +44,7 @@ struct HeaderScan {
     private(set) var firstError: String?
     private(set) var lastError: String?
     private(set) var reason: DeadReason?
+    private(set) var schedule: String?
 
     /// Whether there are no headers that could not be read.
     private(set) var isReadable = true
@@ -111,6 +112,7 @@ struct HeaderScan {
         case .origin: origin = value.flatMap(Envelope.Origin.init)
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)
+        case .schedule: if case .text(let name) = Self.attribute(value) { schedule = name }
         case .reason: reason = value.flatMap(DeadReason.init)
         case .time, .replay, .retriedFrom, .cut, .keepResult, nil: break
         }

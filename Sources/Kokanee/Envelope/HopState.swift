@@ -37,7 +37,7 @@ struct HopState {
         switch name {
         case .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut, .refusedSince: true
         case .specVersion, .id, .type, .source, .time, .schemaVersion, .contentType, .expiresAt, .idempotencyKey,
-            .idempotencyWindow, .unique, .replay, .retriedFrom, .keepResult:
+            .idempotencyWindow, .unique, .replay, .retriedFrom, .keepResult, .schedule:
             false
         }
     }

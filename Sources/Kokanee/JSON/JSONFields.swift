@@ -26,6 +26,11 @@ struct JSONFields {
         return value.elementsEqual("true".utf8) ? true : value.elementsEqual("false".utf8) ? false : nil
     }
 
+    /// The JSON text of a member's value; nil where there is no such member.
+    func text(_ name: String) -> [UInt8]? {
+        ranges[name].map { Array(bytes[$0]) }
+    }
+
     func object(_ name: String) -> JSONFields? {
         ranges[name].flatMap { JSONFields(Array(bytes[$0])) }
     }

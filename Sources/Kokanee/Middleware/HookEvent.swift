@@ -25,9 +25,10 @@ final class HookEvent: Sendable {
         let content = decided.item.content
         let fate: Fate
         switch decided.disposition {
-        case nil: return nil
+        case nil, .postpone: return nil
         case .complete: fate = .completed
         case .discard(let reason): fate = .discarded(reason)
+        case .skip: fate = .discarded("its key was done, or another job stood for it")
         case .retry(let attempt, let wait, let failure):
             fate = .retried(attempt: attempt, wait: .milliseconds(wait), failure)
         case .bury(let reason, let failure): fate = .dead(reason, failure)

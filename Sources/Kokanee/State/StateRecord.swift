@@ -8,13 +8,15 @@ struct StateRecord: Sendable, Equatable {
     let key: Bytes
     /// Nil takes the entry away.
     let value: Bytes?
+    /// Where it stands instead, if it is not about the job but about something that has one place in the queue.
+    var partition: Int32?
     /// What is written in the value's place where the topic refuses that as too large; nil takes the entry away.
     var fallback: Bytes?
 
     /// Without what the topic has refused.
-    var smaller: StateRecord { StateRecord(key: key, value: fallback) }
+    var smaller: StateRecord { StateRecord(key: key, value: fallback, partition: partition) }
 
     func record(topic: String, partition: Int32) -> ProducerRecord {
-        ProducerRecord(topic: topic, partition: partition, key: key, value: value)
+        ProducerRecord(topic: topic, partition: self.partition ?? partition, key: key, value: value)
     }
 }

@@ -76,7 +76,7 @@ public enum Timestamp {
 }
 
 /// The proleptic Gregorian calendar, after Howard Hinnant's "chrono-Compatible Low-Level Date Algorithms".
-private enum CivilDate {
+enum CivilDate {
     private static let daysOfEra = 146_097
     private static let dayOfEpoch = 719_468
 

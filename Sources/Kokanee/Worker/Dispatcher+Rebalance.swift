@@ -63,6 +63,7 @@ extension Dispatcher {
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         skipFinishedStretches()
         confirmLease(ofAssignmentAt: startedAt)
+        runtime.schedules.note(ownsFirst: partitions.contains(firstOfQueue))
         FailPoint.partitionsAssigned.pass()
         logger.log(
             .info,
@@ -99,7 +100,11 @@ extension Dispatcher {
         )
     }
 
+    /// Whoever owns it fires the queue's schedules.
+    private var firstOfQueue: TopicPartition { TopicPartition(topic: runtime.queue.mainTopic, partition: 0) }
+
     private func letGo(_ partitions: [TopicPartition]) throws {
+        runtime.schedules.note(ownsFirst: false)
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
         runtime.outputs?.letGo(partitions)
@@ -218,6 +223,7 @@ extension Dispatcher {
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
         runtime.state.end(keeping: false)
+        runtime.schedules.note(ownsFirst: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)

@@ -169,7 +169,9 @@ extension Engine {
             randomness: randomness,
             expiredJobs: content.runtime.expiredJobs
         )
-        let writes = content.runtime.state.writes(after: disposition, of: content)
+        let writes =
+            content.runtime.state.writes(after: disposition, of: content)
+            + ScheduleDone.writes(after: disposition, of: content, at: now)
         var decided = DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
         if case .cancelled = end { decided.isCancelled = true }
         return decided

@@ -114,6 +114,7 @@ final class JobContent: @unchecked Sendable {
         self.entry = entry
         self.refusal = refusal
         self.hasTrace = hasTrace
+        if schedule != nil { hasNotes.store(true, ordering: .relaxed) }
     }
 
     func cancel(_ cancellation: JobCancellation) { self.cancellation = Cancelled(cancellation) }
@@ -207,6 +208,11 @@ final class JobContent: @unchecked Sendable {
     var isStructured: Bool {
         guard case .whole = reading else { return false }
         return HeaderScan(message).mode == .structured
+    }
+
+    /// The schedule that the job is of, whose keeper has to be told of its end.
+    var schedule: String? {
+        if case .whole(let whole) = reading { whole.job.envelope.schedule } else { nil }
     }
 
     /// The replay that it is worked for: its queue's, or that which its record tells of.

@@ -27,6 +27,8 @@ final class QueueRuntime: Sendable {
     let rewinds = RewindBoard()
     /// What they want of its jobs.
     let fleet: FleetBoard
+    /// The queue's schedules, and whether this worker is in charge of them.
+    let schedules: ScheduleBoard
     /// What the queue's jobs leave for later attempts and for others.
     let state: QueueState
     /// Nil where no type produces records with its completion.
@@ -48,6 +50,7 @@ final class QueueRuntime: Sendable {
     ) throws {
         self.index = index
         self.queue = queue
+        schedules = ScheduleBoard(queue: queue.name)
         self.replay = replay
         self.jobs = jobs
         var settings = QueueState.Settings()

@@ -155,6 +155,7 @@ public final class Worker: Sendable {
         }
         try configuration.circuit?.validate()
         try validateLimits()
+        try validateSchedules()
     }
 
     private func validateLimits() throws {
@@ -165,6 +166,18 @@ public final class Worker: Sendable {
         }
         for (name, weight) in configuration.weights where !(1...1000).contains(weight) {
             throw InputError("the weight of a queue is from 1 to 1000, not \(weight), as \(name)'s is")
+        }
+    }
+
+    private func validateSchedules() throws {
+        for (queue, schedules) in configuration.schedules {
+            guard queues.contains(where: { $0.name == queue }) else {
+                throw InputError("there are schedules for \(SafeText.quoted(queue)), which is no queue of this worker's")
+            }
+            guard Set(schedules.map(\.name)).count == schedules.count else {
+                throw InputError("two schedules of queue \(queue) have one name")
+            }
+            for schedule in schedules { try schedule.validate() }
         }
     }
 
@@ -277,6 +290,7 @@ public final class Worker: Sendable {
         self.watchdog.withLock { $0 = watchdog }
         collectMetrics(engine, producer, watchdog)
         let fleet = try followFleet(runtimes, engine)
+        let keepers = try startKeepers(runtimes, engine)
         engine.startRunners()
         watchdog.start()
         // Nothing of a worker that hangs can be waited for: the task may outlive this call.
@@ -285,6 +299,7 @@ public final class Worker: Sendable {
             engine.close()
             for runtime in runtimes { runtime.state.detach() }
             fleet.stop()
+            for keeper in keepers { keeper.cancel() }
             for reporter in reporters { reporter.end() }
             await producer.close(within: .seconds(10))
             await hooks?.close(within: .seconds(10))
@@ -292,6 +307,21 @@ public final class Worker: Sendable {
             end.set(result)
         }
         try await end.value()
+    }
+
+    /// Has the schedules of queues fired that are worked live.
+    private func startKeepers(_ runtimes: [QueueRuntime], _ engine: Engine) throws -> [Task<Void, Never>] {
+        try runtimes.filter { $0.replay == nil }.map { runtime in
+            let keeper = try ScheduleKeeper(
+                runtime,
+                engine,
+                control,
+                schedules: configuration.schedules[runtime.queue.name] ?? [],
+                client: client,
+                logger: logger
+            )
+            return Task { await keeper.run() }
+        }
     }
 
     private func makeWatchdog(

@@ -121,6 +121,10 @@ public struct WorkerConfiguration: Sendable {
     /// Who is told what becomes of jobs. Default none. With any, each job is accounted for by itself, which a worker of
     /// jobs that take microseconds feels.
     public var hooks: [any JobHooks] = []
+    /// Schedules by the queue's name. Whichever worker is in charge of the queue's schedules writes them down, so that
+    /// `kokanee cron list` shows them; it replaces what another release's configuration said, and not what was said by
+    /// hand. Default none.
+    public var schedules: [String: [Schedule]] = [:]
     /// Ends the worker once its queues and their ladders hold nothing more to do. Default false.
     public var stopsWhenIdle = false
     /// Creates topics that are missing, instead of refusing to start. Default false.

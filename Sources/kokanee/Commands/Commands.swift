@@ -3,8 +3,7 @@ extension Program {
     static var commands: [Command] {
         [
             .broker, .topics, .enqueue, .work, .status, .result, .jobs, .pause, .resume, .drain, .cancel, .limits,
-            .deadLetters, .replay, .bench,
-            .completion,
+            .deadLetters, .replay, .cron, .bench, .completion,
         ]
     }
 }

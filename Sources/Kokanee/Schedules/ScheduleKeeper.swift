@@ -1,0 +1,194 @@
+internal import RdKafka
+
+/// Fires a queue's schedules while its worker owns partition 0 of the main topic.
+///
+/// Who thinks to be in charge need not be: a process that stood still finds out last. Therefore a tick's job and the
+/// record that it was fired are one transaction under an id that all workers of the queue share. A keeper first takes the
+/// id over, which ends what its predecessor had begun and lets nothing more of it pass; then it reads what was fired; and
+/// what it decides rests on that. Whatever dies or wakes up between two lines of this, each tick is fired once.
+///
+/// The times are the brokers', see ``WorkerClock``.
+final class ScheduleKeeper: Sendable {
+    /// Between two looks at what has changed.
+    private static let lookInterval = Duration.milliseconds(200)
+    private static let pauseAfterFailure = Duration.seconds(1)
+    /// When somebody else has taken over, though this worker owns the partition: it does not know better yet, or another
+    /// group works the same queue. Ticks of so long ago are not missed.
+    private static let pauseAfterLoss = Duration.seconds(10)
+
+    private let runtime: QueueRuntime
+    private let engine: Engine
+    private let isStopping: @Sendable () -> Bool
+    private let client: ClientConfiguration
+    private let desk: ScheduleDesk
+    private let ownSchedules: [Schedule]
+    private let name: String
+    private let logger: Logger
+
+    private var board: ScheduleBoard { runtime.schedules }
+    private var queue: Queue { runtime.queue }
+
+    init(
+        _ runtime: QueueRuntime,
+        _ engine: Engine,
+        _ control: WorkerControl,
+        schedules: [Schedule],
+        client: ClientConfiguration,
+        logger: Logger
+    ) throws(KafkaError) {
+        self.runtime = runtime
+        self.engine = engine
+        self.client = client
+        self.logger = logger
+        isStopping = { control.isStopping }
+        ownSchedules = schedules
+        name = control.name
+        desk = try ScheduleDesk(client)
+    }
+
+    /// Fires until the task is cancelled or the worker stops.
+    func run() async {
+        var session: ScheduleSession?
+        var refused: [String: ScheduleRecord] = [:]
+        var failure: String?
+        var hasWritten = false
+        defer { session?.end() }
+        while !Task.isCancelled, !isStopping() {
+            var rest = Self.lookInterval
+            do {
+                if board.isInCharge, engine.knowsTime {
+                    if !hasWritten { try await writeOwn() }
+                    hasWritten = true
+                    rest = min(rest, try await turn(&session, &refused))
+                    failure = nil
+                }
+            } catch {
+                session?.end()
+                session = nil
+                if failure != "\(error)" { log(error) }
+                failure = "\(error)"
+                rest = (error as? KafkaError)?.isFenced == true ? Self.pauseAfterLoss : Self.pauseAfterFailure
+            }
+            try? await Task.sleep(for: rest)
+        }
+    }
+
+    /// Does what is to be done now; how long there is nothing more to do.
+    ///
+    /// - Parameter refused: schedules whose jobs the topic does not take, until they are changed.
+    private func turn(
+        _ session: inout ScheduleSession?,
+        _ refused: inout [String: ScheduleRecord]
+    ) async throws -> Duration {
+        let records = board.records
+        // A queue without schedules takes no transactional id.
+        guard session != nil || !records.isEmpty else { return Self.lookInterval }
+        let current: ScheduleSession
+        if let session {
+            current = session
+        } else {
+            current = try await ScheduleSession(queue, client)
+            session = current
+            logger.log(
+                .info,
+                "this worker fires the queue's schedules",
+                ["queue": queue.name, "schedules": "\(records.count)"]
+            )
+        }
+        let now = engine.clock.wall()
+        refused = refused.filter { records[$0.key] == $0.value }
+        let names = board.names
+        let rest = records.filter { refused[$0.key] == nil }
+        let turn = ScheduleTurn(queue, rest, kept: names, current.book, now: now)
+        if !turn.output.isEmpty {
+            do {
+                try await write(turn, current)
+            } catch let error as KafkaError where error.isTooLarge && !error.isFatal {
+                let all = turn.plans.map(\.record)
+                for record in all where try await !isTaken(record, names, current, now) {
+                    refused[record.schedule.name] = record
+                }
+            }
+            return .zero
+        }
+        return turn.wakeAt.map { .milliseconds(max(1, $0 - now)) } ?? Self.lookInterval
+    }
+
+    /// Fires one schedule by itself, so that one that is too large does not hold up the others.
+    private func isTaken(
+        _ record: ScheduleRecord,
+        _ names: Set<String>,
+        _ session: ScheduleSession,
+        _ now: Int64
+    ) async throws -> Bool {
+        let name = record.schedule.name
+        do {
+            try await write(ScheduleTurn(queue, [name: record], kept: names, session.book, now: now), session)
+            return true
+        } catch let error as KafkaError where error.isTooLarge && !error.isFatal {
+            logger.log(
+                .error,
+                "a schedule's job is too large for its topic, and is not fired; write it anew, with less data",
+                ["queue": queue.name, "schedule": name, "error": "\(error)"]
+            )
+            return false
+        }
+    }
+
+    private func write(_ turn: ScheduleTurn, _ session: ScheduleSession) async throws {
+        try await session.write(turn)
+        for (record, plan) in turn.plans { log(record, plan) }
+    }
+
+    /// Writes down the schedules that the worker was configured with, where nobody has by hand.
+    private func writeOwn() async throws {
+        let known = board.records
+        for schedule in ownSchedules {
+            let old = known[schedule.name]
+            if let old, old.source == .hand {
+                guard !old.schedule.changes(to: schedule).isEmpty else { continue }
+                logger.log(
+                    .warning,
+                    "a schedule of this worker's is overridden by hand; `kokanee cron remove` ends that",
+                    ["queue": queue.name, "schedule": schedule.name, "by": old.by]
+                )
+                continue
+            }
+            _ = try await desk.put(schedule, queue: queue.name, source: .code, by: name)
+        }
+    }
+
+    private func log(_ record: ScheduleRecord, _ plan: SchedulePlan) {
+        let schedule = record.schedule
+        guard let last = plan.ticks.last else {
+            return logger.log(
+                .info,
+                "a tick is passed over: the job before it has not come to its end",
+                ["queue": queue.name, "schedule": schedule.name, "job": plan.state?.firing?.job ?? ""]
+            )
+        }
+        logger.log(
+            .info,
+            "a schedule has fired",
+            [
+                "queue": queue.name, "schedule": schedule.name, "job": schedule.jobID(ofTick: last),
+                "jobs": "\(plan.ticks.count)",
+            ]
+        )
+    }
+
+    private func log(_ error: any Error) {
+        if let error = error as? KafkaError, error.isFenced {
+            return logger.log(
+                .info,
+                "another worker fires the queue's schedules now",
+                ["queue": queue.name, "id": ScheduleSession.transactionalID(of: queue)]
+            )
+        }
+        logger.log(
+            .warning,
+            "the queue's schedules can't be fired; it is tried again, and nothing is fired twice",
+            ["queue": queue.name, "error": "\(error)"]
+        )
+    }
+}
