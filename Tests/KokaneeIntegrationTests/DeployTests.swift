@@ -11,7 +11,7 @@ struct DeployTests {
             let old = (0..<40).map { #"{"type":"old","id":"old-\#($0)","key":"k\#($0)","data":{}}"# }
             let new = (0..<40).map { #"{"type":"new","id":"new-\#($0)","key":"k\#($0)","data":{}}"# }
             try await stand.enqueue(zip(old, new).flatMap { [$0, $1] })
-            let first = try stand.startWorker("--knows", "old", "--wait-for-deploy", "10m")
+            let first = try stand.startWorker(concurrency: 4, "--knows", "old", "--wait-for-deploy", "10m")
             try await stand.ledger.waitFor(lines: 80)
             try await eventually("it has refused the new ones") { first.error.contains("can't run the job") }
             first.signal(SIGKILL)
@@ -44,18 +44,8 @@ struct DeployTests {
     @Test("jobs whose time is over are dead letters where a worker keeps them")
     func expired() async throws {
         try await Stand.with(partitions: 1) { stand in
-            let outcome = try await stand.kokanee(
-                "enqueue",
-                stand.queue,
-                "--type",
-                "t",
-                "--data",
-                "{}",
-                "--expires",
-                "1ms",
-                "--delay",
-                "500ms"
-            )
+            let words = ["enqueue", stand.queue, "--type", "t", "--data", "{}", "--expires", "1ms"]
+            let outcome = try await stand.start(words).outcome(within: .seconds(60))
             #expect(outcome.code == 0, "\(outcome)")
             let summary = try await stand.workUntilIdle(flags: ["--expired", "dead-letter"])
             #expect(summary.dead == 1 && summary.discarded == 0, "\(summary)")
