@@ -157,7 +157,9 @@ public final class JobClient: Sendable {
         let trace = TraceContext.current
         guard !middleware.isEmpty || trace != nil else { return await send(jobs, to: queue) }
         var traced = jobs
-        for index in traced.indices where traced[index].traceparent == nil { traced[index].traceContext = trace }
+        if let trace {
+            for index in traced.indices where traced[index].traceparent == nil { traced[index].traceContext = trace }
+        }
         return await middleware.around(traced, to: queue) { await send($0, to: queue) }
     }
 
