@@ -46,8 +46,8 @@ extension QueueState {
         }
         guard let (order, record) = made else { throw StateError.fenced(content) }
         let delivery = try await produce(record, content, link)
-        // What was written just before the end of the epoch may stand behind what the next owner has written.
-        guard standing(of: content) != .over else { throw StateError.fenced(content) }
+        // The next owner may have looked before it arrived: then it is not kept, whatever the broker says.
+        try await writable(for: content)
         let head = JobBook.Head(order: order, expiresAt: now + settings.retention.milliseconds, isOpen: true)
         shared.withLock { shared in
             _ = shared.table.update(content.partition) { partition in

@@ -42,20 +42,25 @@ extension ModelWorker {
         }
         // Some of the stuck never end, others end so late that nobody listens any more.
         let length = isSlow ? dice.time(in: 500...5000) + (isStuck ? 4000 : 0) : dice.time(in: 1...60)
-        return Execution(
+        let needsState = content.record.job.once != nil || content.record.job.keepsCheckpoints
+        let execution = Execution(
             ticket,
             content,
             id: id,
             outcome: outcome,
-            endsAt: now + length,
-            ignoresCancellation: isStuck || dice.chance(10),
+            endsAt: needsState ? .max : now + length,
+            ignoresCancellation: !needsState && (isStuck || dice.chance(10)),
             deadline: now + profile.attemptTimeout
         )
+        (execution.isPending, execution.length) = (needsState, length)
+        return execution
     }
 
     /// What the runners do when attempts end.
     func settleAttempts() throws {
-        while let index = running.firstIndex(where: { $0.endsAt <= simulation.now }) {
+        try admitPending()
+        keepCheckpoints()
+        while let index = running.firstIndex(where: { $0.isOver(at: simulation.now) }) {
             let execution = running.remove(at: index)
             try end(execution)
             if simulation.dice.chance(30) { break }
@@ -72,6 +77,7 @@ extension ModelWorker {
     private func end(_ execution: Execution) throws {
         switch execution.outcome {
         case .success: try conclude(execution.ticket, execution.content, .completed)
+        case .skipped(let isOwn): try conclude(execution.ticket, execution.content, .skipped(isOwn: isOwn))
         case .discard: try conclude(execution.ticket, execution.content, .failed(JobError.discard("not needed")))
         case .deadLetter: try conclude(execution.ticket, execution.content, .failed(JobError.deadLetter("never")))
         case .retryAfter(let wait):
@@ -104,13 +110,15 @@ extension ModelWorker {
         simulation.note("worker \(number): \(content.record) ends \(end), \(disposition)")
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
-        let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
+        let writes = stateWrites(after: disposition, ticket, content)
+        let hops = disposition.hops || !writes.isEmpty
+        let conclusion = scheduler.conclude(ticket, hops: hops, now: wall)
         if conclusion == .accepted {
             noteEnd(of: ticket, disposition.circuitOutcome)
         } else {
             noteEnd(of: ticket, .undecided)
         }
-        follow(disposition, of: ticket, content, conclusion, isCurrent: isCurrent)
+        follow(disposition, of: ticket, content, conclusion, isCurrent: isCurrent, writes)
         try startReady()
     }
 
@@ -119,7 +127,8 @@ extension ModelWorker {
         of ticket: Ticket,
         _ content: Content,
         _ conclusion: Scheduler<Content>.Conclusion,
-        isCurrent: Bool
+        isCurrent: Bool,
+        _ writes: [ModelStateRecord]
     ) {
         guard conclusion == .accepted else {
             if conclusion == .fenced { simulation.tally.note(.fenced) }
@@ -127,13 +136,21 @@ extension ModelWorker {
         }
         let record = content.record
         switch disposition {
-        case .complete, .discard:
-            record.isFinished = true
-            if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
-            if disposition == .complete {
+        case .complete, .discard, .skip:
+            if writes.isEmpty {
+                record.isFinished = true
+                if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
+            } else {
+                hopToState(ticket, content, writes[...])
+            }
+            switch disposition {
+            case .complete:
                 record.job.completed += 1
                 simulation.tally.note(.completed)
-            } else {
+            case .skip:
+                record.job.skipped += 1
+                simulation.tally.note(.skipped)
+            default:
                 record.job.discarded += 1
                 simulation.tally.note(.discarded)
             }
@@ -188,6 +205,7 @@ extension Disposition {
     fileprivate var circuitOutcome: Circuit.Outcome {
         switch self {
         case .complete, .discard: .succeeded
+        case .skip: .undecided
         case .retry: .retried
         case .bury: .died
         }
