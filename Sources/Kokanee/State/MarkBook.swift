@@ -74,6 +74,23 @@ struct MarkBook: Sendable {
         if claims[key] == ticket { claims[key] = nil }
     }
 
+    /// An attempt of a job with a key has ended, and the key is free for the next one; returns the mark that is to be
+    /// written, if any.
+    ///
+    /// - Parameter until: when the mark ends of a job that has completed, in milliseconds since the epoch.
+    mutating func settle(_ claim: Claim, after disposition: Disposition, until: Int64) -> Mark? {
+        release(claim.key, claim.ticket)
+        switch disposition {
+        case .complete:
+            let mark = Mark(kind: .done, until: until, of: claim.identity)
+            marks[claim.key] = mark
+            return mark
+        // It was this job that made the mark, and who knows whether the topic has it.
+        case .skip(isOwn: true): return marks[claim.key]
+        case .skip, .discard, .retry, .bury, .postpone: return nil
+        }
+    }
+
     // MARK: - Unique jobs
 
     /// What becomes of a unique job's mark.

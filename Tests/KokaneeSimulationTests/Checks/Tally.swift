@@ -4,6 +4,7 @@ struct Tally: Sendable {
         case jobs, attempts, completed, discarded, deadLetters, badRecords, held, expired, skippedOffsets, skewedClocks
         case rebalances, crashes, stops, frozenWorkers, lostPartitions, leasesLapsed, zombieOverlaps
         case adopted, fenced, timeouts, givenUp, circuitOpened, postponed, abandonedStops
+        case skipped, marks, effectsAgain, checkpoints, checkpointsFound
         case failedHops, doubledHops, refusedCommits, lostAnswers, metadataTooLarge, unknownOffsets
         case retentionCuts, recordsLost
         case againAfterCrash, againAfterSilence, againAfterHandback, againAfterLastCommit, againAfterMetadataCut
