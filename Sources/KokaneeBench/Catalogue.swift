@@ -7,6 +7,7 @@ package enum Catalogue {
         + SleepingWork.all
         + [ProcessorWork(), Latency(rate: 1000), Latency(rate: 10_000), HandlerProcesses(), CommandRuns(), RetryHops()]
         + [Backlog(), InFlightMemory(), CostByKeys(), CostByPartitions(), CostByGap(), GroupJoin(), Replaying()]
+        + [StateRestoring()]
 
     package static var rows: [Row] { experiments.flatMap(\.rows) }
 

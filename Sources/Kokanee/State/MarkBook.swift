@@ -39,6 +39,9 @@ struct MarkBook: Sendable {
         var offset: Int64?
         /// It has begun before, or was sent back by somebody who wants it to run.
         var isCommitted: Bool
+
+        /// Up to where it stands for others: at least where it stands itself.
+        func covers(_ seen: Int64) -> Int64 { max(seen, offset ?? 0) }
     }
 
     enum Verdict: Sendable, Equatable {
@@ -121,7 +124,7 @@ struct MarkBook: Sendable {
             marks[job.key] = Mark(kind: .held, until: job.ends, of: job.identity)
         case .start:
             if mark?.of == job.identity, case .passed = mark?.kind { break }
-            marks[job.key] = Mark(kind: .passed(upTo: seen), until: job.ends, of: job.identity)
+            marks[job.key] = Mark(kind: .passed(upTo: job.covers(seen)), until: job.ends, of: job.identity)
         }
         return .run
     }
@@ -142,7 +145,7 @@ struct MarkBook: Sendable {
             marks[job.key] = nil
             return .remove
         }
-        let settled = Mark(kind: .passed(upTo: seen), until: mark.until, of: job.identity)
+        let settled = Mark(kind: .passed(upTo: job.covers(seen)), until: mark.until, of: job.identity)
         marks[job.key] = settled
         return .write(settled)
     }

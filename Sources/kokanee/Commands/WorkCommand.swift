@@ -78,6 +78,7 @@ extension Command {
         object.add("retried", statistics.retried)
         object.add("dead", statistics.dead)
         object.add("discarded", statistics.discarded)
+        object.add("skipped", statistics.skipped)
         object.add("seconds", (seconds * 1000).rounded() / 1000)
         try context.console.print(object)
     }

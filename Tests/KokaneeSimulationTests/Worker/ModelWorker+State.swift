@@ -53,7 +53,9 @@ extension ModelWorker {
             guard state.partitions[Int32(partition)]?.isRestored == true else { continue }
             switch claim(execution, partition) {
             case .wait: continue
-            case .skip(let isOwn): execution.end(.skipped(isOwn: isOwn), at: simulation.now)
+            case .skip(let isOwn):
+                try checkSkip(execution)
+                execution.end(.skipped(isOwn: isOwn), at: simulation.now)
             case .run:
                 execution.isPending = false
                 execution.endsAt = simulation.now + execution.length
@@ -105,6 +107,14 @@ extension ModelWorker {
         }
     }
 
+    /// A job is skipped only where its key is done, and that counts still.
+    private func checkSkip(_ execution: Execution) throws {
+        let now = clusterTime ?? 0
+        guard simulation.done.contains(where: { $0.key == execution.record.job.once && $0.until > now }) else {
+            throw Violation("\(execution.record) is skipped, and its key is not done, or not any more")
+        }
+    }
+
     /// What was kept for a job is found by whoever owns it, and nothing older.
     private func lookForCheckpoint(_ execution: Execution, _ partition: Int) throws {
         let job = execution.record.job
@@ -125,6 +135,9 @@ extension ModelWorker {
                 scheduler.standing(of: execution.ticket) == .current, mayWrite()
             else { continue }
             let partition = execution.record.place.partition
+            if epochs[execution.id] == nil {
+                simulation.strayWrite = "\(execution.record) keeps a checkpoint, and its epoch is over"
+            }
             guard let order = state.update(Int32(partition), { $0.nextOrder() }) else { continue }
             execution.progress += 1
             let head = JobBook.Head(order: order, expiresAt: nil, isOpen: true)
@@ -199,6 +212,8 @@ extension ModelWorker {
             let key = JobRecord.key(of: job.id)
             if partition.books.jobs[KeyDigest(key)] != nil {
                 partition.books.jobs.remove(KeyDigest(key))
+                // It is done; a copy of it, whose hop was made twice, begins anew.
+                job.kept = 0
                 add(key, .tombstone(isMark: false))
             }
         }

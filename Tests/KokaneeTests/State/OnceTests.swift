@@ -200,6 +200,61 @@ struct OnceTests {
         #expect(ran.ends == [100, 0, 3])
     }
 
+    @Test("in a side replay a key that was done live is done again, and once")
+    func sideReplay() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 0)
+        try await stage.fixture.enqueue((0..<4).map { stage.fixture.job($0, once: "key \($0 / 2)") })
+        let ran = Ledger()
+        let live = try stage.fixture.worker(set(\.stopsWhenIdle, true)) { number, _ in try await ran.run(number) {} }
+        try await live.run()
+        #expect(ran.ends == [0, 2])
+        let replay = try await stage.begin([(0, 0..<4)])
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends == [0, 2, 0, 2])
+        #expect(worker.statistics.skipped == 2)
+        // Live marks are as they were.
+        #expect(try await stage.fixture.marks().count == 2)
+    }
+
+    @Test("marks that have expired are taken out of the topic by their owner, and others stay")
+    func sweep() async throws {
+        let fixture = try WorkerFixture()
+        let now = Timestamp.now
+        let producer = try Producer(fixture.client)
+        let records = (0..<SweepBook.batch + 20).map { number in
+            let isExpired = number < SweepBook.batch + 10
+            let mark = MarkBook.Mark(kind: .done, until: isExpired ? now - 1 : now + 600_000, of: 1)
+            let value = MarkRecord(mark: mark, of: "q/0/0", at: now, job: "j").value
+            return StateRecord(key: MarkRecord.key(.idempotency, "\(number)"), value: value)
+                .record(topic: fixture.queue.stateTopic, partition: 0)
+        }
+        for result in await producer.send(records) { _ = try result.get() }
+        let engine = Engine(configuration: WorkerConfiguration(), producer: producer, logger: .disabled)
+        let runtime = try QueueRuntime(
+            index: 0,
+            queue: fixture.queue,
+            jobs: JobRegistry(),
+            configuration: WorkerConfiguration(),
+            logger: .disabled
+        )
+        engine.add(runtime, leaseLength: .seconds(600))
+        let state = runtime.state
+        state.attach(StateLink(engine: engine, client: fixture.client, queue: 0))
+        state.begin([0], now: now)
+        state.want()
+        try await eventually("it is restored") { state.shared.withLock { $0.table.unrestored.isEmpty } }
+        #expect(state.shared.withLock { $0.table.partitions[0]?.books.marks.count } == 10)
+        try await eventually("a pass takes its share away") {
+            state.sweep()
+            return try await fixture.marks().count == 20
+        }
+        // The rest is few, and may wait.
+        #expect(try await fixture.marks().map(\.key).contains("mark/\(SweepBook.batch + 19)"))
+        state.detach()
+        await producer.close()
+    }
+
     @Test("the client makes the key the record's where there is no other, and says what it wants in headers")
     func records() throws {
         let queue = try Queue("q")
