@@ -119,7 +119,7 @@ struct ResultsTests {
                 "--wait",
                 "50s"
             )
-            #expect(good.code == 0 && good.output == #"{"rows":20,"file":"\#(file)"}"# + "\n", "\(good)")
+            #expect(good.code == 0 && good.output == #"{"rows": 20, "file": "\#(file)"}"# + "\n", "\(good)")
             let bad = try await stand.kokanee(
                 "enqueue",
                 stand.queue,

@@ -107,8 +107,8 @@ extension Simulation {
         switch (end, disposition) {
         case (.completed, .complete), (.expired, .discard), (.cancelled, .discard): isRight = true
         case (.refused(let reason, _), .bury(let buried, _)): isRight = reason == buried
-        case (.skipped, .skip): isRight = true
-        case (.completed, _), (.expired, _), (.cancelled, _), (.refused, _), (.skipped, _), (_, .complete):
+        case (.skipped(let isOwn), .skip(let isOwnToo)): isRight = isOwn == isOwnToo
+        case (.completed, _), (.expired, _), (.cancelled, _), (.refused, _), (.skipped, _), (_, .complete), (_, .skip):
             isRight = false
         case (.failed(let error as JobError), _):
             switch (error.verdict, disposition) {

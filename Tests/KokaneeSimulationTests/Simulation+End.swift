@@ -73,7 +73,7 @@ extension Simulation {
     /// Every job has an outcome; what retention took is accounted for.
     private func checkOutcomes() throws {
         for job in jobs {
-            if job.completed + job.discarded + job.dead > 0 { continue }
+            if job.completed + job.discarded + job.dead + job.skipped > 0 { continue }
             guard job.lost > 0 else { throw Violation("\(job.id) has vanished") }
         }
         for topic in 0..<deadLetterTopic {

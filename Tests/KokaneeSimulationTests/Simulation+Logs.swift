@@ -9,9 +9,15 @@ extension Simulation {
         let partition = dice.number(below: profile.partitions)
         for _ in 0...dice.number(below: 5) where jobs.count < profile.jobs {
             skipOffsets(0, partition)
+            // One in four has a key of its effect; most of them are ordered by that.
+            let effect = dice.chance(25) ? dice.number(below: 3) : nil
+            let once = effect.map { "\(partition).\($0)" }
+            let lane = effect != nil && dice.chance(80) ? effect.map { UInt64(100 + $0) } : nil
             let job = ModelJob(
                 number: jobs.count,
-                key: dice.chance(profile.keyed) ? UInt64(dice.number(below: 3)) : nil,
+                key: lane ?? (dice.chance(profile.keyed) ? UInt64(dice.number(below: 3)) : nil),
+                once: once,
+                keepsCheckpoints: dice.chance(15),
                 isBad: dice.chance(profile.badRecords),
                 neverSucceeds: dice.chance(8),
                 expires: dice.chance(3)
@@ -68,6 +74,7 @@ extension Simulation {
     /// A hop arrives.
     func take(_ hop: Hop) throws {
         let source = hop.content.record
+        guard hop.topic >= 0 else { return take(hop.state, of: source) }
         let partition = source.place.partition
         skipOffsets(hop.topic, partition)
         let place = Place(topic: hop.topic, partition: partition, offset: logs[hop.topic][partition].end)
@@ -84,6 +91,15 @@ extension Simulation {
         append(place, hop.headers, source.job, attempt: hop.attempt, dueAt: dueAt)
         // A transaction's marker, say.
         skipOffsets(hop.topic, partition)
+    }
+
+    /// What a job leaves arrives, one after the other: it is finished once the last of it is there.
+    private func take(_ records: ArraySlice<ModelStateRecord>, of source: ModelRecord) {
+        guard let record = records.first else { return }
+        stateLogs[source.place.partition].append(record)
+        if case .tombstone(isMark: false) = record.value { source.job.kept = 0 }
+        if records.count == 1 { source.isFinished = true }
+        tally.note(.marks)
     }
 
     func judge(_ record: ModelRecord, now: Int64) -> Intake.Judgement {

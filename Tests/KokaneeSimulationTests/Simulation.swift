@@ -20,6 +20,10 @@ final class Simulation {
     /// By topic and partition: the main topic, the rungs, the dead letters.
     var logs: [[ModelLog]] = []
     var committed: [[Committed?]] = []
+    /// By partition.
+    var stateLogs: [ModelStateLog]
+    /// The effects that jobs with a key have made.
+    var done: [DoneEffect] = []
     var group: ModelGroup
     var workers: [ModelWorker] = []
     /// What dead workers sent before they died.
@@ -48,6 +52,7 @@ final class Simulation {
             policy = .exponential(base: .seconds(3), factor: 4, jitter: 0.3, attempts: profile.maximumAttempts)
         }
         group = ModelGroup(partitions: profile.partitions, sessionTimeout: profile.sessionTimeout)
+        stateLogs = Array(repeating: ModelStateLog(), count: profile.partitions)
         let none = [ModelLog](repeating: ModelLog(), count: profile.partitions)
         logs = Array(repeating: none, count: profile.rungs + 2)
         committed = Array(repeating: Array(repeating: nil, count: profile.partitions), count: profile.rungs + 2)
@@ -97,6 +102,7 @@ final class Simulation {
             group.tick(now: now)
             for worker in workers + orphans {
                 try worker.deliverHops()
+                worker.deliverState()
                 try worker.deliverCommits()
             }
             for worker in dice.shuffle(workers) where worker.isAwake { try act(worker, after: slice) }
@@ -110,7 +116,9 @@ final class Simulation {
             switch action {
             case 0: try worker.turn()
             case 1: try worker.settleAttempts()
-            case 2: try worker.settleHops()
+            case 2:
+                try worker.settleHops()
+                worker.settleState()
             default: try worker.heartbeat()
             }
         }
@@ -161,6 +169,7 @@ final class Simulation {
         for execution in worker.running { mayRunAgain(execution.record, .crash) }
         // What it sent last is on its way, or not.
         worker.hops.removeAll { $0.arrivedAt == nil && dice.chance(50) }
+        worker.writes.removeAll { !$0.hasArrived && dice.chance(50) }
         worker.commits.requests.removeAll { $0.answer == nil && dice.chance(50) }
         remove(worker)
     }

@@ -82,7 +82,7 @@ struct ProcessPoolTests {
         let pool = try pool(
             """
             for job in jobs():
-                say(id=job["id"], ok=len(job["data"]) == 5_000_000, result=job["data"])
+                say(id=job["id"], ok=len(job["data"]) == 5_000_000, more=job["data"])
             """,
             count: 2
         )
@@ -149,7 +149,7 @@ struct ProcessPoolTests {
             ("say(id='bad', ok='yes')", "neither true nor false"),
             ("say(id='bad', progress=7)", "not a number from 0 to 1"),
             ("say(id='bad', ok=False, retryAfter='soon')", "neither seconds nor a duration like 5m"),
-            ("say(id='bad')", "has no ok, progress, checkpoint or effect"),
+            ("say(id='bad')", "has no ok, stopped, progress, checkpoint, extend or effect"),
             ("sys.stdout.write('x' * 200_000); sys.stdout.flush(); time.sleep(60)", "a line of more than 100000 bytes"),
             ("os.close(1); time.sleep(60)", "closed its standard input or output"),
         ]

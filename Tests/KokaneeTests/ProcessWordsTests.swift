@@ -104,7 +104,7 @@ struct ProcessWordsTests {
 
     @Test("a job over its time has failed, however politely it ends")
     func overrun() async throws {
-        let pool = try pool(#"say(id=job["id"], stopped=True)"#) { $0.timeout = .milliseconds(300) }
+        let pool = try pool(#"say(id=job["id"], stopped=True)"#) { $0.timeout = .seconds(2) }
         try await pool.start()
         let error = await #expect(throws: HandlerError.self) {
             try await pool.perform("1", ProcessTest.context("a"))

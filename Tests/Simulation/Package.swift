@@ -13,9 +13,10 @@ let swiftSettings: [SwiftSetting] = [
 
 var targets: [Target] = [
     .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka"),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto"),
     .systemLibrary(name: "CLinux"),
     .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
-    .target(name: "Kokanee", dependencies: ["CLinux", "RdKafka"], swiftSettings: swiftSettings),
+    .target(name: "Kokanee", dependencies: ["CCrypto", "CLinux", "RdKafka"], swiftSettings: swiftSettings),
     .target(
         name: "TestSupport",
         dependencies: ["CLinux", "RdKafka"],

@@ -39,6 +39,9 @@ struct MarkBook: Sendable {
         var offset: Int64?
         /// It has begun before, or was sent back by somebody who wants it to run.
         var isCommitted: Bool
+
+        /// Up to where it stands for others: at least where it stands itself.
+        func covers(_ seen: Int64) -> Int64 { max(seen, offset ?? 0) }
     }
 
     enum Verdict: Sendable, Equatable {
@@ -74,6 +77,23 @@ struct MarkBook: Sendable {
         if claims[key] == ticket { claims[key] = nil }
     }
 
+    /// An attempt of a job with a key has ended, and the key is free for the next one; returns the mark that is to be
+    /// written, if any.
+    ///
+    /// - Parameter until: when the mark ends of a job that has completed, in milliseconds since the epoch.
+    mutating func settle(_ claim: Claim, after disposition: Disposition, until: Int64) -> Mark? {
+        release(claim.key, claim.ticket)
+        switch disposition {
+        case .complete:
+            let mark = Mark(kind: .done, until: until, of: claim.identity)
+            marks[claim.key] = mark
+            return mark
+        // It was this job that made the mark, and who knows whether the topic has it.
+        case .skip(isOwn: true): return marks[claim.key]
+        case .skip, .discard, .retry, .bury, .postpone: return nil
+        }
+    }
+
     // MARK: - Unique jobs
 
     /// What becomes of a unique job's mark.
@@ -104,7 +124,7 @@ struct MarkBook: Sendable {
             marks[job.key] = Mark(kind: .held, until: job.ends, of: job.identity)
         case .start:
             if mark?.of == job.identity, case .passed = mark?.kind { break }
-            marks[job.key] = Mark(kind: .passed(upTo: seen), until: job.ends, of: job.identity)
+            marks[job.key] = Mark(kind: .passed(upTo: job.covers(seen)), until: job.ends, of: job.identity)
         }
         return .run
     }
@@ -125,7 +145,7 @@ struct MarkBook: Sendable {
             marks[job.key] = nil
             return .remove
         }
-        let settled = Mark(kind: .passed(upTo: seen), until: mark.until, of: job.identity)
+        let settled = Mark(kind: .passed(upTo: job.covers(seen)), until: mark.until, of: job.identity)
         marks[job.key] = settled
         return .write(settled)
     }

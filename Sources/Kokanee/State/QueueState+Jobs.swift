@@ -66,8 +66,8 @@ extension QueueState {
         } onCancel: {
             result.set(.failure(CancellationError()))
         }
-        // What was written just before the end of the epoch may stand behind what the next owner has written.
-        guard standing(of: content) != .over else { throw StateError.fenced(content) }
+        // The next owner may have looked before it arrived: then it is not kept, whatever the broker says.
+        try await writable(for: content)
         let head = JobBook.Head(order: order, expiresAt: now + settings.retention.milliseconds, isOpen: true)
         content.attemptNotes.state.withLock { state in
             // What the attempt's end left is newer, or nothing is to be known any more.

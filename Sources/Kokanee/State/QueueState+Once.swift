@@ -134,16 +134,8 @@ extension QueueState {
     ) -> [StateRecord] {
         var records: [StateRecord] = []
         if let claim = once.claim, let key = once.claimKey {
-            partition.books.marks.release(claim.key, claim.ticket)
-            var mark: MarkBook.Mark?
-            switch disposition {
-            case .complete: mark = .init(kind: .done, until: now + once.window, of: claim.identity)
-            // It was this job that made the mark, and who knows whether the topic has it.
-            case .skip(isOwn: true): mark = partition.books.marks[claim.key]
-            case .skip, .discard, .retry, .bury, .postpone: break
-            }
-            if let mark {
-                partition.books.marks.set(mark, for: claim.key)
+            let until = now + once.window
+            if let mark = partition.books.marks.settle(claim, after: disposition, until: until) {
                 records.append(record(mark, key, once, content, now: now))
             }
         }

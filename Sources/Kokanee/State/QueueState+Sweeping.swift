@@ -59,8 +59,8 @@ extension QueueState {
         }
     }
 
-    /// Expired records met by the way, at a restore or at a pass.
-    func look(at message: ConsumedMessage, in partition: Int32, _ generation: Int) {
+    /// Takes note of what has expired, on the reader's thread.
+    private func look(at message: ConsumedMessage, in partition: Int32, _ generation: Int) {
         guard let key = message.key, let kind = StateKey(key) else { return }
         let now = now()
         var isExpired = false

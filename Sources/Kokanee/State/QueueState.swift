@@ -142,6 +142,7 @@ final class QueueState: Sendable {
         shared.withLock { $0.table.partitions[partition]?.isRestored == true }
     }
 
+    /// A job asks for the state: from now on it is restored.
     func want() {
         let isNew = shared.withLock { shared in
             defer { shared.isWanted = true }

@@ -19,11 +19,14 @@ struct SweepBook: Sendable {
     private var waiting: [Int32: Waiting] = [:]
     /// What the pass that is under way has found, by partition.
     private var found: [Int32: [KeyDigest: Bytes]] = [:]
+    /// Partitions of which it has left some.
+    private var overflown: Set<Int32> = []
 
     /// Partitions are assigned, and those only.
     mutating func begin(_ numbers: Set<Int32>) {
         waiting = Dictionary(uniqueKeysWithValues: numbers.map { ($0, Waiting()) })
         found = [:]
+        overflown = []
     }
 
     /// So many records of a partition have expired.
@@ -49,14 +52,17 @@ struct SweepBook: Sendable {
             found[number]?[key] = nil
             return
         }
-        guard found[number, default: [:]].count < Self.batch else { return }
+        guard found[number, default: [:]].count < Self.batch else {
+            overflown.insert(number)
+            return
+        }
         found[number, default: [:]][key] = name()
     }
 
     /// A pass is through with a partition: the keys that have expired.
     mutating func take(_ number: Int32, now: Instant) -> [(key: KeyDigest, name: Bytes)] {
         let keys = found.removeValue(forKey: number) ?? [:]
-        let left = keys.count < Self.batch ? 0 : max(0, (waiting[number]?.count ?? 0) - keys.count)
+        let left = overflown.remove(number) == nil ? 0 : max(1, (waiting[number]?.count ?? 0) - keys.count)
         if waiting[number] != nil { waiting[number] = Waiting(count: left, since: left > 0 ? now : nil) }
         return keys.map { ($0.key, $0.value) }
     }

@@ -83,15 +83,13 @@ extension Dispatcher {
             engine.withSettledScheduler { $0.suspend(ids) }
             suspendedAt = engine.clock.monotonic()
         }
-        runtime.state.end(keeping: !control.isStopping)
-        try letGo(partitions)
+        try letGo(partitions, keepingState: !control.isStopping)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])
     }
 
     /// The partitions are others' already: nothing of ours may be committed, hopped or written any more.
     func lose(_ partitions: [TopicPartition]) throws {
         FailPoint.partitionsLost.pass()
-        runtime.state.end(keeping: false)
         try letGo(partitions)
         logger.log(
             .warning,
@@ -103,10 +101,13 @@ extension Dispatcher {
     /// Whoever owns it fires the queue's schedules.
     private var firstOfQueue: TopicPartition { TopicPartition(topic: runtime.queue.mainTopic, partition: 0) }
 
-    private func letGo(_ partitions: [TopicPartition]) throws {
+    /// - Parameter keepingState: jobs of theirs may go on, if the next assignment brings them again.
+    private func letGo(_ partitions: [TopicPartition], keepingState: Bool = false) throws {
         runtime.schedules.note(ownsFirst: false)
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
+        // Not before: what ends until then has to leave its marks, or to count for nothing.
+        runtime.state.end(keeping: keepingState)
         runtime.outputs?.letGo(partitions)
         endRests()
         // The queues' handles stay for as long as the assignment.
@@ -196,7 +197,6 @@ extension Dispatcher {
         FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         FailPoint.groupLeaving.pass()
-        runtime.state.end(keeping: false)
         try letGo(partitions)
         leave()
     }
@@ -222,12 +222,12 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
-        runtime.state.end(keeping: false)
         runtime.schedules.note(ownsFirst: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)
         }
+        runtime.state.end(keeping: false)
         engine.cancel(running)
     }
 

@@ -93,6 +93,7 @@ extension Command {
         object.add("dead", statistics.dead)
         object.add("discarded", statistics.discarded)
         object.add("cancelled", statistics.cancelled)
+        object.add("skipped", statistics.skipped)
         object.add("seconds", (seconds * 1000).rounded() / 1000)
         try context.console.print(object)
     }

@@ -26,6 +26,7 @@ enum ChaosCheck {
         ("nothing ran again that a commit named", regress),
         ("executions of a key never overlap", overlaps),
         ("every repetition has a cause", repetitions),
+        ("no effect was made again, but for faults between it and its mark", once),
         ("every hop has a cause", hops),
         ("nothing ran before its time", early),
         ("jobs end again soon after the last fault", progress),
@@ -45,6 +46,10 @@ enum ChaosCheck {
         let started = Set(history.executions.map(\.id))
         let dead = Set(history.letters.map(\.id))
         var seen: Set<String> = []
+        var effects: Set<Int> = []
+        for job in history.enqueued where completed.contains(job.id) {
+            if case .once(let effect) = job.end { effects.insert(effect) }
+        }
         return history.enqueued.flatMap { job -> [String] in
             guard seen.insert(job.id).inserted else { return [] }
             let isDiscarded = history.discarded.contains(job.id)
@@ -57,6 +62,9 @@ enum ChaosCheck {
             case .dead:
                 guard isDead else { return ["\(name) is lost: it is no dead letter"] }
                 return isCompleted || isDiscarded ? ["\(name) is a dead letter, and completed or discarded too"] : []
+            case .once(let effect):
+                guard effects.contains(effect) else { return ["\(name) is lost: nobody made effect \(effect)"] }
+                return isDead || isDiscarded ? ["\(name) is a dead letter or discarded"] : []
             case .discarded:
                 guard isDiscarded else { return ["\(name) is lost: nobody said that it was discarded"] }
                 return isDead || started.contains(job.id) ? ["\(name) had expired, and ran or is a dead letter"] : []

@@ -12,6 +12,8 @@ struct ChaosJobs {
     /// How a job must end.
     enum End: Sendable {
         case completed, dead, discarded
+        /// Completed, or skipped because the other one of its effect was.
+        case once(effect: Int)
     }
 
     enum Kind: Equatable, Sendable {
@@ -28,12 +30,23 @@ struct ChaosJobs {
         case expired
         /// Starts a second after it was enqueued.
         case delayed
+        /// One of two that make the same effect, of which one is enough.
+        case twin(effect: Int)
+
+        /// Whether it has a place in its key's order, and runs for certain.
+        var isOrdered: Bool {
+            switch self {
+            case .delayed, .twin: false
+            default: true
+            }
+        }
 
         var end: End {
             switch self {
             case .quick, .long, .flaky, .delayed: .completed
             case .failing, .rejected: .dead
             case .expired: .discarded
+            case .twin(let effect): .once(effect: effect)
             }
         }
     }
@@ -47,7 +60,7 @@ struct ChaosJobs {
         /// The payload, which ``ChaosHandler`` does.
         var payload: String {
             switch kind {
-            case .quick, .long, .delayed, .expired: #"{"ms":\#(milliseconds)}"#
+            case .quick, .long, .delayed, .expired, .twin: #"{"ms":\#(milliseconds)}"#
             case .flaky(let failures): #"{"ms":\#(milliseconds),"failures":\#(failures)}"#
             case .failing: #"{"ms":\#(milliseconds),"failures":1000}"#
             case .rejected: #"{"ms":\#(milliseconds),"reject":true}"#
@@ -60,12 +73,14 @@ struct ChaosJobs {
             job.key = Bytes(key)
             if kind == .expired { job.expiresAfter = .milliseconds(1) }
             if kind == .delayed { job.delay = .seconds(1) }
+            if case .twin(let effect) = kind { job.idempotencyKey = "effect-\(effect)" }
             return job
         }
     }
 
     private var random: SeededGenerator
     private var number = 0
+    private var twins = 0
 
     init(seed: UInt64) {
         random = SeededGenerator(seed: ~seed)
@@ -75,7 +90,10 @@ struct ChaosJobs {
         defer { number += 1 }
         let kind: Kind
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<80: kind = .quick
+        case 0..<68: kind = .quick
+        case 68..<80:
+            kind = .twin(effect: twins / 2)
+            twins += 1
         case 80..<82: kind = .long
         case 82..<90: kind = .flaky(failures: Int.random(in: 1..<Self.attempts, using: &random))
         case 90..<92: kind = .failing
@@ -84,7 +102,9 @@ struct ChaosJobs {
         default: kind = .delayed
         }
         let milliseconds = Int.random(in: kind == .long ? 500...1500 : 1...12, using: &random)
-        let key = "key-\(Int.random(in: 0..<Self.keys, using: &random))"
+        var key = "key-\(Int.random(in: 0..<Self.keys, using: &random))"
+        // Those of one effect have to meet.
+        if case .twin(let effect) = kind { key = "twin-\(effect % 20)" }
         return Job(id: "\(number)", key: key, kind: kind, milliseconds: milliseconds)
     }
 }

@@ -222,7 +222,7 @@ final class ChaosRun: Sendable {
             let id = record.header("ce_id") ?? ""
             guard let job = state.jobs[id] else { continue }
             history.enqueued.append(
-                .init(id: id, key: job.key, place: place, end: job.kind.end, isOrdered: job.kind != .delayed)
+                .init(id: id, key: job.key, place: place, end: job.kind.end, isOrdered: job.kind.isOrdered)
             )
         }
         let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000

@@ -5,6 +5,7 @@ struct Tally: Sendable {
             skewedClocks
         case rebalances, crashes, stops, frozenWorkers, lostPartitions, leasesLapsed, zombieOverlaps
         case adopted, fenced, timeouts, givenUp, circuitOpened, leftForLimits, postponed, abandonedStops
+        case skipped, marks, effectsAgain, checkpoints, checkpointsFound
         case failedHops, doubledHops, refusedCommits, lostAnswers, metadataTooLarge, unknownOffsets
         case retentionCuts, recordsLost
         case againAfterCrash, againAfterSilence, againAfterHandback, againAfterLastCommit, againAfterMetadataCut

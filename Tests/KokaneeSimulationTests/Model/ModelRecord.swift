@@ -39,14 +39,30 @@ final class ModelJob {
     let expires: Bool
     /// When a worker first let it wait for another build.
     var refusedAt: Int64?
+    /// The key of its effect.
+    let once: String?
+    let keepsCheckpoints: Bool
+    /// How far it had come, as a handler was told that it is kept.
+    var kept = 0
+    var skipped = 0
     var completed = 0
     var discarded = 0
     var dead = 0
     /// Records that retention took unfinished.
     var lost = 0
 
-    init(number: Int, key: UInt64?, isBad: Bool, neverSucceeds: Bool, expires: Bool) {
+    init(
+        number: Int,
+        key: UInt64?,
+        once: String?,
+        keepsCheckpoints: Bool,
+        isBad: Bool,
+        neverSucceeds: Bool,
+        expires: Bool
+    ) {
         self.number = number
+        self.once = once
+        self.keepsCheckpoints = keepsCheckpoints
         id = "job-\(number)"
         self.key = key
         self.isBad = isBad

@@ -52,6 +52,9 @@ struct Profile {
     /// What the worker takes that to be at its start.
     var workerMetadataLimit = CommitMetadata.defaultLimit
 
+    /// For how long the key of an effect counts as done, in milliseconds.
+    var onceWindow: Int64 = 3_600_000
+
     var circuit: CircuitPolicy?
     /// Of the jobs that may run.
     var jobLimits: [JobLimit] = []
@@ -70,6 +73,7 @@ struct Profile {
         commitInterval = Int64(dice.number(in: 100...2000))
         revocationLimit = Int64(dice.number(in: 50...2000))
         gaps = dice.chance(50) ? 15 : 0
+        onceWindow = dice.chance(70) ? 3_600_000 : Int64(dice.number(in: 1000...60_000))
         // Half of the histories have all clocks right: what is early there is nobody's clock.
         skew = dice.chance(50) ? 300_000 : 0
         set(kind, dice)

@@ -5,6 +5,8 @@ final class Execution {
     enum Outcome {
         case success, failure, discard, deadLetter, stop
         case retryAfter(Int64)
+        /// It was not begun.
+        case skipped(isOwn: Bool)
     }
 
     enum Cancellation {
@@ -21,6 +23,13 @@ final class Execution {
     /// When it is to be cancelled, and after that, when it is to be given up.
     var deadline: Int64
     var cancellation: Cancellation?
+    /// It waits for the state, or for its key.
+    var isPending = false
+    /// What it takes once it is begun.
+    var length: Int64 = 0
+    /// How far it has come, as its checkpoint has it or is to have it; and that which is on its way.
+    var progress = 0
+    var unkept: Int?
 
     init(
         _ ticket: ModelWorker.Ticket,
@@ -41,4 +50,12 @@ final class Execution {
     }
 
     var record: ModelRecord { content.record }
+
+    /// A handler that is not cancelled waits for its checkpoint.
+    func isOver(at now: Int64) -> Bool { endsAt <= now && (unkept == nil || cancellation != nil) }
+
+    func end(_ outcome: Outcome, at now: Int64) {
+        self.outcome = outcome
+        endsAt = now
+    }
 }

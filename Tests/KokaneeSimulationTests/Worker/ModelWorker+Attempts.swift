@@ -44,20 +44,25 @@ extension ModelWorker {
         }
         // Some of the stuck never end, others end so late that nobody listens any more.
         let length = isSlow ? dice.time(in: 500...5000) + (isStuck ? 4000 : 0) : dice.time(in: 1...60)
-        return Execution(
+        let needsState = content.record.job.once != nil || content.record.job.keepsCheckpoints
+        let execution = Execution(
             ticket,
             content,
             id: id,
             outcome: outcome,
-            endsAt: now + length,
-            ignoresCancellation: isStuck || dice.chance(10),
+            endsAt: needsState ? .max : now + length,
+            ignoresCancellation: !needsState && (isStuck || dice.chance(10)),
             deadline: now + profile.attemptTimeout
         )
+        (execution.isPending, execution.length) = (needsState, length)
+        return execution
     }
 
     /// What the runners do when attempts end.
     func settleAttempts() throws {
-        while let index = running.firstIndex(where: { $0.endsAt <= simulation.now }) {
+        try admitPending()
+        keepCheckpoints()
+        while let index = running.firstIndex(where: { $0.isOver(at: simulation.now) }) {
             let execution = running.remove(at: index)
             try end(execution)
             if simulation.dice.chance(30) { break }
@@ -74,6 +79,7 @@ extension ModelWorker {
     private func end(_ execution: Execution) throws {
         switch execution.outcome {
         case .success: try conclude(execution.ticket, execution.content, .completed)
+        case .skipped(let isOwn): try conclude(execution.ticket, execution.content, .skipped(isOwn: isOwn))
         case .discard: try conclude(execution.ticket, execution.content, .failed(JobError.discard("not needed")))
         case .deadLetter: try conclude(execution.ticket, execution.content, .failed(JobError.deadLetter("never")))
         case .stop: try conclude(execution.ticket, execution.content, .failed(JobStop(wait: .milliseconds(700))))
@@ -107,19 +113,21 @@ extension ModelWorker {
         simulation.note("worker \(number): \(content.record) ends \(end), \(disposition)")
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
+        let writes = stateWrites(after: disposition, ticket, content)
         if case .postpone = disposition, scheduler.isEnding(ticket) {
             simulation.tally.note(.abandonedStops)
             scheduler.abandon(ticket)
             noteEnd(of: ticket, .undecided)
             return try startReady()
         }
-        let conclusion = scheduler.conclude(ticket, hops: disposition.hops, now: wall)
+        let hops = disposition.hops || !writes.isEmpty
+        let conclusion = scheduler.conclude(ticket, hops: hops, now: wall)
         if conclusion == .accepted {
             noteEnd(of: ticket, disposition.circuitOutcome)
         } else {
             noteEnd(of: ticket, .undecided)
         }
-        follow(disposition, of: ticket, content, conclusion, isCurrent: isCurrent)
+        follow(disposition, of: ticket, content, conclusion, isCurrent: isCurrent, writes)
         try startReady()
     }
 
@@ -128,7 +136,8 @@ extension ModelWorker {
         of ticket: Ticket,
         _ content: Content,
         _ conclusion: Scheduler<Content>.Conclusion,
-        isCurrent: Bool
+        isCurrent: Bool,
+        _ writes: [ModelStateRecord]
     ) {
         guard conclusion == .accepted else {
             if conclusion == .fenced { simulation.tally.note(.fenced) }
@@ -137,12 +146,20 @@ extension ModelWorker {
         let record = content.record
         switch disposition {
         case .complete, .discard, .skip:
-            record.isFinished = true
-            if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
-            if disposition == .complete {
+            if writes.isEmpty {
+                record.isFinished = true
+                if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
+            } else {
+                hopToState(ticket, content, writes[...])
+            }
+            switch disposition {
+            case .complete:
                 record.job.completed += 1
                 simulation.tally.note(.completed)
-            } else {
+            case .skip:
+                record.job.skipped += 1
+                simulation.tally.note(.skipped)
+            default:
                 record.job.discarded += 1
                 simulation.tally.note(.discarded)
             }

@@ -25,6 +25,8 @@ struct Hop {
     var arrivedAt: Int64?
     /// When a failed one is tried again.
     var retriesAt: Int64 = 0
+    /// Where it is none to another topic: what the job leaves in the state topic, one after the other.
+    var state: ArraySlice<ModelStateRecord> = []
 }
 
 extension ModelWorker {
@@ -89,6 +91,13 @@ extension ModelWorker {
         produce(Hop(ticket: ticket, content: content, topic: topic, headers: headers, attempt: attempt, dueAt: 0))
     }
 
+    /// As `Engine.finish` of a job that leaves something.
+    func hopToState(_ ticket: Ticket, _ content: Content, _ records: ArraySlice<ModelStateRecord>) {
+        var hop = Hop(ticket: ticket, content: content, topic: -1, headers: [], attempt: 0, dueAt: 0)
+        hop.state = records
+        produce(hop)
+    }
+
     private func origin(of record: ModelRecord) -> Envelope.Origin { simulation.origin(of: record) }
 
     /// Whether a record is on its way from here to another topic.
@@ -137,6 +146,9 @@ extension ModelWorker {
         let record = hop.content.record
         let isCurrent = scheduler[hop.ticket].map(scheduler.isCurrent) ?? false
         if let arrivedAt = hop.arrivedAt { clusterClock.note(arrivedAt, acknowledgedAt: simulation.instant) }
+        if hop.state.count > 1, scheduler.mayHop(hop.ticket) {
+            return hopToState(hop.ticket, hop.content, hop.state.dropFirst())
+        }
         guard scheduler.hopped(hop.ticket, now: wall) else { return simulation.tally.note(.fenced) }
         if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
     }

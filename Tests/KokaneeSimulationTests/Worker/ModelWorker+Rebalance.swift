@@ -51,6 +51,7 @@ extension ModelWorker {
             cancelAll(scheduler.forgetSuspended(of: intake.id, below: intake.expected ?? 0))
         }
         suspendedAt = nil
+        beginState(partitions)
         try confirmLease(asOf: simulation.now)
         for execution in running where execution.cancellation == nil {
             let record = execution.record
@@ -104,6 +105,7 @@ extension ModelWorker {
     private func lose() {
         simulation.tally.note(.lostPartitions)
         simulation.note("worker \(number) has lost its partitions")
+        state.end(keeping: false)
         cancelAll(scheduler.fence(intakes.map(\.id)))
         endEpochs(.silence)
         isJoining = false
@@ -140,6 +142,9 @@ extension ModelWorker {
         if case .rebalance = leaving, !isStopping {
             scheduler.suspend(ids)
             suspendedAt = simulation.now
+            state.end(keeping: true)
+        } else {
+            state.end(keeping: false)
         }
         simulation.note("worker \(number) hands back \(ids)")
         cancelAll(scheduler.fence(ids))
@@ -160,6 +165,7 @@ extension ModelWorker {
     func forgetSuspendedIfLate() {
         guard let since = suspendedAt, simulation.now - since > suspensionLimit else { return }
         suspendedAt = nil
+        state.forgetFormer()
         cancelAll(scheduler.forgetSuspended(queue: 0))
     }
 

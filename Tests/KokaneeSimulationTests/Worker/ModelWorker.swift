@@ -67,6 +67,13 @@ final class ModelWorker {
     var gate: ModelGate
     var lapsedAt: Int64?
 
+    var state = StateTable()
+    /// When the reading of a partition's state is through; and how many records that has brought.
+    var restoresAt: [Int: Int64] = [:]
+    var restored: [Int: Int] = [:]
+    var writes: [StateWrite] = []
+    var assignment = 0
+
     init(_ simulation: Simulation, number: Int) {
         self.simulation = simulation
         self.number = number
@@ -104,6 +111,7 @@ final class ModelWorker {
             learnTime()
             if isStopping { return try beginStop() }
             try keepLease()
+            restoreState()
             try readPartitions()
             try releaseRungs()
             try tick()

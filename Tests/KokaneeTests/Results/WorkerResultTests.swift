@@ -31,7 +31,7 @@ struct WorkerResultTests {
         let client = try JobClient(fixture.client)
         let gate = Gate()
         let worker = try fixture.worker { number, context in
-            if number == 2 { try await gate.wait() }
+            if number == 2 { try await gate.pass() }
             try context.setResult(Sum(sum: number + 1))
         }
         try await running(worker) {
