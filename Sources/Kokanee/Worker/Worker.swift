@@ -172,7 +172,7 @@ public final class Worker: Sendable {
     private func validateSchedules() throws {
         for (queue, schedules) in configuration.schedules {
             guard queues.contains(where: { $0.name == queue }) else {
-                throw InputError("there are schedules for \(SafeText.quoted(queue)), which is no queue of this worker's")
+                throw InputError("there are schedules for \(SafeText.quoted(queue)), which this worker does not work")
             }
             guard Set(schedules.map(\.name)).count == schedules.count else {
                 throw InputError("two schedules of queue \(queue) have one name")

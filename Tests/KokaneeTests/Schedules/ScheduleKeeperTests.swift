@@ -141,7 +141,7 @@ import Testing
         let values = try await fixture.records(of: fixture.queue.stateTopic).compactMap { record in
             record.key?.text == ScheduleDone(name: "tick", job: ids[0]).key ? record.value?.text : nil
         }
-        #expect(values.first?.contains(#""end":"\(end)""#) == true)
+        #expect(values.first?.contains(#""end":"\#(end)""#) == true)
     }
 
     @Test("a schedule whose jobs are too large holds up no other one")
@@ -168,7 +168,7 @@ import Testing
         let fixture = try WorkerFixture()
         let tick = try Schedule("tick", type: "default", at: "@daily")
         for schedules in [["other": [tick]], ["q": [tick, tick]]] {
-            let worker = try fixture.worker({ $0.schedules = schedules }) { _, _ in }
+            let worker = try fixture.worker(set(\.schedules, schedules)) { _, _ in }
             await #expect(throws: InputError.self) { try await worker.run() }
         }
     }
