@@ -81,6 +81,19 @@ struct Limiter {
     var groupCount: Int { ids.count }
     var runningCount: Int { buckets.reduce(0) { $0 + ($1?.running ?? 0) } }
 
+    /// What the limits do now, of each that bounds a job in flight.
+    var observations: [LimitObservation] {
+        var found: [Int: LimitObservation] = [:]
+        for case let bucket? in buckets where bucket.references > 0 {
+            let entry = rules[bucket.key.rule]
+            var seen = found[bucket.key.rule] ?? LimitObservation(queue: entry.queue, limit: entry.subject)
+            seen.waiting += bucket.waiting
+            seen.running += bucket.running
+            found[bucket.key.rule] = seen
+        }
+        return found.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     /// Whether a limit speaks of the job.
     func bounds(_ place: Int) -> Bool { place < members.count && members[place] != nil }
 

@@ -308,6 +308,7 @@ public final class Worker: Sendable {
             return WorkerMetrics.samples(counts.statistics, fenced: counts.fenced, queues: names)
                 + WorkerMetrics.gauges(
                     inFlight: counts.inFlight,
+                    setAside: engine.limitObservations.reduce(0) { $0 + $1.waiting },
                     abandoned: counts.abandoned,
                     unacknowledged: producer.unacknowledged,
                     health: watchdog?.health ?? .ok

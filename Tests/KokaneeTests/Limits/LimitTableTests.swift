@@ -45,6 +45,20 @@ struct LimitTableTests {
         #expect(table.limits.map(\.concurrency) == [2, 9])
     }
 
+    @Test("what is written counts instead of what the code says, unless it can't be read; pauses count beside either")
+    func effective() throws {
+        let code = try LimitTable([JobLimit(type: "a", concurrency: 1)])
+        let written = try LimitTable([JobLimit(type: "b", concurrency: 2)])
+        let both = LimitTable.effective(written: try written.json(), code: code, paused: ["c"])
+        #expect(both.table.limits == written.limits)
+        #expect(both.table.pausedTypes == ["c"])
+        #expect(LimitTable.effective(written: nil, code: code, paused: []).table == code)
+        #expect(LimitTable.effective(written: try LimitTable().json(), code: code, paused: []).table.isEmpty)
+        let torn = LimitTable.effective(written: [0x7B], code: code, paused: [])
+        #expect(torn.table == code)
+        #expect(torn.problem != nil)
+    }
+
     @Test("a key's group ends at the first separator; a key without one is a group of its own")
     func groups() {
         func length(_ key: String, _ separator: String) -> Int {
