@@ -10,7 +10,7 @@ struct CommandLineTests {
         ["replay"], ["replay", "list"], ["replay", "show"], ["replay", "work"], ["replay", "pause"],
         ["replay", "resume"],
         ["replay", "rate"], ["replay", "cancel"], ["replay", "undo"], ["bench"], ["dlq"], ["dlq", "list"],
-        ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"],
+        ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"], ["limits"],
     ]
 
     @Test("--help works on every command and shows examples", arguments: commands)

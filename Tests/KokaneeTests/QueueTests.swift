@@ -20,7 +20,7 @@ import Testing
         "names that Kafka or Kokanee can't give a queue are refused",
         arguments: [
             "", ".", "..", "a b", "ä", "a/b", "a\u{0}", "a\n", "kokanee.control", "orders.dlq", "orders.state",
-            "orders.retry.1m", "orders.retry.90s", String(repeating: "a", count: 250),
+            "orders.retry.1m", "orders.retry.90s", "orders.high", "orders.low", String(repeating: "a", count: 250),
             String(repeating: "a", count: 240),
         ]
     )
@@ -28,7 +28,10 @@ import Testing
         #expect(throws: InputError.self) { try Queue(name) }
     }
 
-    @Test("a name may be as long as its longest topic allows", arguments: ["dlq", "a.retry", "A_z-0.9", "x.high"])
+    @Test(
+        "a name may be as long as its longest topic allows",
+        arguments: ["dlq", "a.retry", "A_z-0.9", "high", "x.higher"]
+    )
     func longest(name: String) throws {
         #expect(try Queue(name).name == name)
         #expect(try Queue(String(repeating: "a", count: 249 - ".retry.15m".count)).retryTopics[2].count == 249)

@@ -43,6 +43,31 @@ public struct LimitTable: Sendable, Hashable {
         return before - limits.count
     }
 
+    /// What counts for a queue.
+    ///
+    /// - Parameters:
+    ///   - written: what the control topic has under ``controlKey(of:)``; nil where there is nothing.
+    ///   - code: what the worker's configuration says.
+    ///   - paused: types of which nothing is to start.
+    /// - Returns: the table, and what is wrong with what is written, if it can't be read: then the code's counts.
+    static func effective(
+        written: [UInt8]?,
+        code: LimitTable?,
+        paused: Set<String>
+    ) -> (table: LimitTable, problem: (any Error)?) {
+        var problem: (any Error)?
+        var table = code ?? LimitTable()
+        if let written {
+            do {
+                table = try LimitTable(json: written)
+            } catch {
+                problem = error
+            }
+        }
+        table.pausedTypes.formUnion(paused)
+        return (table, problem)
+    }
+
     /// The key of a queue's table in the control topic.
     public static func controlKey(of queue: String) -> String { "limits/\(queue)" }
 }

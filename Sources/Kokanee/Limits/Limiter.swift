@@ -75,9 +75,24 @@ struct Limiter {
     }
 
     var isEmpty: Bool { tables.isEmpty }
+    /// When time alone lets more jobs start.
+    var nextDueAt: Int64? { due.first?.at }
     /// What is remembered.
     var groupCount: Int { ids.count }
     var runningCount: Int { buckets.reduce(0) { $0 + ($1?.running ?? 0) } }
+
+    /// What the limits do now, of each that bounds a job in flight.
+    var observations: [LimitObservation] {
+        var found: [Int: LimitObservation] = [:]
+        for case let bucket? in buckets where bucket.references > 0 {
+            let entry = rules[bucket.key.rule]
+            var seen = found[bucket.key.rule] ?? LimitObservation(queue: entry.queue, limit: entry.subject)
+            seen.waiting += bucket.waiting
+            seen.running += bucket.running
+            found[bucket.key.rule] = seen
+        }
+        return found.sorted { $0.key < $1.key }.map(\.value)
+    }
 
     /// Whether a limit speaks of the job.
     func bounds(_ place: Int) -> Bool { place < members.count && members[place] != nil }
@@ -119,7 +134,9 @@ extension Limiter {
     private mutating func id(of key: RuleKey, _ subject: JobLimit.Subject, _ rule: LimitBucket.Rule) -> Int {
         if let id = ruleIDs[key] {
             // One that was away, or had another rate, has gathered no tokens.
-            let isInUse = tables[key.queue].map { $0.ofAll.contains(id) || $0.byType.values.contains { $0.contains(id) } }
+            let isInUse = tables[key.queue].map {
+                $0.ofAll.contains(id) || $0.byType.values.contains { $0.contains(id) }
+            }
             if isInUse != true || rules[id].rule != rule { rules[id].since = now }
             rules[id].rule = rule
             return id

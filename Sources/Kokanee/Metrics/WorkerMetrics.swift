@@ -67,12 +67,19 @@ enum WorkerMetrics {
 
     static func gauges(
         inFlight: Int,
+        setAside: Int = 0,
         abandoned: Int,
         unacknowledged: Int,
         health: Health
     ) -> [MetricsSnapshot.Sample] {
         [
             .init("kokanee_jobs_in_flight", "Jobs that are read and not finished.", .gauge, value: Int64(inFlight)),
+            .init(
+                "kokanee_jobs_set_aside",
+                "Jobs that are read and could start but for a limit.",
+                .gauge,
+                value: Int64(setAside)
+            ),
             .init(
                 "kokanee_attempts_abandoned",
                 "Attempts that were given up and still run.",

@@ -8,13 +8,19 @@ struct LeavingJob: Sendable {
     let wait: Int64
 }
 
-/// What a worker's limits do at a moment.
-struct LimitObservation: Sendable {
+/// What one of a worker's limits does at a moment, over all its groups.
+struct LimitObservation: Sendable, Equatable {
     var queue: Int32
+    /// A paused type is a limit of it, too.
     var limit: JobLimit.Subject
-    /// Jobs that are ready but for it.
-    var waiting: Int
-    var running: Int
+    /// Jobs that are ready but for it, in this worker.
+    var waiting = 0
+    var running = 0
+}
+
+extension Engine {
+    /// What the limits do now; waits for the lock.
+    var limitObservations: [LimitObservation] { state.withLock { $0.scheduler.limiter.observations } }
 }
 
 extension EngineState {

@@ -22,6 +22,18 @@ struct LimitTests {
         #expect(queue.names() == [3])
     }
 
+    @Test("what each limit does is told")
+    func observations() throws {
+        let limits = [JobLimit(type: "a", concurrency: 2), JobLimit(grouping: .key, concurrency: 1)]
+        var queue = try LimitedQueue(limits)
+        for index in 0..<6 { queue.admit(key: "k\(index % 5)") }
+        #expect(queue.names() == [0, 1])
+        let seen = queue.scheduler.limiter.observations
+        #expect(seen.map(\.limit) == limits.map(\.subject))
+        #expect(seen.map(\.running) == [2, 2])
+        #expect(seen.map(\.waiting).reduce(0, +) == 4)
+    }
+
     @Test("a limited type holds up no other one")
     func others() throws {
         var queue = try LimitedQueue([JobLimit(type: "a", concurrency: 1)])

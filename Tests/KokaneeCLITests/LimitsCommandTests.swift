@@ -1,0 +1,70 @@
+import Kokanee
+import RdKafka
+import TestSupport
+import Testing
+
+@testable import kokanee
+
+@Suite("limits, priorities and weights on the command line", .timeLimit(.minutes(2)))
+struct LimitsCommandTests {
+    @Test("limits are set, shown, replaced and cleared, and a worker's code has the word again at the end")
+    func limits() async throws {
+        let cluster = try await TestCluster.shared(.server)
+        let queue = try Queue(TestCluster.uniqueName("limits"))
+        func run(_ words: String...) async -> (code: ExitCode, output: String) {
+            let run = await ProgramTests.run(["limits", queue.name] + words, servers: cluster.bootstrapServers)
+            return (run.code, run.output.text)
+        }
+        let desk = try LimitDesk(cluster.configuration)
+        #expect(try await desk.table(of: queue.name) == nil)
+        #expect(await run("set", "--type", "mail", "--rate", "100/s", "--burst", "20").code == .success)
+        #expect(await run("set", "--key-group", ":", "--concurrency", "4").code == .success)
+        #expect(await run("set", "--type", "mail", "--rate", "5/s").code == .success)
+        let shown = await run("--json")
+        #expect(
+            shown.output == """
+                {"type":"mail","rate":"5/s","burst":5}
+                {"keyGroup":":","concurrency":4}
+
+                """
+        )
+        #expect(await run("clear", "--type", "mail").code == .success)
+        #expect(await run("clear", "--type", "mail").code == .success)
+        #expect(try await desk.table(of: queue.name)?.limits == [JobLimit(grouping: .prefix(":"), concurrency: 4)])
+        #expect(await run("clear", "--key-group", ":").code == .success)
+        #expect(try await desk.table(of: queue.name) == LimitTable())
+        #expect(await run("clear").code == .success)
+        #expect(try await desk.table(of: queue.name) == nil)
+    }
+
+    @Test(
+        "what can't be meant is 64, and no broker is asked",
+        arguments: [
+            ["limits", "q", "set"], ["limits", "q", "set", "--burst", "3", "--concurrency", "1"],
+            ["limits", "q", "set", "--rate", "none"], ["limits", "q", "set", "--per-key", "--key-group", ":"],
+            ["limits", "q", "show", "--rate", "1/s"], ["limits", "q", "clear", "--concurrency", "1"],
+            ["limits", "q", "raise"], ["limits", "q.high"],
+            ["work", "q", "--exec", "true", "--weight", "q"], ["work", "q", "--exec", "true", "--weight", "q=0"],
+            ["work", "q", "--exec", "true", "--weight", "x=2"],
+            ["work", "q", "--exec", "true", "--weight", "q=2", "--weight", "q=3"],
+            ["work", "q", "--exec", "true", "--priorities", "3:2"],
+            ["work", "q", "--exec", "true", "--starvation-limit", "1s"],
+            ["enqueue", "q", "--type", "t", "--priority", "urgent"],
+        ]
+    )
+    func refused(words: [String]) async {
+        let run = await ProgramTests.run(words, servers: "127.0.0.1:1")
+        #expect(run.code == .usage, "\(run.error.text)")
+    }
+
+    @Test("a line's priority counts before the file's; a priority that the queue lacks is a bad line")
+    func lines() throws {
+        let text = #"{"type":"a","data":1,"priority":"low"}"# + "\n" + #"{"type":"a","data":1}"#
+        var splitter = LineSplitter(maximumLength: 1000)
+        var lines: [LineSplitter.Line] = []
+        try Array(text.utf8).withUnsafeBytes { try splitter.add($0, to: &lines) }
+        try splitter.finish(&lines)
+        let jobs = try lines.map { try JobLine($0, now: 0).job }
+        #expect(jobs.map(\.priority) == [.low, .normal])
+    }
+}
