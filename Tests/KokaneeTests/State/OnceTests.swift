@@ -238,7 +238,7 @@ struct OnceTests {
             configuration: WorkerConfiguration(),
             logger: .disabled
         )
-        engine.add(runtime, leaseLength: .seconds(600))
+        engine.add(runtime, partitions: 1, leaseLength: .seconds(600))
         let state = runtime.state
         state.attach(StateLink(engine: engine, client: fixture.client, queue: 0))
         state.begin([0], now: now)
