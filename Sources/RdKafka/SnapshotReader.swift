@@ -40,7 +40,7 @@ package final class SnapshotReader: Sendable {
     ) throws(KafkaError) {
         let state = SnapshotState(wakeup: try Wakeup())
         self.state = state
-        let configuration = Self.properties(configuration, isolation, partitions.count)
+        let configuration = Self.properties(configuration, isolation)
         OSThread.start(name: "rdk:snapshot") {
             do throws(KafkaError) {
                 let client = try ClientHandle(.consumer, configuration)
@@ -62,11 +62,8 @@ package final class SnapshotReader: Sendable {
 
     private static func properties(
         _ configuration: ClientConfiguration,
-        _ isolation: IsolationLevel,
-        _ partitions: Int
+        _ isolation: IsolationLevel
     ) -> ClientConfiguration {
-        // What all partitions together may hold in memory; each may hold its share, but a useful one.
-        let kilobytes = max(512, 16_384 / max(1, partitions))
         var configuration = configuration.with(
             defaults: [
                 // Past this many messages a fetch waits for up to a second: the bound is that of bytes.
@@ -74,7 +71,8 @@ package final class SnapshotReader: Sendable {
                 "reconnect.backoff.max.ms": "1000",
             ],
             required: [
-                "queued.max.messages.kbytes": String(kilobytes),
+                // A partition that comes to this waits for up to a second: few at a time have so much that they don't.
+                "queued.max.messages.kbytes": String((SnapshotRun.bufferSize / SnapshotRun.width) >> 10),
                 "fetch.wait.max.ms": "50",
                 "isolation.level": isolation.rawValue,
                 "enable.partition.eof": "true",
@@ -111,6 +109,9 @@ private final class SnapshotState: Sendable {
 /// The thread's part: it alone starts, reads and stops partitions, because batch calls of librdkafka 2.0 lose messages
 /// when a partition is started or stopped beside them.
 private final class SnapshotRun {
+    /// Partitions that are read at the same time, and bytes that they may hold in memory.
+    static let width = 8
+    static let bufferSize = 32 << 20
     private static let batchSize = 1000
     /// How long the broker may take to tell of one partition's end.
     private static let lookLimit: Int32 = 1000
@@ -159,11 +160,12 @@ private final class SnapshotRun {
 
     func read() {
         while !state.isStopped, !unknown.isEmpty || !ends.isEmpty {
-            if !unknown.isEmpty, ContinuousClock.now >= nextLookAt { look() }
+            if !unknown.isEmpty, ends.count < Self.width, ContinuousClock.now >= nextLookAt { look() }
             rd_kafka_poll(client.pointer, 0)
             while !state.isStopped, readBatch() {}
             guard !state.isStopped, !unknown.isEmpty || !ends.isEmpty else { break }
-            let pause = unknown.isEmpty ? Duration.seconds(1) : max(.zero, nextLookAt - .now)
+            let mayLook = !unknown.isEmpty && ends.count < Self.width
+            let pause = mayLook ? max(.zero, nextLookAt - .now) : Duration.seconds(1)
             state.wakeup.wait(milliseconds: min(pause, .seconds(1)).wholeMilliseconds)
         }
     }
@@ -177,7 +179,7 @@ private final class SnapshotRun {
         for partition in unknown {
             guard !state.isStopped else { return }
             // Brokers that are away are away for all.
-            guard failure == nil else {
+            guard failure == nil, ends.count < Self.width else {
                 rest.append(partition)
                 continue
             }
@@ -208,7 +210,8 @@ private final class SnapshotRun {
             unknownSince = unknownSince ?? .now
         }
         unknown = rest + missing
-        nextLookAt = .now + Self.pause
+        // With room for more, what is left is trouble.
+        nextLookAt = unknown.isEmpty || ends.count >= Self.width ? .now : .now + Self.pause
     }
 
     private func start(_ partition: Int32, end: Int64) -> Bool {
@@ -258,6 +261,8 @@ private final class SnapshotRun {
 
     private func finish(_ partition: Int32) {
         ends[partition] = nil
+        sources[partition] = nil
+        rd_kafka_consume_stop(topic, partition)
         listener.ended(partition)
     }
 }

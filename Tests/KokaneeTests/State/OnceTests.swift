@@ -207,11 +207,11 @@ struct OnceTests {
         let ran = Ledger()
         let live = try stage.fixture.worker(set(\.stopsWhenIdle, true)) { number, _ in try await ran.run(number) {} }
         try await live.run()
-        #expect(ran.ends == [0, 2])
+        #expect(ran.ends.sorted() == [0, 2])
         let replay = try await stage.begin([(0, 0..<4)])
         let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
         try await worker.run()
-        #expect(ran.ends == [0, 2, 0, 2])
+        #expect(ran.ends.sorted() == [0, 0, 2, 2])
         #expect(worker.statistics.skipped == 2)
         // Live marks are as they were.
         #expect(try await stage.fixture.marks().count == 2)
