@@ -30,6 +30,8 @@ def read():
         if message.get("stop") or message.get("cancel"):
             unwanted.add(message["id"])
         else:
+            # A word that came too late was about an earlier attempt.
+            unwanted.discard(message["id"])
             jobs.put(message)
     jobs.put(None)
 
@@ -68,4 +70,3 @@ while (job := jobs.get()) is not None:
         say(id=job["id"], ok=False, error=f"bad export: {error}", retry=False)
     except Exception as error:
         say(id=job["id"], ok=False, error=str(error), retry=True)
-    unwanted.discard(job["id"])
