@@ -20,7 +20,6 @@ final class ScheduleKeeper: Sendable {
     private let engine: Engine
     private let isStopping: @Sendable () -> Bool
     private let client: ClientConfiguration
-    private let desk: ScheduleDesk
     private let ownSchedules: [Schedule]
     private let name: String
     private let logger: Logger
@@ -35,7 +34,7 @@ final class ScheduleKeeper: Sendable {
         schedules: [Schedule],
         client: ClientConfiguration,
         logger: Logger
-    ) throws(KafkaError) {
+    ) {
         self.runtime = runtime
         self.engine = engine
         self.client = client
@@ -43,7 +42,6 @@ final class ScheduleKeeper: Sendable {
         isStopping = { control.isStopping }
         ownSchedules = schedules
         name = control.name
-        desk = try ScheduleDesk(client)
     }
 
     /// Fires until the task is cancelled or the worker stops.
@@ -142,6 +140,8 @@ final class ScheduleKeeper: Sendable {
 
     /// Writes down the schedules that the worker was configured with, where nobody has by hand.
     private func writeOwn() async throws {
+        guard !ownSchedules.isEmpty else { return }
+        let desk = try ScheduleDesk(client)
         let known = board.records
         for schedule in ownSchedules {
             let old = known[schedule.name]

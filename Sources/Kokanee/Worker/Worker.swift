@@ -297,7 +297,7 @@ public final class Worker: Sendable {
         self.watchdog.withLock { $0 = watchdog }
         collectMetrics(engine, producer, watchdog)
         let fleet = try followFleet(runtimes, engine)
-        let keepers = try startKeepers(runtimes, engine)
+        let keepers = startKeepers(runtimes, engine)
         engine.startRunners()
         watchdog.start()
         // Nothing of a worker that hangs can be waited for: the task may outlive this call.
@@ -317,9 +317,9 @@ public final class Worker: Sendable {
     }
 
     /// Has the schedules of queues fired that are worked live.
-    private func startKeepers(_ runtimes: [QueueRuntime], _ engine: Engine) throws -> [Task<Void, Never>] {
-        try runtimes.filter { $0.replay == nil }.map { runtime in
-            let keeper = try ScheduleKeeper(
+    private func startKeepers(_ runtimes: [QueueRuntime], _ engine: Engine) -> [Task<Void, Never>] {
+        runtimes.filter { $0.replay == nil }.map { runtime in
+            let keeper = ScheduleKeeper(
                 runtime,
                 engine,
                 control,
