@@ -32,7 +32,7 @@ struct FleetLimitTests {
 
     @Test(
         "in no time the fleet starts more than the rate and the burst allow, and one for each worker, through rebalances",
-        arguments: 0..<40
+        arguments: 0..<12
     )
     func rate(seed: Int) throws {
         var dice = Dice(state: UInt64(seed))
@@ -44,7 +44,7 @@ struct FleetLimitTests {
         var owners: [[Int]] = Array(repeating: [], count: members)
         var starts: [Double] = []
         var time = 0.0
-        for step in 0..<600 {
+        for step in 0..<300 {
             if step == 0 || Int.random(in: 0..<40, using: &dice) == 0 {
                 // All hand back, and the partitions are dealt anew, to some of them.
                 for index in workers.indices { workers[index].scheduler.suspend(owners[index]) }
@@ -61,7 +61,7 @@ struct FleetLimitTests {
             for index in workers.indices {
                 workers[index].pass(passed)
                 for id in owners[index] {
-                    for _ in 0..<80 where workers[index].scheduler.inFlight < 1000 { workers[index].admit(to: id) }
+                    for _ in 0..<80 where workers[index].scheduler.inFlight < 300 { workers[index].admit(to: id) }
                 }
                 for job in workers[index].takeAll() {
                     starts.append(time)
@@ -72,7 +72,7 @@ struct FleetLimitTests {
         }
         #expect(excess(starts, rate: rate) <= Double(burst + members) + 0.01)
         // And the rate is used, as far as a burst at each step can.
-        #expect(Double(starts.count) >= 0.25 * min(rate * time, Double(600 * max(1, burst / 2))))
+        #expect(Double(starts.count) >= 0.25 * min(rate * time, Double(300 * max(1, burst / 2))))
     }
 
     @Test("a rebalance that changes nothing takes no tokens, and one that moves a partition makes none")
