@@ -31,9 +31,9 @@ demo-replay: setup-build ## a release with a bug, found, rehearsed, run again an
 	$(BUILD) --product kokanee-demo
 	.build/debug/kokanee-demo --replay
 
-test: setup-test lint ## builds without warnings, and runs all tests
+test: setup-test lint ## builds without warnings, and runs all tests; FILTER='^KokaneeTests\.' for some
 	$(BUILD) --build-tests
-	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS)
+	Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctest" $(if $(FILTER),--filter '$(FILTER)')
 
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BROKER=embedded or KOKANEE_TEST_BOOTSTRAP=HOST:PORT
 	$(BUILD) --build-tests

@@ -86,6 +86,33 @@ public struct Queue: Sendable, Hashable {
         [mainTopic] + retryTopics + [deadLetterTopic, stateTopic]
     }
 
+    /// Where jobs of a priority are enqueued. The topics of `.high` and `.low` are there only where the queue was given
+    /// them.
+    public func topic(of priority: Priority) -> String {
+        switch priority {
+        case .normal: mainTopic
+        case .high, .low: "\(mainTopic).\(priority.rawValue)"
+        }
+    }
+
+    /// The topics of the priorities beside the normal one, whether they are there or not; none for a replay's queue,
+    /// which works the main topic's history only.
+    package var priorityTopics: [String: Priority] {
+        guard replay == nil else { return [:] }
+        return [topic(of: .high): .high, topic(of: .low): .low]
+    }
+
+    /// The priority of a topic's jobs; nil where that is none of the queue's for jobs to run.
+    func priority(of topic: String) -> Priority? {
+        guard topic.utf8.starts(with: mainTopic.utf8) else { return nil }
+        return switch topic.utf8.count - mainTopic.utf8.count {
+        case 0: .normal
+        case 5 where topic.hasSuffix(".high"): .high
+        case 4 where topic.hasSuffix(".low"): .low
+        default: nil
+        }
+    }
+
     public func retryTopic(_ rung: Ladder.Rung) -> String {
         // A name that is at hand is not put together again: every retry asks.
         let known = ladder.rungs.firstIndex { $0.milliseconds == rung.milliseconds }
@@ -109,7 +136,7 @@ public struct Queue: Sendable, Hashable {
         // Working a queue's own dead letters or rungs as jobs would take them away unseen.
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         let isDerived =
-            parts.count > 1 && (parts.last == "dlq" || parts.last == "state")
+            parts.count > 1 && ["dlq", "state", "high", "low"].contains(parts.last)
             || parts.count > 2 && parts[parts.count - 2] == "retry"
                 && (try? Duration(text: String(parts.last ?? ""))) != nil
         guard !isDerived else {

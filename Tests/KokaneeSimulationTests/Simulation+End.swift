@@ -8,7 +8,7 @@ extension Simulation {
     /// With no more faults everything gets done, and then nothing is left.
     func end() throws {
         profile.calmDown()
-        if workers.allSatisfy(\.isStopping) { startWorker() }
+        if workers.allSatisfy(\.isStopping) { try startWorker() }
         let deadline = now + Self.quietAfter
         while !isQuiet {
             guard now < deadline else { throw Violation("not at rest after 3 hours: \(unrest ?? "")") }
@@ -30,7 +30,7 @@ extension Simulation {
             if case .working = worker.mode {} else { return 50 }
             if !worker.running.isEmpty || !worker.hops.isEmpty || worker.commits.outstanding != nil { return 50 }
             if worker.scheduler.partitions.values.contains(where: \.isDirty) { return 200 }
-            if worker.gate.lease.hasLapsed { return 100 }
+            if worker.gate.lease.hasLapsed || worker.scheduler.limiter.waiting > 0 { return 100 }
             if case .open(let until)? = worker.gate.circuit?.phase {
                 next = min(next, now + max(1000, (until - instant).milliseconds))
                 continue
@@ -93,7 +93,9 @@ extension Simulation {
 
     private func checkRest(_ worker: ModelWorker) throws {
         let scheduler = worker.scheduler
-        guard scheduler.inFlightBytes == 0, scheduler.jobs.allSatisfy(\.isFree), scheduler.lanes.count == 0 else {
+        guard scheduler.inFlightBytes == 0, scheduler.jobs.allSatisfy(\.isFree), scheduler.lanes.count == 0,
+            scheduler.limiter.waiting == 0, scheduler.limiter.runningCount == 0, scheduler.setAsideBytes == 0
+        else {
             throw Violation("worker \(worker.number) is at rest, and its scheduler holds something")
         }
         guard worker.intakes.allSatisfy({ scheduler.partitions[$0.id]?.inFlight == 0 }) else {

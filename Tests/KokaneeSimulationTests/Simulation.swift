@@ -26,6 +26,9 @@ final class Simulation {
     var orphans: [ModelWorker] = []
     var jobs: [ModelJob] = []
     var tally = Tally()
+    /// When attempts started that a limit's rate counts, by the limit and the key's group.
+    var limitedStarts: [LimitedStart: [Int64]] = [:]
+    private(set) var mostWorkers = 0
     private var nextWorker = 1
     /// A hop that should not have been sent.
     var strayWrite: String?
@@ -36,6 +39,7 @@ final class Simulation {
         self.trace = trace
         dice = Dice(seed: seed)
         profile = Profile(dice)
+        profile.setJobLimits(Dice(seed: ~seed))
         let delays = [Duration.seconds(5), .seconds(30), .seconds(120)].prefix(profile.rungs)
         ladder = try Ladder(Array(delays))
         if dice.chance(70) {
@@ -56,7 +60,7 @@ final class Simulation {
 
     /// - Throws: ``Violation``.
     func run() throws {
-        for _ in 0..<profile.workers { startWorker() }
+        for _ in 0..<profile.workers { try startWorker() }
         for _ in 0..<profile.steps {
             if jobs.count < profile.jobs, dice.chance(30) { enqueue() }
             try misbehave()
@@ -117,8 +121,8 @@ final class Simulation {
     private func misbehave() throws {
         if dice.chance(perMille: profile.crash), let worker = dice.pick(workers) { crash(worker) }
         if dice.chance(perMille: profile.stop), let worker = dice.pick(workers), worker.isAwake { stop(worker) }
-        if workers.count < profile.workers, dice.chance(perMille: profile.start) { startWorker() }
-        if workers.count < profile.workers + 1, dice.chance(perMille: profile.start / 10) { startWorker() }
+        if workers.count < profile.workers, dice.chance(perMille: profile.start) { try startWorker() }
+        if workers.count < profile.workers + 1, dice.chance(perMille: profile.start / 10) { try startWorker() }
         if dice.chance(perMille: profile.freeze), let worker = dice.pick(workers) { freeze(worker) }
         // Who has stood still once will do so again.
         if profile.freeze > 0, let worker = workers.first(where: { $0.lapsedAt != nil }), dice.chance(10) {
@@ -134,9 +138,12 @@ final class Simulation {
         note("worker \(worker.number) stands still for \(worker.frozenUntil - now) ms")
     }
 
-    func startWorker() {
-        workers.append(ModelWorker(self, number: nextWorker))
+    func startWorker() throws {
+        let worker = ModelWorker(self, number: nextWorker)
+        try worker.setLimits()
+        workers.append(worker)
         nextWorker += 1
+        mostWorkers = max(mostWorkers, workers.count)
     }
 
     private func stop(_ worker: ModelWorker) {

@@ -3,7 +3,7 @@
 #
 #   Tests/Sanitizers/run.sh thread|address [ARGUMENT...]
 #
-# Arguments go to the test runner: --filter '^KokaneeTests\.'. Builds are in .build/tsan and .build/asan, reports in
+# Arguments go to Tests/run.sh: --filter '^KokaneeTests\.'. Builds are in .build/tsan and .build/asan, reports in
 # their `reports`: one file for each process that had something to say.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -41,8 +41,7 @@ export LSAN_OPTIONS="suppressions='$PWD/Tests/Sanitizers/lsan.supp':print_suppre
 export SWIFT_BACKTRACE=enable=no
 
 code=0
-LD_PRELOAD=$scratch/visible-locks.so "$bin/kokaneePackageTests.xctest" \
-    --testing-library swift-testing --no-parallel "$@" || code=$?
+KOKANEE_TEST_PRELOAD=$scratch/visible-locks.so Tests/run.sh "$bin/kokaneePackageTests.xctest" "$@" || code=$?
 
 found=$(find "$reports" -type f -size +0 | wc -l)
 if ((found > 0)); then

@@ -9,12 +9,15 @@ final class JobBatch: RecordSource {
     /// Empty where all jobs have ids of their own.
     private let uuids: [UUIDv7]
     private let stamp: EnqueueStamp
-    let topic: String
+    private let topic: String
+    /// Nil where all jobs are of the normal priority.
+    private let queue: Queue?
 
     /// - Parameter jobs: of which each has passed ``NewJob/check(at:)`` with the stamp's time.
-    init(_ jobs: [NewJob], topic: String, stamp: EnqueueStamp) {
+    init(_ jobs: [NewJob], to queue: Queue, stamp: EnqueueStamp) {
         self.jobs = jobs
-        self.topic = topic
+        topic = queue.mainTopic
+        self.queue = jobs.indices.contains { jobs[$0].priority != .normal } ? queue : nil
         self.stamp = stamp
         // Of an element only what is asked for is touched: a copy of it would count references to all its parts.
         if jobs.indices.contains(where: { jobs[$0].id == nil }) {
@@ -31,14 +34,14 @@ final class JobBatch: RecordSource {
         jobs[index].id.map { .given($0) } ?? .made(uuids[index])
     }
 
-    func topic(of index: Int) -> String { topic }
+    func topic(of index: Int) -> String { queue?.topic(of: jobs[index].priority) ?? topic }
 
     func offer(_ index: Int, to sink: inout RecordSink) {
         precondition(jobs.indices.contains(index))
         // For the same reason it goes by the element's address, which is valid as long as the closure runs.
         jobs.withUnsafeBufferPointer { jobs in
             let job = jobs.baseAddress! + index
-            sink.begin(topic: topic, headers: 10 + job.pointee.headers.count)
+            sink.begin(topic: topic(of: index), headers: 10 + job.pointee.headers.count)
             let id = job.pointee.id.map { JobID.given($0) } ?? .made(uuids[index])
             job.pointee.writeHeaders(id: id, stamp, to: &sink)
             sink.send(partition: nil, key: job.pointee.key, value: job.pointee.payload, timestamp: stamp.now)
@@ -68,7 +71,7 @@ final class JobBatchPart: RecordSource {
     }
 
     var count: Int { indices.count }
-    func topic(of index: Int) -> String { batch.topic }
+    func topic(of index: Int) -> String { batch.topic(of: indices[index]) }
     func offer(_ index: Int, to sink: inout RecordSink) { batch.offer(indices[index], to: &sink) }
 }
 

@@ -24,6 +24,8 @@ public final class JobClient: Sendable {
     private let source: String
     private let codec: any PayloadCodec
     private let messageLimit: Int
+    /// Nil for a client that was given its producer.
+    private let priorities: PriorityTopics?
     private let now: @Sendable () -> Int64
     /// For what can't be done with a producer alone; nil where that was not given.
     let reading: ClientConfiguration?
@@ -38,12 +40,13 @@ public final class JobClient: Sendable {
         codec: any PayloadCodec = .json
     ) throws {
         try self.init(
-            producer: try Producer(configuration),
-            source: source,
-            codec: codec,
-            messageLimit: configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
-            reading: configuration
-        )
+            try Producer(configuration),
+            source,
+            codec,
+            configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 1_000_000,
+            PriorityTopics(configuration),
+            configuration
+        ) { Timestamp.now }
     }
 
     /// Enqueues through a producer that others use as well.
@@ -52,7 +55,9 @@ public final class JobClient: Sendable {
     ///   - messageLimit: the producer's `message.max.bytes`, for the words of an error.
     ///   - reading: how to reach the same brokers in order to cancel jobs; nil is that nobody does.
     ///   - now: milliseconds since the epoch.
-    public init(
+    ///
+    /// Whether the topic of a priority is there is then for the brokers to say.
+    public convenience init(
         producer: Producer,
         source: String = "kokanee",
         codec: any PayloadCodec = .json,
@@ -60,12 +65,25 @@ public final class JobClient: Sendable {
         reading: ClientConfiguration? = nil,
         now: @escaping @Sendable () -> Int64 = { Timestamp.now }
     ) throws {
+        try self.init(producer, source, codec, messageLimit, nil, reading, now)
+    }
+
+    private init(
+        _ producer: Producer,
+        _ source: String,
+        _ codec: any PayloadCodec,
+        _ messageLimit: Int,
+        _ priorities: PriorityTopics?,
+        _ reading: ClientConfiguration?,
+        _ now: @escaping @Sendable () -> Int64
+    ) throws {
         try NewJob.validate("source", source)
         self.producer = producer
         self.source = source
         self.codec = codec
         self.messageLimit = messageLimit
         self.reading = reading
+        self.priorities = priorities
         self.now = now
     }
 
@@ -77,6 +95,7 @@ public final class JobClient: Sendable {
         to queue: Queue,
         key: Bytes? = nil,
         id: String? = nil,
+        priority: Priority = .normal,
         delay: Duration? = nil,
         at: Int64? = nil,
         expiresAfter: Duration? = nil,
@@ -85,6 +104,7 @@ public final class JobClient: Sendable {
         var new = try NewJob(job, codec: codec)
         new.key = key
         new.id = id
+        new.priority = priority
         new.delay = delay
         new.at = at
         new.expiresAfter = expiresAfter
@@ -142,9 +162,12 @@ public final class JobClient: Sendable {
                 }
             }
         }
+        if let priorities, jobs.indices.contains(where: { jobs[$0].priority != .normal }) {
+            for (index, error) in await priorities.missing(jobs.map(\.priority), of: queue) { refused[index] = error }
+        }
         let accepted = refused.isEmpty ? jobs : jobs.indices.filter { refused[$0] == nil }.map { jobs[$0] }
         guard !accepted.isEmpty else { return Self.merge([], refused) }
-        let batch = JobBatch(accepted, topic: queue.mainTopic, stamp: stamp)
+        let batch = JobBatch(accepted, to: queue, stamp: stamp)
         return Self.merge(await send(batch), refused)
     }
 
@@ -155,12 +178,11 @@ public final class JobClient: Sendable {
 
     private func send(_ batch: JobBatch) async -> [Result<EnqueuedJob, any Error>] {
         let settled = await producer.send(batch)
-        let topic = batch.topic
         var results: [Result<EnqueuedJob, any Error>] = []
         results.reserveCapacity(batch.count)
         for index in 0..<batch.count {
             guard let place = settled.place(of: index) else { return await resend(batch, after: settled) }
-            results.append(.success(EnqueuedJob(id: batch.id(of: index), topic: topic, at: place)))
+            results.append(.success(EnqueuedJob(id: batch.id(of: index), topic: batch.topic(of: index), at: place)))
         }
         return results
     }
@@ -173,7 +195,7 @@ public final class JobClient: Sendable {
             switch result {
             case .success(let delivery):
                 let place = (delivery.topicPartition.partition, delivery.offset)
-                return .success(EnqueuedJob(id: batch.id(of: index), topic: batch.topic, at: place))
+                return .success(EnqueuedJob(id: batch.id(of: index), topic: batch.topic(of: index), at: place))
             case .failure(let error):
                 return .failure(explain(error, batch, index))
             }
@@ -199,7 +221,7 @@ public final class JobClient: Sendable {
             ? "the client's message.max.bytes is \(messageLimit)"
             : "the topic's max.message.bytes, or its broker's message.max.bytes, is less"
         return InputError(
-            "a payload of \(batch.payloadSize(of: index)) bytes is too large for \(batch.topic): \(limit). "
+            "a payload of \(batch.payloadSize(of: index)) bytes is too large for \(batch.topic(of: index)): \(limit). "
                 + "Enqueue where the data is, such as an id or a path, not the data"
         )
     }

@@ -14,6 +14,8 @@ public struct NewJob: Sendable {
     public var key: Bytes?
     /// Nil is a UUID of version 7; else as ``type``. Two jobs of one id are two jobs.
     public var id: String?
+    /// The queue has to have a topic for it, which `kokanee topics create QUEUE --priorities` makes. Default `.normal`.
+    public var priority = Priority.normal
     /// How long from now the job is not to start. Not together with ``at``.
     public var delay: Duration?
     /// The time, in milliseconds since the epoch, before which the job is not to start. One that has passed is now.
@@ -62,7 +64,7 @@ public struct NewJob: Sendable {
         list.headers.reserveCapacity(10 + headers.count)
         writeHeaders(id: id, EnqueueStamp(source: source, now: now), to: &list)
         let record = ProducerRecord(
-            topic: queue.mainTopic,
+            topic: queue.topic(of: priority),
             key: key,
             value: payload,
             headers: list.headers,

@@ -17,6 +17,7 @@ enum WorkerMetrics {
         Counted("attempts_failed", "Attempts that threw or overran their timeout.") { Int64($0.failedAttempts) },
         Counted("jobs_retried", "Jobs moved to a rung after a failed attempt.") { Int64($0.retried) },
         Counted("jobs_delayed", "Jobs moved because their due time is ahead.") { Int64($0.delayed) },
+        Counted("jobs_limited", "Jobs moved to a rung because too many waited for a limit.") { Int64($0.limited) },
         Counted("jobs_dead", "Jobs that became dead letters.") { Int64($0.dead) },
         Counted("jobs_discarded", "Jobs that a handler discarded, or that had expired.") { Int64($0.discarded) },
         Counted("jobs_cancelled", "Jobs that an operator cancelled.") { Int64($0.cancelled) },

@@ -36,12 +36,12 @@ struct QueueSnapshot {
     let queue: Queue
     let takenAt: Int64
     let membership: GroupMembership
-    /// Of the main topic and of the rungs.
+    /// Of the main topic, the priorities' topics and the rungs.
     var logs: [TopicPartition: Log] = [:]
     /// The rungs' topics with their delays in milliseconds.
     var rungs: [String: Int64] = [:]
     var dead: Int64 = 0
-    /// The oldest unfinished job of each main partition that has one.
+    /// The oldest unfinished job of each partition of the main topic, and of the priorities', that has one.
     var oldest: [TopicPartition: QueueStatus.Job] = [:]
     /// What the workers say of themselves.
     var reports: [ReportedWorker] = []
@@ -53,12 +53,16 @@ struct QueueSnapshot {
     func status(stalledAfter limit: Int64) -> QueueStatus {
         let owners = owners(freshFor: limit)
         let mainLogs = logs.filter { $0.key.topic == queue.mainTopic }.sorted { $0.key < $1.key }
+        // Jobs of other priorities stand in topics of their own, under the same partition numbers.
+        let otherLogs = logs.filter { queue.priorityTopics[$0.key.topic] != nil }.sorted { $0.key < $1.key }
+        var others: [Int32: Int64] = [:]
+        for (partition, log) in otherLogs { others[partition.partition, default: 0] += log.waiting }
         let partitions = mainLogs.map { partition, log in
             QueueStatus.Partition(
                 partition: partition.partition,
                 committed: log.committed?.offset,
                 end: log.end,
-                waiting: log.waiting,
+                waiting: log.waiting + others[partition.partition, default: 0],
                 owner: owners[partition]
             )
         }
@@ -77,12 +81,27 @@ struct QueueSnapshot {
             oldest: oldest.min { ($0.value.timestamp, $0.key) < ($1.value.timestamp, $1.key) }?.value,
             workers: workers(freshFor: limit),
             membersAreKnown: membership != .unknown,
-            stalls: mainLogs.compactMap { stall(of: $0, $1, owner: owners[$0], after: limit) },
+            stalls: stalls(mainLogs + otherLogs, owners, after: limit),
             circuit: .worst(of: reports.filter { !$0.isSilent }.map(\.report.circuit)),
             reports: reports,
             reportFailure: reportFailure,
             orders: orders
         )
+    }
+
+    /// One for each partition number: that which has lasted longest.
+    private func stalls(
+        _ logs: [(key: TopicPartition, value: Log)],
+        _ owners: [TopicPartition: String],
+        after limit: Int64
+    ) -> [QueueStatus.Stall] {
+        var stalls: [Int32: QueueStatus.Stall] = [:]
+        for (partition, log) in logs {
+            guard let stall = stall(of: partition, log, owner: owners[partition], after: limit) else { continue }
+            let known = stalls[partition.partition]
+            if known.map({ $0.milliseconds < stall.milliseconds }) ?? true { stalls[partition.partition] = stall }
+        }
+        return stalls.values.sorted { $0.partition < $1.partition }
     }
 
     private func stall(

@@ -35,7 +35,8 @@ public struct StatusReader: Sendable {
             throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
         }
         let rungs = Self.rungs(of: queue, topics)
-        let worked = try main + rungs.keys.sorted().flatMap { try Self.partitions(of: $0, topics) ?? [] }
+        let urgent = try queue.priorityTopics.keys.sorted().flatMap { try Self.partitions(of: $0, topics) ?? [] }
+        let worked = try main + urgent + rungs.keys.sorted().flatMap { try Self.partitions(of: $0, topics) ?? [] }
         let deadLetters = try Self.partitions(of: queue.deadLetterTopic, topics) ?? []
         let state = try Self.partitions(of: queue.stateTopic, topics) ?? []
 
@@ -59,7 +60,7 @@ public struct StatusReader: Sendable {
             letters: Dictionary(uniqueKeysWithValues: deadLetters.map { ($0.partition, range($0)) }),
             state: Dictionary(uniqueKeysWithValues: state.map { ($0, range($0)) })
         )
-        let unfinished = main.compactMap { partition in
+        let unfinished = (main + urgent).compactMap { partition in
             snapshot.logs[partition]?.unfinished.map { (partition, $0) }
         }
         snapshot.oldest = try await OldestJobs(configuration, defaultType: queue.defaultType).read(

@@ -13,14 +13,17 @@ public struct TopicAdministrator: Sendable {
     ///
     /// - Parameters:
     ///   - partitions: how many each topic should have; nil is as many as the main topic has.
+    ///   - priorities: those that the queue should have beside the normal one. Topics of others are compared where they
+    ///     are there.
     ///   - includingSettings: ask for the topics' settings too, where the broker tells them.
     /// - Throws: ``KafkaError``.
     public func inspect(
         _ queue: Queue,
         partitions: Int? = nil,
+        priorities: Set<Priority> = [],
         includingSettings: Bool = true
     ) async throws -> TopicInspection {
-        let names = TopicLayout(queue: queue).topics.map(\.name)
+        let names = TopicLayout(queue: queue).topics.map(\.name) + queue.priorityTopics.keys
         var counts: [String: Int] = [:]
         for (name, result) in try await admin.metadata(topics: names).topics {
             counts[name] = try Self.count(result)
@@ -33,6 +36,7 @@ public struct TopicAdministrator: Sendable {
         let layout = TopicLayout(
             queue: queue,
             partitions: wanted,
+            priorities: priorities.union(queue.priorityTopics.filter { counts[$0.key] != nil }.values),
             messageLimit: settings[queue.mainTopic]?["max.message.bytes"].flatMap { Int($0) }
                 ?? TopicLayout.defaultMessageLimit
         )
@@ -102,15 +106,17 @@ public struct TopicAdministrator: Sendable {
     ///
     /// - Parameters:
     ///   - partitions: of each topic; nil is as many as the main topic has, else 4.
+    ///   - priorities: those that the queue is to have beside the normal one.
     ///   - replicationFactor: nil is the broker's default.
     /// - Returns: the topics as they are after it, with those that it made; some may differ from the layout.
     /// - Throws: ``TopicError`` where a topic can't be made; ``KafkaError``.
     public func create(
         _ queue: Queue,
         partitions: Int? = nil,
+        priorities: Set<Priority> = [],
         replicationFactor: Int? = nil
     ) async throws -> TopicInspection {
-        var inspection = try await inspect(queue, partitions: partitions)
+        var inspection = try await inspect(queue, partitions: partitions, priorities: priorities)
         let partitions = inspection.partitions
         var created: Set<String> = []
         while !inspection.missing.isEmpty {
@@ -122,7 +128,7 @@ public struct TopicAdministrator: Sendable {
             } catch let error as KafkaError where error.isUnsupported {
                 try await createByNaming(topics, of: inspection)
             }
-            inspection = try await appearance(of: topics, queue, partitions: partitions)
+            inspection = try await appearance(of: topics, queue, partitions: partitions, priorities: priorities)
             created.formUnion(topics.map(\.name))
         }
         inspection.created = created
@@ -186,11 +192,12 @@ public struct TopicAdministrator: Sendable {
     private func appearance(
         of topics: [TopicLayout.Topic],
         _ queue: Queue,
-        partitions: Int
+        partitions: Int,
+        priorities: Set<Priority>
     ) async throws -> TopicInspection {
         let deadline = clock.now + .seconds(10)
         while true {
-            let inspection = try await inspect(queue, partitions: partitions)
+            let inspection = try await inspect(queue, partitions: partitions, priorities: priorities)
             guard let late = inspection.missing.first(where: topics.contains) else { return inspection }
             guard clock.now < deadline else {
                 throw TopicError("topic \(late.name) was created and does not appear; look at the broker's log")

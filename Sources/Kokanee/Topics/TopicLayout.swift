@@ -46,15 +46,17 @@ public struct TopicLayout: Sendable, Hashable {
         case differs([String])
     }
 
-    /// The queue's topics: main, rungs from the shortest, dead letters, state; then the control topic of all queues.
+    /// The queue's topics: main, priorities, rungs from the shortest, dead letters, state; then the control topic of all queues.
     public let topics: [Topic]
 
     /// - Parameters:
     ///   - partitions: of each topic.
+    ///   - priorities: those beside the normal one, each of which has a topic like the main topic.
     ///   - messageLimit: the main topic's `max.message.bytes`.
     public init(
         queue: Queue,
         partitions: Int = Self.defaultPartitions,
+        priorities: Set<Priority> = [],
         messageLimit: Int = Self.defaultMessageLimit
     ) {
         // A broker may have its limit at the largest number that Kafka's 32 bits hold.
@@ -81,8 +83,11 @@ public struct TopicLayout: Sendable, Hashable {
                 "max.message.bytes": hopLimit,
             ]
         )
+        let worked = [Priority.normal, .high, .low].filter { $0 == .normal || priorities.contains($0) }.map {
+            Topic(name: queue.topic(of: $0), partitions: partitions, settings: ["cleanup.policy": "delete"])
+        }
         topics =
-            [Topic(name: queue.mainTopic, partitions: partitions, settings: ["cleanup.policy": "delete"])] + rungs + [
+            worked + rungs + [
                 deadLetters,
                 Topic(name: queue.stateTopic, partitions: partitions, settings: ["cleanup.policy": "compact"]),
                 Self.control,

@@ -14,6 +14,8 @@ struct WatchObservation: Sendable {
         case running(for: Duration)
         /// It may run, and no slot has come free.
         case ready
+        /// It may run but for a limit of its type, its queue or its key's group.
+        case limited
         /// Behind the job that has its lane, which has run so long, if it runs.
         case waiting(behind: Job?, running: Duration?)
         /// Until a time in milliseconds since the epoch.

@@ -251,6 +251,8 @@ extension WatchObservation.Holder {
         switch activity {
         case .running, .hopping: true
         case .ready, .held: !isHeldBack
+        // That is what the limit is for, and `kokanee status` tells how many wait.
+        case .limited: false
         case .waiting(_, let running): !isHeldBack || running != nil
         }
     }

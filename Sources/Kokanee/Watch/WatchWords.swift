@@ -88,6 +88,11 @@ enum WatchWords {
                 "\(opening) waits for a slot",
                 "all slots are taken by other jobs: raise the concurrency, or start more workers"
             )
+        case .limited:
+            return (
+                "\(opening) waits for a limit to let it start",
+                "raise or clear the limit if it is too narrow: kokanee limits shows it"
+            )
         case .waiting(let behind, let running):
             let other = behind.map(describe) ?? "another job"
             let doing = running.map { ", which has run for \(whole($0))" } ?? ""

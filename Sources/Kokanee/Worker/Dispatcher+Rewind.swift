@@ -29,7 +29,7 @@ extension Dispatcher {
         rewindsSeen = changes
         hasRewindsToServe = false
         if let notice = runtime.rewinds.notice {
-            for intake in rotation where intake.delay == nil { serve(notice, intake) }
+            for intake in rotation where intake.topicPartition.topic == runtime.queue.mainTopic { serve(notice, intake) }
         }
         for intake in rotation where intake.landing?.needsSeek == true { seek(intake) }
     }
@@ -146,7 +146,7 @@ extension Dispatcher {
             movedAt: metadata?.movedAt,
             rewind: metadata?.rewind
         )
-        guard rungs[partition.topic] == nil, let notice = runtime.rewinds.notice else { return beginning }
+        guard partition.topic == runtime.queue.mainTopic, let notice = runtime.rewinds.notice else { return beginning }
         let rewind = notice.rewind
         switch rewind.verdict(
             of: partition.partition,
@@ -188,6 +188,6 @@ extension Dispatcher {
 
 extension Rewind {
     fileprivate func isMeant(_ intake: PartitionIntake) -> Bool {
-        intake.delay == nil && target(intake.topicPartition.partition) != nil
+        intake.topicPartition.topic == queue && target(intake.topicPartition.partition) != nil
     }
 }

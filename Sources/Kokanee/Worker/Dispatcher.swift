@@ -21,7 +21,10 @@ final class Dispatcher {
     let configuration: WorkerConfiguration
     /// Delays in milliseconds of the rungs that are worked, by topic.
     let rungs: [String: Int64]
-    /// All partitions of the queue's main topic and rungs, whoever owns them.
+    /// The priorities of the topics that are worked beside the main topic.
+    let priorities: [String: Priority]
+    private let mainPartitions: Int
+    /// All partitions of the queue's main topic, its priorities' and its rungs, whoever owns them.
     let allPartitions: [TopicPartition]
     var intakes: [TopicPartition: PartitionIntake] = [:]
     /// The order in which partitions are read; it turns with every round.
@@ -64,15 +67,19 @@ final class Dispatcher {
         control: WorkerControl,
         client: ClientConfiguration,
         rungs: [String: Int64],
+        priorities: [String: Priority],
         partitions: Int
     ) throws {
         self.runtime = runtime
         self.engine = engine
         self.control = control
         self.rungs = rungs
+        self.priorities = priorities
+        mainPartitions = partitions
         configuration = engine.configuration
         logger = runtime.logger
-        allPartitions = ([runtime.queue.mainTopic] + rungs.keys.sorted()).flatMap { topic in
+        let topics = [runtime.queue.mainTopic] + priorities.keys.sorted() + rungs.keys.sorted()
+        allPartitions = topics.flatMap { topic in
             (0..<Int32(partitions)).map { TopicPartition(topic: topic, partition: $0) }
         }
         commits = CommitPacer(
@@ -102,9 +109,9 @@ final class Dispatcher {
     }
 
     private func work() throws {
-        engine.add(runtime, leaseLength: leaseLength)
+        engine.add(runtime, partitions: mainPartitions, leaseLength: leaseLength)
         if runtime.replay == nil { engine.hold(runtime) }
-        try consumer.subscribe([runtime.queue.mainTopic] + rungs.keys.sorted())
+        try consumer.subscribe([runtime.queue.mainTopic] + priorities.keys.sorted() + rungs.keys.sorted())
         awaitControl()
         var pause = Duration.milliseconds(100)
         while !control.isStopping {
@@ -378,6 +385,7 @@ final class Dispatcher {
                 intake.id,
                 queue: runtime.index,
                 number: intake.topicPartition.partition,
+                priority: priorities[intake.topicPartition.topic] ?? .normal,
                 committed: committed,
                 restored: restored,
                 movedAt: moved

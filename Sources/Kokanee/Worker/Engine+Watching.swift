@@ -66,6 +66,7 @@ extension EngineState {
         switch job.phase {
         case .running: return .running(for: age(of: ticket, now: now) ?? .zero)
         case .ready: return .ready
+        case .setAside: return .limited
         case .hopping: return .hopping(hopTroubles[ticket]?.watched(now: now))
         case .held: return .held(until: scheduler.content(of: ticket)?.envelope?.dueAt ?? 0)
         case .waiting:

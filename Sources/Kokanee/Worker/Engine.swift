@@ -39,6 +39,7 @@ final class Engine: Sendable {
     /// Reads or changes the scheduler on a dispatcher's behalf, and starts what may run after that.
     func withScheduler<R: Sendable>(_ body: (inout Scheduler<JobContent>) -> R) -> R {
         let (result, handovers) = state.withLock { state in
+            if state.scheduler.needsTime { state.advance(to: clock.monotonic()) }
             let result = body(&state.scheduler)
             return (result, state.handOver(now: clock.monotonic()))
         }
@@ -53,6 +54,7 @@ final class Engine: Sendable {
         let (result, turn) = state.withLock { state in
             var turn = EngineState.Turn()
             state.settleAll(now: now, wall: wall, &turn)
+            if state.scheduler.needsTime { state.advance(to: now) }
             let result = body(&state.scheduler)
             state.finish(&turn, now: now)
             return (result, turn)
@@ -78,9 +80,18 @@ final class Engine: Sendable {
     // MARK: - Gates
 
     /// Works a queue from now on. Its thread is to call ``renewLease(of:)`` well within `leaseLength`.
-    func add(_ runtime: QueueRuntime, leaseLength: Duration) {
+    ///
+    /// - Parameter partitions: of the queue's main topic.
+    func add(_ runtime: QueueRuntime, partitions: Int, leaseLength: Duration) {
         let now = clock.monotonic()
-        state.withLock { $0.add(runtime, policy: configuration.circuit, leaseLength: leaseLength, now: now) }
+        let name = runtime.queue.name
+        state.withLock { state in
+            state.add(runtime, policy: configuration.circuit, leaseLength: leaseLength, now: now)
+            if let weight = configuration.weights[name] { state.scheduler.ready.setWeight(weight, of: runtime.index) }
+            state.scheduler.setPartitions(partitions, of: runtime.index)
+            guard let limits = configuration.limits[name], !state.hasLimits.contains(runtime.index) else { return }
+            state.setLimits(limits, queue: runtime.index, now: now)
+        }
     }
 
     /// False once the queue's lease has lapsed: nothing of it starts or is written until ``confirmLease(of:asOf:)``.
@@ -105,6 +116,19 @@ final class Engine: Sendable {
         let now = clock.monotonic()
         let handovers = state.withLock { state in
             state.setHold(isPaused ? .pause(at: 0) : nil, queue: queue)
+            return state.handOver(now: now)
+        }
+        perform(handovers)
+    }
+
+    // MARK: - Limits
+
+    /// Puts a queue's limits in the place of what they were; what is in flight and has not begun goes by them at once.
+    func setLimits(_ table: LimitTable, queue: Int32) {
+        let now = clock.monotonic()
+        let handovers = state.withLock { state in
+            state.hasLimits.insert(queue)
+            state.setLimits(table, queue: queue, now: now)
             return state.handOver(now: now)
         }
         perform(handovers)
@@ -180,6 +204,7 @@ final class Engine: Sendable {
         finish(due.turn)
         conclude(due.turn.ended)
         hop(due.hops)
+        if !due.leaving.isEmpty { hop(due.leaving.map { leave($0, now: now, wall: wall) }) }
         for (task, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
             task.cancel()
@@ -195,7 +220,17 @@ final class Engine: Sendable {
         }
         let untilHeld = due.nextHeld.map { Duration.milliseconds($0 - wall) }
         let untilScan = Duration.milliseconds(due.isHoldingBack ? 1 : due.hasWaiting ? 5 : 100)
-        return max(.zero, min(untilScan, untilHeld ?? untilScan))
+        let untilLimit = due.nextLimit.map { Duration.nanoseconds($0 - MonotonicTime.nanoseconds(of: now)) }
+        return max(.zero, min(untilScan, untilHeld ?? untilScan, untilLimit ?? untilScan))
+    }
+
+    /// The hop of a job that its limits keep from starting, and that others need not wait for.
+    private func leave(_ job: LeavingJob, now: ContinuousClock.Instant, wall: Int64) -> PendingHop {
+        let shortest = job.content.runtime.queue.ladder.rungs.first?.milliseconds ?? 1000
+        let wait = min(max(shortest, job.wait / 1_000_000), 86_400_000)
+        let attempt = job.content.attempt
+        let record = HopRecord.retry(job.content, attempt: attempt, after: wait, failure: nil, now: wall)
+        return PendingHop(job.ticket, record, news: .limited, now: now)
     }
 
     /// Asks the tasks of these attempts to end; what they return then counts for nothing.

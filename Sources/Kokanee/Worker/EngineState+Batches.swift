@@ -16,16 +16,19 @@ extension EngineState {
     /// The next jobs to run, of queues whose gates let them: one, or as many small ones as are worth a visit.
     mutating func takeBatch(now: Instant) -> Batch? {
         checkLeases(now: now)
+        if scheduler.needsTime { advance(to: now) }
         guard let first = takeNext() else { return nil }
         var cost = first.content.cost
-        // A handler that says how many it can use wants each by itself.
-        guard cost * 2 <= Self.budget, scheduler.gates.isEmpty, demand == nil else { return Batch([first]) }
+        // A handler that says how many it can use wants each by itself. One that a limit counts begins when it is taken.
+        guard cost * 2 <= Self.budget, scheduler.gates.isEmpty, demand == nil,
+            !scheduler.limiter.bounds(first.ticket.place)
+        else { return Batch([first]) }
         let most = min(Self.longestBatch, longestBatch)
         var items = [first]
         items.reserveCapacity(most)
         while items.count < most, cost < Self.budget {
             // Of its own lane first: nobody else may run those before this one has ended.
-            guard let next = takeFollower(of: items[items.count - 1]) ?? takeNext() else { break }
+            guard let next = takeFollower(of: items[items.count - 1]) ?? takeNext(isUnbounded: true) else { break }
             cost += next.content.cost
             items.append(next)
         }
@@ -55,8 +58,8 @@ extension EngineState {
         return max(1, headroom / (busy + 1))
     }
 
-    private mutating func takeNext() -> Batch.Item? {
-        guard let next = scheduler.take() else { return nil }
+    private mutating func takeNext(isUnbounded: Bool = false) -> Batch.Item? {
+        guard let next = scheduler.take(isUnbounded: isUnbounded) else { return nil }
         if !scheduler.gates.isEmpty { gates[Int(next.content.runtime.index)]?.started(next.ticket) }
         return Batch.Item(ticket: next.ticket, content: next.content)
     }

@@ -28,6 +28,7 @@ extension EngineState {
         switch hop.news {
         case .none: return
         case .delayed: statistics[hop.content.queueIndex].delayed += 1
+        case .limited: statistics[hop.content.queueIndex].limited += 1
         case .dead:
             statistics[hop.content.queueIndex].dead += 1
             // Here, because a record that is no job comes to this without an attempt.

@@ -59,6 +59,9 @@ struct EngineState {
         var cancellations: [(Task<Void, Never>, JobContent)] = []
         var stuck: [(runner: Int, attempt: EndedAttempt)] = []
         var nextHeld: Int64?
+        /// Of what limits keep from starting, what is to move to rungs; and when more may start, in nanoseconds.
+        var leaving: [LeavingJob] = []
+        var nextLimit: Int64?
         /// Whether jobs wait, or may come to wait, behind one that is not as quick as it seemed.
         var hasWaiting = false
         /// Whether ready jobs wait for a runner that will be back at once.
@@ -80,6 +83,8 @@ struct EngineState {
     var circuitChanges: [CircuitChange] = []
     var nextLeaseEnd: Instant?
     let startLimit: StartLimit
+    /// Queues whose limits have been set from outside.
+    var hasLimits: Set<Int32> = []
     private(set) var isClosed = false
     private var idle: [Int] = []
     /// Runners that have a batch; ``HandlerDemand`` says how many may at once.
@@ -104,7 +109,9 @@ struct EngineState {
                 bytes: configuration.maximumInFlightBytes,
                 gap: configuration.maximumGap,
                 ready: max(configuration.maximumInFlight / 5, configuration.concurrency * 2)
-            )
+            ),
+            priorities: configuration.priorities,
+            asLimited: { $0 }
         )
         runners = Array(repeating: Runner(), count: configuration.concurrency)
         scanInterval = max(.milliseconds(5), .microseconds(configuration.concurrency))
@@ -238,6 +245,7 @@ struct EngineState {
     mutating func tick(now: Instant, wall: Int64) -> Due {
         var due = Due()
         tickCircuits(now: now)
+        if scheduler.needsTime { due.nextLimit = advance(to: now) }
         due.nextHeld = scheduler.releaseHeld(now: wall)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
@@ -257,6 +265,7 @@ struct EngineState {
             scan(now: now, wall: wall, &due)
         }
         finish(&due.turn, now: now)
+        due.leaving = takeLeaving()
         due.isHoldingBack = heldBackSince != nil
         // Any of them may prove to be slow, and nobody else would look.
         if quickRunners > 0 { due.hasWaiting = true }

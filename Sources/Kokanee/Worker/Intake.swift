@@ -136,7 +136,9 @@ enum Intake {
                 content.cancel(cancellation)
                 return Decision(facts: .init(bytes: bytes, key: key, start: .now), content: content)
             }
-            let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
+            var facts = Scheduler<JobContent>.Facts(bytes: bytes, key: key, start: .init(course))
+            // On a rung, and in the main topic after a short wait, it is what it was.
+            facts.priority = job.envelope.origin.flatMap { runtime.queue.priority(of: $0.topic) }
             guard case .wait(let dueAt) = course else { return Decision(facts: facts, content: content, move: nil) }
             return Decision(facts: facts, content: content, move: .wait(until: dueAt))
         }

@@ -6,6 +6,8 @@ struct PendingHop: Comparable, Sendable {
     enum News {
         case none
         case delayed
+        /// A limit keeps the job from starting.
+        case limited
         /// The job has become a dead letter.
         case dead
     }

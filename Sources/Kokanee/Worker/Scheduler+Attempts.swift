@@ -9,11 +9,28 @@ extension Scheduler {
     }
 
     /// The next job to run.
-    mutating func take() -> (ticket: Ticket, content: Content)? {
+    ///
+    /// - Parameter isUnbounded: nil also where that is one of which a limit speaks.
+    mutating func take(isUnbounded: Bool = false) -> (ticket: Ticket, content: Content)? {
         while let ticket = ready.popFirst() {
             guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].phase == .ready else { continue }
-            guard passGate(ticket, of: jobs[ticket.place].slot), let content = contents[ticket.place] else { continue }
+            if !limiter.isEmpty {
+                if isUnbounded, limiter.bounds(ticket.place) {
+                    ready.prepend(ticket, at: jobs[ticket.place].level)
+                    return nil
+                }
+                guard passLimits(ticket) else { continue }
+            }
+            guard passGate(ticket, of: jobs[ticket.place].slot), let content = contents[ticket.place] else {
+                if !limiter.isEmpty {
+                    limiter.giveUpTurn(ticket.place)
+                    resumeAwakened()
+                }
+                continue
+            }
             setActive(ticket.place, .running)
+            if !limiter.isEmpty { limiter.start(ticket.place) }
+            ready.noteStart()
             return (ticket, content)
         }
         return nil
@@ -23,12 +40,13 @@ extension Scheduler {
     ///
     /// It may begin only when the one before it has ended, whatever became of that.
     mutating func takeFollower(of ticket: Ticket) -> (ticket: Ticket, content: Content)? {
-        // Where starts are counted each job passes the gate by itself.
-        guard gates.isEmpty, jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].lane != nil,
+        // Where starts are counted each job passes the gate, and the limits, by itself.
+        guard gates.isEmpty, limiter.isEmpty, jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].lane != nil,
             let place = lanes.follower(of: ticket.place), jobs[place].phase == .waiting,
-            let content = contents[place]
+            let content = contents[place], ready.mayStart(at: jobs[place].level)
         else { return nil }
         setActive(place, .running)
+        ready.noteStart(at: jobs[place].level)
         return (Ticket(place: place, stamp: jobs[place].stamp), content)
     }
 
@@ -42,11 +60,13 @@ extension Scheduler {
             return remove(ticket.place)
         }
         partitions[slot: job.slot].active -= 1
+        if !limiter.isEmpty { limiter.takeBack(ticket.place) }
+        ready.noteGivenBack(at: job.level)
         if let lane = job.lane, lanes.holder(of: lane) != ticket.place {
             jobs[ticket.place].phase = .waiting
         } else {
             jobs[ticket.place].phase = .ready
-            ready.prepend(ticket)
+            ready.prepend(ticket, at: job.level)
         }
     }
 
@@ -68,6 +88,7 @@ extension Scheduler {
         }
         if hops {
             jobs[ticket.place].phase = .hopping
+            if !limiter.isEmpty { endOfLimited(ticket.place) }
         } else {
             finish(ticket.place, now)
         }
@@ -130,8 +151,12 @@ extension Scheduler {
         guard let lane = jobs[place].lane, let next = lanes.finish(place, in: lane) else { return }
         // It may have been taken together with the one before it.
         guard jobs[next].phase == .waiting else { return }
-        jobs[next].phase = .ready
-        ready.append(Ticket(place: next, stamp: jobs[next].stamp))
+        makeReady(next)
+    }
+
+    mutating func makeReady(_ place: Int) {
+        jobs[place].phase = .ready
+        ready.append(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level)
     }
 
     mutating func finish(_ place: Int, _ now: Int64) {
@@ -149,6 +174,7 @@ extension Scheduler {
         }
         inFlight -= 1
         inFlightBytes -= job.bytes
+        if !limiter.isEmpty { leaveLimits(place) }
         jobs[place].stamp = 0
         contents[place] = nil
         freePlaces.append(place)

@@ -15,7 +15,10 @@ extension Scheduler {
     mutating func setGate(of queue: Int32, _ gate: Gate?) {
         gates[queue] = gate
         guard gate?.starts != 0, let waiting = gated.removeValue(forKey: queue) else { return }
-        for index in 0..<waiting.count { ready.append(waiting[index]) }
+        for index in 0..<waiting.count {
+            let ticket = waiting[index]
+            if jobs[ticket.place].stamp == ticket.stamp { ready.append(ticket, at: jobs[ticket.place].level) }
+        }
     }
 
     func stopsIntake(of queue: Int32) -> Bool {

@@ -6,7 +6,8 @@ extension Scheduler {
         fileprivate let share: Int
         fileprivate var inFlight: Int
         fileprivate var inFlightBytes: Int
-        fileprivate var ready: Int
+        /// Of each level.
+        fileprivate var ready: [Int]
         fileprivate let readyLimit: Int
         /// Of the partitions that were asked for, in their order.
         fileprivate var partitions: [PartitionRoom]
@@ -14,14 +15,14 @@ extension Scheduler {
         /// How many records of a partition may be read now, by its index.
         func records(_ index: Int) -> Int {
             let partition = partitions[index]
-            guard partition.takesIn, partition.gapLeft > 0, inFlightBytes < limits.bytes || inFlight == 0 else {
-                return 0
-            }
+            let bytes = limits.bytes / 4 * partition.quarters + limits.bytes % 4
+            guard partition.takesIn, partition.gapLeft > 0, inFlightBytes < bytes || inFlight == 0 else { return 0 }
             // More than this can't begin soon, and would only be out of the processor's caches by then.
-            let startable = max(readyLimit - ready, 0)
-            let left = min(max(limits.jobs / 2 - inFlight, share - partition.inFlight), startable)
+            let startable = max(readyLimit - ready[partition.level], 0)
+            let jobs = limits.jobs / 2 * partition.quarters / 4
+            let left = min(max(jobs - inFlight, share - partition.inFlight), startable)
             // Records are read many at a time, and must not pass the bound by so many of them.
-            let bytesLeft = max(1, (limits.bytes - inFlightBytes) / max(1, partition.usualBytes))
+            let bytesLeft = max(1, (bytes - inFlightBytes) / max(1, partition.usualBytes))
             return max(0, min(left, Int(clamping: partition.gapLeft), bytesLeft))
         }
 
@@ -29,7 +30,7 @@ extension Scheduler {
         mutating func note(_ count: Int, bytes: Int, of index: Int) {
             inFlight += count
             inFlightBytes += bytes
-            ready += count
+            ready[partitions[index].level] += count
             partitions[index].inFlight += count
             partitions[index].gapLeft -= Int64(count)
         }
@@ -40,6 +41,9 @@ extension Scheduler {
         var gapLeft: Int64
         var inFlight: Int
         var usualBytes: Int
+        var level: Int
+        /// Of the room for all, how much its priority may fill.
+        var quarters: Int
     }
 
     /// How many records of the partition may be admitted now.
@@ -54,7 +58,7 @@ extension Scheduler {
             share: max(1, limits.jobs / max(1, assignedCount)),
             inFlight: inFlight,
             inFlightBytes: inFlightBytes,
-            ready: ready.count,
+            ready: ready.counts,
             readyLimit: limits.ready,
             partitions: ids.map(partitionRoom)
         )
@@ -62,13 +66,17 @@ extension Scheduler {
 
     private func partitionRoom(_ id: PartitionID) -> PartitionRoom {
         guard let slot = partitions.slot(of: id) else {
-            return PartitionRoom(takesIn: false, gapLeft: 0, inFlight: 0, usualBytes: 0)
+            return PartitionRoom(takesIn: false, gapLeft: 0, inFlight: 0, usualBytes: 0, level: 0, quarters: 4)
         }
+        let level = partitions[slot: slot].level
+        let priority = ReadyJobs<Ticket>.priority(of: level)
         return PartitionRoom(
             takesIn: partitions[slot: slot].takesIn && !stopsIntake(of: partitions[slot: slot].queue),
             gapLeft: limits.gap - partitions[slot: slot].tracker.gap,
             inFlight: partitions[slot: slot].inFlight,
-            usualBytes: partitions[slot: slot].usualBytes
+            usualBytes: partitions[slot: slot].usualBytes,
+            level: ready.hasClasses ? Int(level) : 0,
+            quarters: ready.hasPriorities(at: level) ? priority.roomQuarters : 4
         )
     }
 
@@ -114,11 +122,13 @@ extension Scheduler {
             offset: offset,
             bytes: facts.bytes,
             lane: facts.key.map { Lanes.ID(queue: queue, partition: partition, key: $0) },
+            level: facts.priority.map { ready.level(of: queue, $0) } ?? partitions[slot: slot].level,
             phase: .waiting
         )
         inFlight += 1
         inFlightBytes += facts.bytes
         let ticket = place(job, content)
+        if !limiter.isEmpty { enrol(ticket.place) }
         switch facts.start {
         case .now: enter(ticket.place)
         case .hop: setActive(ticket.place, .hopping)
@@ -177,7 +187,6 @@ extension Scheduler {
     private mutating func enter(_ place: Int) {
         jobs[place].phase = .waiting
         if let lane = jobs[place].lane, !lanes.enter(place, lane) { return }
-        jobs[place].phase = .ready
-        ready.append(Ticket(place: place, stamp: jobs[place].stamp))
+        makeReady(place)
     }
 }

@@ -16,12 +16,13 @@ extension Scheduler {
             guard job.phase == .running || job.phase == .hopping else { continue }
             partitions[slot: job.slot].suspended[job.offset] = .active(Ticket(place: place, stamp: job.stamp))
         }
-        for id in ids { endEpoch(of: id) }
+        for id in ids { endEpoch(of: id, keepsShare: true) }
     }
 
     /// Gives up what was suspended of a queue's other partitions; returns what runs of it, to be cancelled.
     mutating func forgetSuspended(queue: Int32, except ids: some Sequence<PartitionID> = []) -> [Ticket] {
         let kept = Set(ids)
+        limiter.forget(queue: queue, except: Set(kept.compactMap { partitions[$0]?.number }))
         var running: [Ticket] = []
         for id in partitions.ids(where: { $0.queue == queue }) where !kept.contains(id) {
             running += takeSuspended(of: id, below: .max)
@@ -46,8 +47,14 @@ extension Scheduler {
     }
 
     /// Ends an epoch: what is left of it is fenced.
-    mutating func endEpoch(of id: PartitionID) {
+    ///
+    /// - Parameter keepsShare: what its part of the limits' rates has gathered is there again if the next assignment
+    ///   brings it back.
+    mutating func endEpoch(of id: PartitionID, keepsShare: Bool) {
         nextEpoch += 1
+        if let partition = partitions[id] {
+            limiter.leave(partition.number, queue: partition.queue, keeping: keepsShare)
+        }
         partitions.update(id) { partition in
             partition.epoch = nextEpoch
             partition.isAssigned = false

@@ -42,6 +42,8 @@ struct Scheduler<Content> {
         /// Jobs of one key run one at a time, in their order; nil runs beside any other.
         var key: UInt64?
         var start: Start
+        /// Nil is that of its partition.
+        var priority: Priority?
     }
 
     enum Admission: Equatable {
@@ -71,6 +73,8 @@ struct Scheduler<Content> {
         case running
         case hopping
         case held
+        /// It may run, but for a limit.
+        case setAside
     }
 
     /// Its content stands apart, so that what is asked of a job counts no references.
@@ -86,6 +90,8 @@ struct Scheduler<Content> {
         let offset: Int64
         let bytes: Int
         let lane: Lanes.ID?
+        /// Its queue and priority, among the ready jobs.
+        let level: ReadyJobs<Ticket>.Level
         var phase: Phase
 
         var isFree: Bool { stamp == 0 }
@@ -95,6 +101,8 @@ struct Scheduler<Content> {
         var queue: Int32
         /// Its number in the topic, by which topics of a queue share lanes.
         var number: Int32
+        /// Its queue and the priority of its topic.
+        var level: ReadyJobs<Ticket>.Level
         /// Rises with each assignment; jobs of another one are fenced.
         var epoch: UInt64 = 0
         var isAssigned = false
@@ -133,17 +141,30 @@ struct Scheduler<Content> {
     var contents: [Content?] = []
     var freePlaces: [Int] = []
     var lanes = Lanes()
-    var ready = Fifo<Ticket>()
+    var ready: ReadyJobs<Ticket>
     var held = Heap<HeldJob>()
     /// By queue; where there is none any number of jobs may start.
     var gates: [Int32: Gate] = [:]
     /// Ready jobs that their queue's gate holds back.
     var gated: [Int32: Fifo<Ticket>] = [:]
+    var limiter = Limiter()
+    /// What a limit asks of a job; nil where no job is ever bounded.
+    let asLimited: ((Content) -> any LimitedJob)?
+    /// Jobs that were set aside and are to leave for a rung.
+    var leaving: [Leaving] = []
+    var nextReliefAt: Int64 = 0
+    var setAsideBytes = 0
     var nextStamp: UInt64 = 0
     var nextEpoch: UInt64 = 0
 
-    init(limits: Limits) {
+    init(
+        limits: Limits,
+        priorities: PriorityPolicy = .weighted(),
+        asLimited: ((Content) -> any LimitedJob)? = nil
+    ) {
         self.limits = limits
+        self.asLimited = asLimited
+        ready = ReadyJobs(policy: priorities)
     }
 }
 
@@ -168,13 +189,16 @@ extension Scheduler {
         _ id: PartitionID,
         queue: Int32,
         number: Int32,
+        priority: Priority = .normal,
         committed: Int64?,
         restored: CompletionMap,
         movedAt: Int64
     ) {
         if partitions[id]?.isAssigned == true { _ = fence([id]) }
         nextEpoch += 1
-        var partition = partitions[id] ?? Partition(queue: queue, number: number)
+        limiter.join(number, queue: queue)
+        let level = ready.level(of: queue, priority)
+        var partition = partitions[id] ?? Partition(queue: queue, number: number, level: level)
         partition.epoch = nextEpoch
         partition.isAssigned = true
         partition.takesIn = true
@@ -186,6 +210,7 @@ extension Scheduler {
         partition.active = 0
         partitions.add(id, partition)
         assignedCount += 1
+        if !limiter.isEmpty { resumeAwakened() }
     }
 
     /// Ends the intake of partitions and drops what has not started; what runs or hops may finish.
@@ -207,7 +232,7 @@ extension Scheduler {
             case .waiting:
                 dropped.append(place)
                 if let lane = job.lane { lanesToSweep.insert(lane) }
-            case .ready:
+            case .ready, .setAside:
                 dropped.append(place)
                 if job.lane != nil { holders.append(place) }
             }
@@ -246,7 +271,7 @@ extension Scheduler {
         var running = running(in: ids)
         for id in ids {
             running += forgetSuspended(of: id, below: .max)
-            endEpoch(of: id)
+            endEpoch(of: id, keepsShare: false)
         }
         return running
     }

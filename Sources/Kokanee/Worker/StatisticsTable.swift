@@ -22,6 +22,7 @@ extension WorkerStatistics {
         sum.failedAttempts += other.failedAttempts
         sum.retried += other.retried
         sum.delayed += other.delayed
+        sum.limited += other.limited
         sum.dead += other.dead
         sum.discarded += other.discarded
         sum.cancelled += other.cancelled

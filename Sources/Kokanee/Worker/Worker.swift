@@ -141,6 +141,18 @@ public final class Worker: Sendable {
             )
         }
         try configuration.circuit?.validate()
+        try validateLimits()
+    }
+
+    private func validateLimits() throws {
+        try configuration.priorities.validate()
+        for name in configuration.limits.keys.sorted() + configuration.weights.keys.sorted()
+        where !queues.contains(where: { $0.name == name }) {
+            throw InputError("limits or a weight are set for \(SafeText.quoted(name)), which this worker does not work")
+        }
+        for (name, weight) in configuration.weights where !(1...1000).contains(weight) {
+            throw InputError("the weight of a queue is from 1 to 1000, not \(weight), as \(name)'s is")
+        }
     }
 
     // MARK: - Topics
@@ -151,6 +163,8 @@ public final class Worker: Sendable {
         let partitions: Int
         /// Delays in milliseconds by topic, also of rungs that the ladder has no more.
         let rungs: [String: Int64]
+        /// The topics of the priorities that the queue has beside the normal one.
+        let priorities: [String: Priority]
     }
 
     private func prepareTopics() async throws -> [Layout] {
@@ -161,18 +175,25 @@ public final class Worker: Sendable {
         for queue in queues {
             if configuration.createsTopics { _ = try await topics.create(queue) }
             let partitions = try await topics.require(queue)
-            let rungs = try await rungs(of: queue, partitions: partitions, admin)
-            layouts.append(Layout(queue: queue, partitions: partitions, rungs: rungs))
+            let metadata = try await admin.metadata(topics: nil)
+            layouts.append(
+                Layout(
+                    queue: queue,
+                    partitions: partitions,
+                    rungs: try rungs(of: queue, partitions: partitions, metadata),
+                    priorities: priorities(of: queue, partitions: partitions, metadata)
+                )
+            )
         }
         return layouts
     }
 
     /// The ladder's rungs, and those of an earlier ladder: jobs may wait there still, and nobody else would run them.
-    private func rungs(of queue: Queue, partitions: Int, _ admin: AdminClient) async throws -> [String: Int64] {
+    private func rungs(of queue: Queue, partitions: Int, _ metadata: ClusterMetadata) throws -> [String: Int64] {
         var rungs: [String: Int64] = [:]
         for rung in queue.ladder.rungs { rungs[queue.retryTopic(rung)] = rung.milliseconds }
         let prefix = "\(queue.name).retry."
-        for (topic, count) in try await admin.metadata(topics: nil).topics where topic.hasPrefix(prefix) {
+        for (topic, count) in metadata.topics where topic.hasPrefix(prefix) {
             guard rungs[topic] == nil, let delay = try? Duration(text: String(topic.dropFirst(prefix.count))) else {
                 continue
             }
@@ -188,6 +209,24 @@ public final class Worker: Sendable {
             logger.log(.info, "a rung of an earlier ladder is worked too", ["topic": topic])
         }
         return rungs
+    }
+
+    /// The topics of priorities that are there. One worker has to own partition i of all topics of a queue.
+    private func priorities(of queue: Queue, partitions: Int, _ metadata: ClusterMetadata) -> [String: Priority] {
+        var found: [String: Priority] = [:]
+        for (topic, priority) in queue.priorityTopics {
+            guard let count = try? metadata.topics[topic]?.get() else { continue }
+            guard count == partitions else {
+                logger.log(
+                    .error,
+                    "the topic of a priority has another number of partitions and is not worked; its jobs wait",
+                    ["topic": topic, "partitions": "\(count)", "queue": "\(partitions)"]
+                )
+                continue
+            }
+            found[topic] = priority
+        }
+        return found
     }
 
     // MARK: - Work
@@ -284,6 +323,7 @@ public final class Worker: Sendable {
                             control: control,
                             client: client,
                             rungs: layout.rungs,
+                            priorities: layout.priorities,
                             partitions: layout.partitions
                         ).run()
                     }

@@ -24,6 +24,15 @@ public struct WorkerConfiguration: Sendable {
     package var demand: HandlerDemand?
     /// Default `.key`. The fewer jobs may run beside each other, the more a slow one holds up.
     public var order = Order.key
+    /// What bounds the jobs of a queue, by its name. Default: nothing. What `kokanee limits` has written for a queue
+    /// counts instead.
+    public var limits: [String: LimitTable] = [:]
+    /// How to choose between the priorities of a queue that has several. Default: by the weights 6, 3 and 1.
+    public var priorities = PriorityPolicy.weighted()
+    /// How the worker's starts are shared out among its queues that have ready jobs, by name: from 1 to 1000, and 1 for
+    /// a queue that is not named. A queue of weight *w* gets its next start after at most ⌈*v* / *w*⌉ + 1 of each other
+    /// queue of weight *v*.
+    public var weights: [String: Int] = [:]
     /// Default: one attempt, and one more for each rung.
     public var retryPolicy: any RetryPolicy = .ladder()
     /// How long an attempt may run before its task is cancelled. Default 10 minutes; nil is for ever, and then a

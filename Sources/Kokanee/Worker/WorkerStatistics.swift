@@ -8,6 +8,8 @@ public struct WorkerStatistics: Sendable, Hashable {
     public internal(set) var retried = 0
     /// Jobs moved to a rung, or down one, because their due time is ahead.
     public internal(set) var delayed = 0
+    /// Jobs moved to a rung because a limit kept them from starting and too many waited for it already.
+    public internal(set) var limited = 0
     /// Jobs that became dead letters.
     public internal(set) var dead = 0
     /// Jobs that a handler discarded, or that had expired.

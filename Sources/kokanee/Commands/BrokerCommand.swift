@@ -19,6 +19,7 @@ extension Command {
             .value("brokers", "N", "how many there are in the cluster", default: "1"),
             .value("partitions", "N", "partitions of each topic", default: "\(TopicLayout.defaultPartitions)"),
             .ladder,
+            .flag("priorities", "make topics for jobs of high and low priority, too"),
             .value("write-config", "FILE", "write client properties for -F there"),
         ],
         interruption: .isHandled,
@@ -34,7 +35,8 @@ extension Command {
 
         let broker = try EmbeddedBroker(brokers: brokers, log: Connection.log(to: context.console.logger()))
         var made: Set<String> = []
-        for topic in queues.flatMap({ TopicLayout(queue: $0, partitions: partitions).topics })
+        let priorities: Set<Priority> = values.isSet("priorities") ? [.high, .low] : []
+        for topic in queues.flatMap({ TopicLayout(queue: $0, partitions: partitions, priorities: priorities).topics })
         where made.insert(topic.name).inserted {
             try broker.createTopic(topic.name, partitions: topic.partitions, replicationFactor: brokers)
         }

@@ -12,6 +12,10 @@ struct BulkEnqueue {
         var expiresAfter: Duration?
         /// The most bytes of payload and key that the topic takes.
         var largestJob = Int.max
+        /// Of lines that say none.
+        var priority = Priority.normal
+        /// Those that the queue has.
+        var priorities: Set<Priority> = [.normal]
         /// Skip what is wrong, instead of ending there.
         var keepsGoing = false
     }
@@ -51,6 +55,13 @@ struct BulkEnqueue {
                 do throws(JobLine.Problem) {
                     var job = try JobLine(line, defaultType: settings.defaultType, now: now).job
                     job.expiresAfter = settings.expiresAfter
+                    if job.priority == .normal { job.priority = settings.priority }
+                    guard settings.priorities.contains(job.priority) else {
+                        throw JobLine.Problem(
+                            line: line.number,
+                            message: "the queue has no \(job.priority.rawValue) priority"
+                        )
+                    }
                     // Found here and not by the broker, so that nothing behind it is under way yet.
                     let size = job.payload?.count ?? 0
                     guard size + (job.key?.count ?? 0) <= settings.largestJob else {

@@ -2,7 +2,7 @@ extension Program {
     /// All commands, in the order in which help lists them.
     static var commands: [Command] {
         [
-            .broker, .topics, .enqueue, .work, .status, .pause, .resume, .drain, .cancel, .deadLetters, .replay, .bench,
+            .broker, .topics, .enqueue, .work, .status, .pause, .resume, .drain, .cancel, .limits, .deadLetters, .replay, .bench,
             .completion,
         ]
     }

@@ -6,8 +6,8 @@ extension Command {
         name: "enqueue",
         summary: "Enqueues one job, or a file of them.",
         discussion: """
-            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"idempotencyKey"?}. It is streamed, so \
-            that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
+            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"priority"?,"idempotencyKey"?}. It is streamed, \
+            so that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going.
             """,
         examples: [
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
@@ -21,6 +21,13 @@ extension Command {
             .value("data", "JSON", "the payload", default: "none"),
             .value("key", "KEY", "the ordering key"),
             .value("id", "ID", "the job's id", default: "a UUID"),
+            .value(
+                "priority",
+                "P",
+                "which jobs start first; with --file, that of lines that say none",
+                default: "normal",
+                choices: Priority.allCases.map(\.rawValue)
+            ),
             .value("delay", "D", "don't start it before this has passed"),
             .value("at", "TIME", "don't start it before this time"),
             .value("expires", "D", "don't start it after this has passed"),
@@ -63,6 +70,7 @@ extension Command {
         )
         job.key = values.string("key").map { Bytes($0) }
         job.id = values.string("id")
+        job.priority = values.priority
         job.delay = try values.duration("delay")
         job.at = try values.time("at")
         job.expiresAfter = try values.duration("expires")
@@ -71,7 +79,8 @@ extension Command {
     }
 
     private static func enqueueOne(_ job: NewJob, to queue: Queue, _ context: Context) async throws {
-        let client = try await connect(to: queue, context).client
+        let (client, _, priorities) = try await connect(to: queue, context)
+        guard priorities.contains(job.priority) else { throw noPriority(job.priority, of: queue) }
         let enqueued = try await client.enqueue(job, to: queue)
         await client.close()
         guard context.console.isJSON else {
@@ -91,11 +100,14 @@ extension Command {
         let reader = try LineReader(path: path)
         let expiresAfter = try values.duration("expires")
         // Until the first line is sent an interruption has nothing to finish.
-        let (client, largestJob) = try await context.untilInterrupted { try await connect(to: queue, context) }
+        let (client, largestJob, priorities) = try await context.untilInterrupted { try await connect(to: queue, context) }
+        guard priorities.contains(values.priority) else { throw noPriority(values.priority, of: queue) }
         let settings = BulkEnqueue.Settings(
             defaultType: values.string("type"),
             expiresAfter: expiresAfter,
             largestJob: largestJob,
+            priority: values.priority,
+            priorities: priorities,
             keepsGoing: values.isSet("keep-going")
         )
         let bulk = BulkEnqueue(client: client, queue: queue, reader: reader, settings: settings)
@@ -105,7 +117,7 @@ extension Command {
     private static func connect(
         to queue: Queue,
         _ context: Context
-    ) async throws -> (client: JobClient, largestJob: Int) {
+    ) async throws -> (client: JobClient, largestJob: Int, priorities: Set<Priority>) {
         let cluster = try await context.connect()
         let inspection = try await cluster.topics.inspect(queue, includingSettings: false)
         guard !inspection.missing.contains(where: { $0.name == queue.mainTopic }) else {
@@ -121,7 +133,19 @@ extension Command {
         let topicLimit = try await cluster.topics.messageLimit(of: queue)
         let limit = configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? topicLimit
         configuration.properties["message.max.bytes"] = "\(min(limit, 1_000_000_000))"
-        return (try JobClient(configuration), max(0, min(limit, topicLimit) - headerRoom))
+        // The inspection knows a priority's topic only where there is one.
+        let topics = Set(inspection.findings.map(\.topic.name))
+        let priorities = Priority.allCases.filter { topics.contains(queue.topic(of: $0)) }
+        return (try JobClient(configuration), max(0, min(limit, topicLimit) - headerRoom), Set(priorities))
+    }
+
+    private static func noPriority(_ priority: Priority, of queue: Queue) -> Failure {
+        Failure(
+            """
+            queue \(queue.name) has no \(priority.rawValue) priority: there is no topic \(queue.topic(of: priority)); \
+            create it with: kokanee topics create \(queue.name) --priorities
+            """
+        )
     }
 
     /// Bytes of a record that its headers may take beside a job that just fits.
@@ -129,6 +153,8 @@ extension Command {
 }
 
 extension OptionValues {
+    var priority: Priority { string("priority").flatMap(Priority.init) ?? .normal }
+
     func duration(_ long: String) throws(UsageError) -> Duration? {
         try parsed(long) { try Duration(text: $0) }
     }

@@ -16,6 +16,8 @@ extension Command {
         default: "as the main topic, else \(TopicLayout.defaultPartitions)"
     )
 
+    private static let prioritiesOption = Option.flag("priorities", "topics for jobs of high and low priority, too")
+
     private static let topicsCreate = Command(
         name: "create",
         summary: "Creates, or completes, the topics of a queue.",
@@ -26,12 +28,14 @@ extension Command {
             """,
         examples: [
             .init("kokanee topics create orders --partitions 12", "on the broker's default replication factor"),
+            .init("kokanee topics create orders --priorities", "with orders.high and orders.low beside orders"),
             .init("kokanee topics create orders --ladder 10s,1m,1h", "with a ladder of its own"),
         ],
         arguments: [Argument("QUEUE", "the queue")],
         options: [
             partitionsOption,
             .value("replication-factor", "N", "replicas of each partition", default: "the broker's"),
+            prioritiesOption,
             .ladder,
         ],
         run: { context in
@@ -42,6 +46,7 @@ extension Command {
             let inspection = try await context.connect().topics.create(
                 queue,
                 partitions: partitions,
+                priorities: values.isSet("priorities") ? [.high, .low] : [],
                 replicationFactor: replicationFactor
             )
             try show(inspection, context.console)
@@ -60,12 +65,16 @@ extension Command {
         discussion: "Exits 1 where one is missing or differs.",
         examples: [.init("kokanee topics show orders --json", "a line a topic, for programs")],
         arguments: [Argument("QUEUE", "the queue")],
-        options: [partitionsOption, .ladder],
+        options: [partitionsOption, prioritiesOption, .ladder],
         run: { context in
             let values = context.values
             let queue = try values.queue(context.arguments[0], ladder: values.ladder())
             let partitions = try values.integer("partitions", in: 1...10_000)
-            let inspection = try await context.connect().topics.inspect(queue, partitions: partitions)
+            let inspection = try await context.connect().topics.inspect(
+                queue,
+                partitions: partitions,
+                priorities: values.isSet("priorities") ? [.high, .low] : []
+            )
             try show(inspection, context.console)
             guard inspection.missing.isEmpty else {
                 throw Failure("topics of \(queue.name) are missing; create them with: \(inspection.command)")

@@ -21,6 +21,19 @@ extension Command {
             .value("group", "G", "the consumer group", default: "kokanee.QUEUE"),
             .value("ladder", "LIST", "the delays of retries, such as 1m,5m,1h", default: "the rungs that there are"),
             .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
+            .value("weight", "QUEUE=N", "a queue's share of the starts, of several", isRepeatable: true, default: "1"),
+            .value(
+                "priorities",
+                "RULE",
+                "between a queue's priorities: weights for high, normal and low as 6:3:1, or strict",
+                default: "6:3:1"
+            ),
+            .value(
+                "starvation-limit",
+                "D",
+                "with strict: how long a job may be ready until it starts all the same; 0 is for ever",
+                default: "60s"
+            ),
             .flag("until-idle", "end once queue and ladder hold nothing more to do"),
             .flag("create-topics", "create topics that are missing"),
         ],
@@ -38,6 +51,8 @@ extension Command {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
         var configuration = try values.workerConfiguration(environment: context.environment)
+        configuration.weights = try values.weights(of: context.arguments)
+        configuration.priorities = try values.priorityPolicy()
         let writeAhead = try values.writeAhead()
         #if KOKANEE_FAIL_POINTS
             try armFailPoints(context)

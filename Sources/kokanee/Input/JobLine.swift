@@ -12,6 +12,7 @@ struct JobLine: Sendable, Equatable {
     /// Milliseconds since the epoch.
     var at: Int64?
     var idempotencyKey: String?
+    var priority = Priority.normal
 
     /// What is wrong with a line.
     struct Problem: Error, Equatable, CustomStringConvertible {
@@ -21,7 +22,7 @@ struct JobLine: Sendable, Equatable {
         var description: String { "line \(line): \(message)" }
     }
 
-    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey"]
+    private static let names = ["type", "data", "key", "id", "delay", "at", "idempotencyKey", "priority"]
 
     /// - Parameters:
     ///   - defaultType: the type of lines that name none; nil makes that a problem.
@@ -61,6 +62,12 @@ struct JobLine: Sendable, Equatable {
         guard strings["delay"] == nil || strings["at"] == nil else {
             throw problem("\"delay\" and \"at\" exclude each other")
         }
+        if let text = strings["priority"] {
+            guard let priority = Priority(rawValue: text) else {
+                throw problem("\"priority\" is high, normal or low, not \(text.onOneLine)")
+            }
+            self.priority = priority
+        }
         self.type = type
         self.data = Array(line.bytes[data])
         key = strings["key"]
@@ -82,6 +89,7 @@ struct JobLine: Sendable, Equatable {
         job.delay = delay
         job.at = at
         job.idempotencyKey = idempotencyKey
+        job.priority = priority
         return job
     }
 }

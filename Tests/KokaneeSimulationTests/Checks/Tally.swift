@@ -3,7 +3,7 @@ struct Tally: Sendable {
     enum Event: Int, CaseIterable {
         case jobs, attempts, completed, discarded, deadLetters, badRecords, held, expired, skippedOffsets, skewedClocks
         case rebalances, crashes, stops, frozenWorkers, lostPartitions, leasesLapsed, zombieOverlaps
-        case adopted, fenced, timeouts, givenUp, circuitOpened
+        case adopted, fenced, timeouts, givenUp, circuitOpened, leftForLimits
         case failedHops, doubledHops, refusedCommits, lostAnswers, metadataTooLarge, unknownOffsets
         case retentionCuts, recordsLost
         case againAfterCrash, againAfterSilence, againAfterHandback, againAfterLastCommit, againAfterMetadataCut

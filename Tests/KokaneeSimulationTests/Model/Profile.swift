@@ -53,6 +53,8 @@ struct Profile {
     var workerMetadataLimit = CommitMetadata.defaultLimit
 
     var circuit: CircuitPolicy?
+    /// Of the jobs that may run.
+    var jobLimits: [JobLimit] = []
 
     init(_ dice: Dice) {
         let kind = Kind.allCases[dice.number(below: Kind.allCases.count)]
@@ -76,6 +78,23 @@ struct Profile {
         (policy.minimumJobs, policy.probes) = (dice.number(in: 3...8), dice.number(in: 1...3))
         (policy.window, policy.pause, policy.longestPause) = (.seconds(20), .seconds(2), .seconds(8))
         circuit = policy
+    }
+
+    /// Limits for a third of the histories.
+    mutating func setJobLimits(_ dice: Dice) {
+        guard dice.chance(35) else { return }
+        // Few types, few keys, narrow limits: they are met all the time.
+        if dice.chance(60) { jobLimits.append(JobLimit(type: "type-0", concurrency: dice.number(in: 1...3))) }
+        if dice.chance(40) { jobLimits.append(JobLimit(grouping: .key, concurrency: 1)) }
+        if dice.chance(60) {
+            let rate = Rate(perSecond: Double(dice.number(in: 1...20)) / 2)
+            jobLimits.append(JobLimit(type: dice.chance(50) ? "type-1" : nil, rate: rate, burst: dice.number(in: 1...5)))
+        }
+        if dice.chance(30) {
+            let rate = Rate(perSecond: Double(dice.number(in: 1...4)))
+            jobLimits.append(JobLimit(type: "type-2", grouping: .key, rate: rate, burst: dice.number(in: 1...3)))
+        }
+        for index in jobLimits.indices { jobLimits[index].allowsOvertaking = dice.chance(50) }
     }
 
     /// No more faults.

@@ -21,6 +21,7 @@ extension ModelWorker {
                 continue
             }
             try checkStart(content, id)
+            try checkLimits(content)
             running.append(execution(ticket, content, id))
         }
     }

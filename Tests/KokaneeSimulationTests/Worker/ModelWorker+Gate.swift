@@ -13,7 +13,10 @@ extension ModelWorker {
     /// As `EngineState.take`.
     func takeReady() throws -> (ticket: Ticket, content: Content)? {
         checkLease()
-        guard let next = scheduler.take() else { return nil }
+        if scheduler.needsTime { _ = scheduler.advance(to: nanoseconds) }
+        let taken = scheduler.take()
+        leaveLimited()
+        guard let next = taken else { return nil }
         try checkCircuit()
         if gate.circuit?.allowance != nil {
             gate.circuit?.probeStarted()

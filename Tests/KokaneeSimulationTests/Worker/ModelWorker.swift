@@ -73,7 +73,10 @@ final class ModelWorker {
         let (profile, dice) = (simulation.profile, simulation.dice)
         skew = profile.skew == 0 ? 0 : dice.time(in: -profile.skew...profile.skew)
         let limits = profile.limits
-        scheduler = Scheduler(limits: .init(jobs: limits.jobs, bytes: limits.bytes, gap: limits.gap))
+        scheduler = Scheduler(
+            limits: .init(jobs: limits.jobs, bytes: limits.bytes, gap: limits.gap),
+            asLimited: { $0 }
+        )
         commits = ModelPacer(limit: profile.workerMetadataLimit)
         clockKnownAt = simulation.now + dice.time(in: 10...500)
         gate = ModelGate(
@@ -129,6 +132,8 @@ final class ModelWorker {
     /// What the engine's tick does: held jobs, hops to be tried again, attempts that overran.
     func tick() throws {
         tickCircuit()
+        if scheduler.needsTime { _ = scheduler.advance(to: nanoseconds) }
+        leaveLimited()
         if let clusterTime { _ = scheduler.releaseHeld(now: clusterTime) }
         try startReady()
         retryHops()

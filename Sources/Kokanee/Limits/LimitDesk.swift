@@ -1,0 +1,42 @@
+package import RdKafka
+
+/// Reads and writes what `kokanee.control` says of queues' limits.
+package struct LimitDesk: Sendable {
+    private let control: ControlTopic
+
+    /// - Throws: ``KafkaError`` where librdkafka refuses a property.
+    package init(_ configuration: ClientConfiguration) throws(KafkaError) {
+        control = try ControlTopic(configuration)
+    }
+
+    /// A queue's limits; nil where none have been written, so that those of the workers' code count.
+    ///
+    /// - Throws: ``InputError`` where what is there can't be read; ``KafkaError``.
+    package func table(of queue: String) async throws -> LimitTable? {
+        let key = LimitTable.controlKey(of: queue)
+        guard let entry = try await control.read(prefix: key).first(where: { $0.key == key }) else { return nil }
+        do {
+            return try LimitTable(json: entry.value)
+        } catch {
+            throw InputError("what \(Queue.controlTopic) has under \(key) can't be read: \(error); write it anew")
+        }
+    }
+
+    /// Puts a queue's limits in the place of what they were; nil lets those of the workers' code count again.
+    package func write(_ table: LimitTable?, of queue: String) async throws {
+        try await control.write([(LimitTable.controlKey(of: queue), try table.map { try $0.json() })])
+    }
+}
+
+extension LimitTable {
+    /// Reads what ``json()`` writes.
+    ///
+    /// - Throws: ``PayloadError`` or ``InputError`` where it is none.
+    package init(json: [UInt8]) throws {
+        self = try JSONCodec().decode(LimitTable.self, from: Bytes(json))
+    }
+
+    package func json() throws -> [UInt8] {
+        try JSONCodec().encode(self).array
+    }
+}

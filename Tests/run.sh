@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Runs the tests of a build, a few suites at a time, each in a process of its own: most of them wait for brokers, and not
+# for a processor. What failed is shown again at the end.
+#
+#   Tests/run.sh BUNDLE [--filter REGEX] [--skip REGEX]
+#
+# BUNDLE is the built kokaneePackageTests.xctest. KOKANEE_TEST_PROCESSES says how many run at once; 3 unless set.
+# KOKANEE_TEST_PRELOAD is a library that each is to load first.
+set -euo pipefail
+
+bundle=$1
+shift
+processes=${KOKANEE_TEST_PROCESSES:-3}
+
+logs=$(mktemp -d "${TMPDIR:-/tmp}/kokanee-tests.XXXXXX")
+trap 'rm -rf "$logs"' EXIT
+
+# Of `Module.Suite/test()` the suite; of `Module.test()`, which is in none, all of it. The bundle lists whatever it is asked.
+select=(cat) reject=(cat)
+while (($# > 0)); do
+    case $1 in
+    --filter) select=(grep -P -- "$2") ;;
+    --skip) reject=(grep -vP -- "$2") ;;
+    *) sed -n '5,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64 ;;
+    esac
+    shift 2
+done
+run=(env ${KOKANEE_TEST_PRELOAD:+LD_PRELOAD="$KOKANEE_TEST_PRELOAD"} "$bundle" --testing-library swift-testing)
+"${run[@]}" --list-tests | "${select[@]}" | "${reject[@]}" >"$logs/tests" || true
+[ -s "$logs/tests" ] || {
+    echo "no test has such a name" >&2
+    exit 1
+}
+# The longest first: those with brokers and processes, and of these the ones that end them.
+sed -E 's|/.*||' "$logs/tests" | sort | uniq -c | awk '
+    /IntegrationTests\.(Chaos|Crash|FailPoint|Frozen|Hostile|Command|Bench|Rewind)/ { print 0, $0; next }
+    /IntegrationTests|Failure|Crash|Outcome|Watch|Replay|Worker/ { print 1, $0; next }
+    { print 2, $0 }' | sort -k1,1n -k2,2nr | awk '{ print $3 }' >"$logs/suites"
+
+export bundle logs
+quoted_lines() { sed -E 's/[^A-Za-z0-9_]/\\&/g'; }
+quoted() { printf '%s\n' "$1" | quoted_lines; }
+run_suite() {
+    local suite=$1 log start=$SECONDS code=0
+    log=$logs/$(printf '%s' "$suite" | tr -c 'A-Za-z0-9.' _).log
+    # Each test by its whole name: what was selected may be less than the suite.
+    local tests
+    tests=$(grep -E "^$(quoted "$suite")(/|\$)" "$logs/tests" | quoted_lines | paste -sd '|')
+    env ${KOKANEE_TEST_PRELOAD:+LD_PRELOAD="$KOKANEE_TEST_PRELOAD"} "$bundle" --testing-library swift-testing \
+        --no-parallel --filter "^($tests)" >"$log" 2>&1 || code=$?
+    if ((code == 0)); then
+        printf '✔ %s: %s in %d s\n' "$suite" "$(grep -oE 'with [0-9]+ tests?' "$log" | tail -1 | cut -c6-)" $((SECONDS - start))
+    else
+        printf '✘ %s failed with %d after %d s\n' "$suite" "$code" $((SECONDS - start))
+        echo "$suite" >>"$logs/failed"
+        mv "$log" "$log.failed"
+    fi
+}
+export -f quoted quoted_lines run_suite
+
+start=$SECONDS
+xargs -P "$processes" -I '{}' bash -c 'run_suite "$1"' _ '{}' <"$logs/suites"
+
+tests=$(wc -l <"$logs/tests")
+suites=$(wc -l <"$logs/suites")
+if [ -s "$logs/failed" ]; then
+    for log in "$logs"/*.failed; do
+        echo "=== $(basename "$log" .log.failed)"
+        # What was begun and not ended says where a process died.
+        grep -vE '^(◇|✔)' "$log" | tail -n 200
+        grep -E '^(◇|✘)' "$log" | tail -n 5
+    done
+    echo "✘ of $tests tests in $suites suites these failed, after $((SECONDS - start)) s: $(sort "$logs/failed" | tr '\n' ' ')"
+    exit 1
+fi
+echo "✔ $tests tests in $suites suites passed after $((SECONDS - start)) s"
