@@ -45,7 +45,8 @@ extension ModelWorker {
             let partition = content.record.place.partition
             let beside = running.filter { other in
                 guard limit.type ?? other.content.limitedType == other.content.limitedType else { return false }
-                let isOfKey = other.record.job.key == content.record.job.key && other.record.place.partition == partition
+                let isOfKey =
+                    other.record.job.key == content.record.job.key && other.record.place.partition == partition
                 return !isByKey || isOfKey
             }
             if let concurrency = limit.concurrency, beside.count >= concurrency {

@@ -26,7 +26,13 @@ public struct JobLimit: Sendable, Hashable {
     /// false. Only jobs that may be overtaken can leave a worker that has too many of them for a rung.
     public var allowsOvertaking = false
 
-    public init(type: String? = nil, grouping: Grouping = .none, concurrency: Int? = nil, rate: Rate? = nil, burst: Int? = nil) {
+    public init(
+        type: String? = nil,
+        grouping: Grouping = .none,
+        concurrency: Int? = nil,
+        rate: Rate? = nil,
+        burst: Int? = nil
+    ) {
         self.type = type
         self.grouping = grouping
         self.concurrency = concurrency

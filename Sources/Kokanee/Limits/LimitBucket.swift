@@ -106,7 +106,9 @@ struct LimitBucket {
 
     /// Whether one that is made anew would be as it is, but for what it remembers.
     func isIdle(now: Int64) -> Bool {
-        guard references == 0, running == 0, waiting == 0, awakened == 0, kept == 0, listedAt == nil else { return false }
+        guard references == 0, running == 0, waiting == 0, awakened == 0, kept == 0, listedAt == nil else {
+            return false
+        }
         return rule.rate == 0 || tokens + rule.rate * share * Double(now - filledAt) >= capacity
     }
 

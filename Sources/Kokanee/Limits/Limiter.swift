@@ -75,6 +75,8 @@ struct Limiter {
     }
 
     var isEmpty: Bool { tables.isEmpty }
+    /// When time alone lets more jobs start.
+    var nextDueAt: Int64? { due.first?.at }
     /// What is remembered.
     var groupCount: Int { ids.count }
     var runningCount: Int { buckets.reduce(0) { $0 + ($1?.running ?? 0) } }
@@ -119,7 +121,9 @@ extension Limiter {
     private mutating func id(of key: RuleKey, _ subject: JobLimit.Subject, _ rule: LimitBucket.Rule) -> Int {
         if let id = ruleIDs[key] {
             // One that was away, or had another rate, has gathered no tokens.
-            let isInUse = tables[key.queue].map { $0.ofAll.contains(id) || $0.byType.values.contains { $0.contains(id) } }
+            let isInUse = tables[key.queue].map {
+                $0.ofAll.contains(id) || $0.byType.values.contains { $0.contains(id) }
+            }
             if isInUse != true || rules[id].rule != rule { rules[id].since = now }
             rules[id].rule = rule
             return id

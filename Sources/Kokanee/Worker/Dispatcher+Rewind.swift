@@ -29,7 +29,9 @@ extension Dispatcher {
         rewindsSeen = changes
         hasRewindsToServe = false
         if let notice = runtime.rewinds.notice {
-            for intake in rotation where intake.topicPartition.topic == runtime.queue.mainTopic { serve(notice, intake) }
+            for intake in rotation where intake.topicPartition.topic == runtime.queue.mainTopic {
+                serve(notice, intake)
+            }
         }
         for intake in rotation where intake.landing?.needsSeek == true { seek(intake) }
     }

@@ -245,7 +245,7 @@ struct EngineState {
     mutating func tick(now: Instant, wall: Int64) -> Due {
         var due = Due()
         tickCircuits(now: now)
-        if scheduler.needsTime { due.nextLimit = advance(to: now) }
+        if scheduler.needsTime { advance(to: now) }
         due.nextHeld = scheduler.releaseHeld(now: wall)
         while let first = hopsToRetry.first, first.dueAt <= now {
             hopsToRetry.removeFirst()
@@ -266,6 +266,7 @@ struct EngineState {
         }
         finish(&due.turn, now: now)
         due.leaving = takeLeaving()
+        due.nextLimit = scheduler.limiter.nextDueAt
         due.isHoldingBack = heldBackSince != nil
         // Any of them may prove to be slow, and nobody else would look.
         if quickRunners > 0 { due.hasWaiting = true }

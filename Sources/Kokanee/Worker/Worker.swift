@@ -71,6 +71,13 @@ public final class Worker: Sendable {
         engine.withLock { $0 }?.inFlight ?? 0
     }
 
+    /// Puts a queue's limits in the place of what they were, as the control topic's word; nothing before ``run()``.
+    ///
+    /// - Parameter queue: its index.
+    func setLimits(_ table: LimitTable, queue: Int32) {
+        engine.withLock { $0 }?.setLimits(table, queue: queue)
+    }
+
     /// How the worker is, as of its watch's last look, a second ago at most; all is well before ``run()``.
     public var health: Health {
         watchdog.withLock { $0 }?.health ?? .ok

@@ -2,7 +2,8 @@ extension Program {
     /// All commands, in the order in which help lists them.
     static var commands: [Command] {
         [
-            .broker, .topics, .enqueue, .work, .status, .pause, .resume, .drain, .cancel, .limits, .deadLetters, .replay, .bench,
+            .broker, .topics, .enqueue, .work, .status, .pause, .resume, .drain, .cancel, .limits, .deadLetters,
+            .replay, .bench,
             .completion,
         ]
     }

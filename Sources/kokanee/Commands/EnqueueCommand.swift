@@ -100,7 +100,9 @@ extension Command {
         let reader = try LineReader(path: path)
         let expiresAfter = try values.duration("expires")
         // Until the first line is sent an interruption has nothing to finish.
-        let (client, largestJob, priorities) = try await context.untilInterrupted { try await connect(to: queue, context) }
+        let (client, largestJob, priorities) = try await context.untilInterrupted {
+            try await connect(to: queue, context)
+        }
         guard priorities.contains(values.priority) else { throw noPriority(values.priority, of: queue) }
         let settings = BulkEnqueue.Settings(
             defaultType: values.string("type"),

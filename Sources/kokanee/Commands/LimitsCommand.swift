@@ -18,7 +18,8 @@ extension Command {
             .init("kokanee limits orders clear", "what the workers' code says counts again"),
         ],
         arguments: [
-            Argument("QUEUE", "the queue"), Argument("ACTION", minimum: 0, "show, set or clear; show if it is left out"),
+            Argument("QUEUE", "the queue"),
+            Argument("ACTION", minimum: 0, "show, set or clear; show if it is left out"),
         ],
         options: [
             .value("type", "TYPE", "the limit is about jobs of this type", default: "all of the queue"),
@@ -107,7 +108,8 @@ extension Command {
                 continue
             }
             rows.add([
-                limit.type ?? "all", limit.grouping.words, limit.concurrency.map { "\($0)" } ?? "", limit.rate?.text ?? "",
+                limit.type ?? "all", limit.grouping.words, limit.concurrency.map { "\($0)" } ?? "",
+                limit.rate?.text ?? "",
                 limit.rate == nil ? "" : "\(limit.burstOrDefault)",
             ])
         }

@@ -88,7 +88,9 @@ struct Profile {
         if dice.chance(40) { jobLimits.append(JobLimit(grouping: .key, concurrency: 1)) }
         if dice.chance(60) {
             let rate = Rate(perSecond: Double(dice.number(in: 1...20)) / 2)
-            jobLimits.append(JobLimit(type: dice.chance(50) ? "type-1" : nil, rate: rate, burst: dice.number(in: 1...5)))
+            jobLimits.append(
+                JobLimit(type: dice.chance(50) ? "type-1" : nil, rate: rate, burst: dice.number(in: 1...5))
+            )
         }
         if dice.chance(30) {
             let rate = Rate(perSecond: Double(dice.number(in: 1...4)))

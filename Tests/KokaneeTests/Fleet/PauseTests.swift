@@ -163,7 +163,8 @@ struct PauseTests {
         let ledger = Ledger()
         var jobs = JobRegistry()
         for type in ["a", "b"] {
-            try jobs.register(type) { (payload: Bytes, _) in try await ledger.run(Int(payload.text) ?? -1, as: type) {} }
+            try jobs.register(type) { (payload: Bytes, _) in try await ledger.run(Int(payload.text) ?? -1, as: type) {}
+            }
         }
         func enqueue(_ job: Int) async throws {
             let new = NewJob(type: job % 2 == 0 ? "a" : "b", payload: Bytes("\(job)"))

@@ -60,7 +60,9 @@ struct FleetLimitTests {
             time += passed
             for index in workers.indices {
                 workers[index].pass(passed)
-                for id in owners[index] where workers[index].scheduler.inFlight < 200 { workers[index].admit(to: id) }
+                for id in owners[index] {
+                    for _ in 0..<80 where workers[index].scheduler.inFlight < 1000 { workers[index].admit(to: id) }
+                }
                 for job in workers[index].takeAll() {
                     starts.append(time)
                     // A handler that is done at once: only the rate bounds.
@@ -69,8 +71,8 @@ struct FleetLimitTests {
             }
         }
         #expect(excess(starts, rate: rate) <= Double(burst + members) + 0.01)
-        // And the rate is used.
-        #expect(Double(starts.count) >= rate * time * 0.5)
+        // And the rate is used, as far as a burst at each step can.
+        #expect(Double(starts.count) >= 0.25 * min(rate * time, Double(600 * max(1, burst / 2))))
     }
 
     @Test("a rebalance that changes nothing takes no tokens, and one that moves a partition makes none")
@@ -107,6 +109,7 @@ struct FleetLimitTests {
         // A key that comes later has its burst.
         for _ in 0..<10 { queue.admit(key: "y") }
         #expect(queue.names() == [10, 11, 12])
+        queue.pass(60)
         _ = queue.scheduler.fence([0])
         queue.assign([0])
         for _ in 0..<10 { queue.admit(key: "x") }
@@ -150,7 +153,8 @@ struct FleetLimitTests {
             let types = Dictionary(grouping: running, by: \.content.type)
             #expect(types["a", default: []].count <= 2)
             #expect(running.count <= 6)
-            for (_, jobs) in Dictionary(grouping: types["b", default: []], by: \.content.key) where jobs[0].content.key != nil {
+            for (_, jobs) in Dictionary(grouping: types["b", default: []], by: \.content.key)
+            where jobs[0].content.key != nil {
                 #expect(jobs.count <= 1)
             }
             let groups = Dictionary(grouping: running) { $0.content.key?.split(separator: ":").first }
@@ -159,9 +163,10 @@ struct FleetLimitTests {
         for _ in 0..<2000 {
             switch Int.random(in: 0..<16, using: &dice) {
             case 0..<5:
-                let id = Int.random(in: 0..<3, using: &dice)
-                guard queue.scheduler.room(in: id) > 0 else { continue }
                 let tenant = Int.random(in: 0..<4, using: &dice)
+                // A key has one partition.
+                let id = tenant % 3
+                guard queue.scheduler.room(in: id) > 0 else { continue }
                 let key = Bool.random(using: &dice) ? "t\(tenant):\(Int.random(in: 0..<3, using: &dice))" : nil
                 let lane = Int.random(in: 0..<3, using: &dice) == 0 ? UInt64(tenant) : nil
                 queue.admit(type: ["a", "b", "c"].randomElement(using: &dice)!, key: key, lane: lane, to: id)
