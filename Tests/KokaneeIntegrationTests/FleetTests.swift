@@ -80,9 +80,9 @@ struct FleetTests {
             try await stand.enqueue(jobs(0..<5))
             let waiting = try stand.start(["drain", stand.queue])
             try await eventually("it tells what it waits for", within: .seconds(30)) {
-                waiting.error.contains("1 jobs left, 1 of them running")
+                waiting.error.contains("1 job left, 1 running")
             }
-            FileManager.default.createFile(atPath: file.path, contents: nil)
+            _ = FileManager.default.createFile(atPath: file.path, contents: nil)
             let outcome = try await waiting.outcome(within: .seconds(60))
             #expect(outcome.code == 0 && outcome.error.contains("is drained"), "\(outcome)")
             #expect(try stand.ledger.runs().ids == ["long"])
