@@ -20,6 +20,7 @@ extension FleetBoard {
                 changed: changed
             ),
             .init(prefix: JobCancellation.keyPrefix(queue: queue), changed: changed),
+            .init(prefix: LimitTable.controlKey(of: queue), changed: changed),
         ]
     }
 }
@@ -30,7 +31,7 @@ extension Engine {
         case .pause:
             log(runtime.fleet.pause, runtime)
             hold(runtime)
-        case .types: break
+        case .limits: limit(runtime)
         case .cancelled(let cancellation):
             // In this order: a job that begins now either sees it or is seen.
             runtime.care(for: .cancellations, true)
@@ -49,6 +50,7 @@ extension Engine {
         case .uncancelled: break
         case .unreadable:
             hold(runtime)
+            limit(runtime)
             logger.log(
                 .warning,
                 "an entry of the control topic can't be read and counts as none",
@@ -82,6 +84,14 @@ extension Engine {
             return state.handOver(now: now)
         }
         perform(handovers)
+        runtime.wakeup.wake()
+    }
+
+    /// Has a queue's limits follow what stands: a type that is paused is one of which nothing may start.
+    private func limit(_ runtime: QueueRuntime) {
+        var table = runtime.fleet.limits ?? configuration.limits[runtime.queue.name] ?? LimitTable()
+        table.pausedTypes.formUnion(runtime.fleet.pausedTypes.keys)
+        setLimits(table, queue: runtime.index)
         runtime.wakeup.wake()
     }
 

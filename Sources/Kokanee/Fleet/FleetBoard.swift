@@ -9,8 +9,8 @@ final class FleetBoard: Sendable {
     enum News: Sendable, Hashable {
         /// Of the whole queue.
         case pause
-        /// Of a type.
-        case types
+        /// Of a type, or the queue's limits.
+        case limits
         case cancelled(JobCancellation)
         /// It stands no more, or can't be told apart from that.
         case uncancelled
@@ -21,6 +21,7 @@ final class FleetBoard: Sendable {
     private struct State {
         var pause: Pause?
         var types: [String: Pause] = [:]
+        var limits: LimitTable?
         /// By the jobs' ids.
         var cancellations: [String: JobCancellation] = [:]
         var isKnown = false
@@ -59,6 +60,9 @@ final class FleetBoard: Sendable {
     /// The words on types, by type.
     var pausedTypes: [String: Pause] { state.withLock { $0.types } }
 
+    /// The queue's limits; nil where those of the worker's configuration count.
+    var limits: LimitTable? { state.withLock { $0.limits } }
+
     /// What the control topic held at the start is known.
     var isKnown: Bool { state.withLock { $0.isKnown } }
 
@@ -93,7 +97,12 @@ final class FleetBoard: Sendable {
         if let type = Self.rest(of: change.key, behind: Pause.keyPrefix(queue: queue)) {
             let read = change.entry.map { Pause($0, queue: queue) }
             state.withLock { $0.types[type] = (read ?? nil).flatMap { $0.stands ? $0 : nil } }
-            return read == .some(nil) ? .unreadable : .types
+            return read == .some(nil) ? .unreadable : .limits
+        }
+        if change.key == LimitTable.controlKey(of: queue) {
+            let read = change.entry.map { try? LimitTable(json: $0.value) }
+            state.withLock { $0.limits = read ?? nil }
+            return read == .some(nil) ? .unreadable : .limits
         }
         guard let id = Self.rest(of: change.key, behind: JobCancellation.keyPrefix(queue: queue)) else { return nil }
         let read = change.entry.map { JobCancellation($0, queue: queue) }

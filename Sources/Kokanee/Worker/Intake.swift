@@ -110,7 +110,9 @@ enum Intake {
         let scan = HeaderScan(content.message)
         let bytes = content.size + scan.size
         let decoded = Envelope.decode(record, scan, defaultType: runtime.queue.defaultType)
-        func reading(_ job: DecodedJob) -> JobContent.Reading { .whole(JobContent.WholeReading(job)) }
+        func reading(_ job: DecodedJob) -> JobContent.Reading {
+            .whole(JobContent.WholeReading(job, hasOwnPayload: scan.mode == .structured))
+        }
         switch judge(decoded, jobs: runtime.jobs, ladder: runtime.queue.ladder, now: now) {
         case .bury(let job, let reason, let failure):
             content.read(as: job.map(reading) ?? .none, for: nil)

@@ -17,10 +17,17 @@ final class JobContent: @unchecked Sendable {
     }
 
     final class WholeReading: Sendable {
+        /// Its payload is empty where that is the record's value.
         let job: DecodedJob
+        let hasOwnPayload: Bool
 
-        init(_ job: DecodedJob) {
+        /// - Parameter hasOwnPayload: else the payload is the record's value, which lies in the content's memory: kept here
+        ///   it would keep the content alive for ever.
+        init(_ job: DecodedJob, hasOwnPayload: Bool) {
+            var job = job
+            if !hasOwnPayload { job.payload = JobContent.empty }
             self.job = job
+            self.hasOwnPayload = hasOwnPayload
         }
     }
 
@@ -266,7 +273,7 @@ final class JobContent: @unchecked Sendable {
     }
 
     var payload: Bytes {
-        if case .whole(let whole) = reading { return whole.job.payload }
+        if case .whole(let whole) = reading, whole.hasOwnPayload { return whole.job.payload }
         return value ?? Self.empty
     }
 

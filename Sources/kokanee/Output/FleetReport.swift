@@ -29,13 +29,15 @@ enum FleetReport {
     static func line(_ progress: DrainProgress) -> String {
         var parts: [String] = []
         if progress.left > 0 || progress.running > 0 {
-            parts.append("\(max(progress.left, progress.running)) jobs left, \(progress.running) of them running")
+            parts.append("\(count(max(progress.left, progress.running))) left, \(progress.running) running")
         }
         if !progress.unheard.isEmpty {
             parts.append("not heard yet: \(progress.unheard.prefix(10).joined(separator: ", "))")
         }
         return parts.isEmpty ? "at rest" : parts.joined(separator: "; ").onOneLine
     }
+
+    private static func count(_ jobs: Int) -> String { jobs == 1 ? "1 job" : "\(jobs) jobs" }
 
     static func json(_ progress: DrainProgress, queue: Queue) -> JSONObjectWriter {
         var object = JSONObjectWriter()
@@ -87,7 +89,7 @@ enum FleetReport {
             return "! type \(type) paused \(since(pause, status)) by \(pause.words); go on by: "
                 + "kokanee resume \(status.queue) --type \(type)"
         }
-        if !orders.cancellations.isEmpty { lines.append("\(orders.cancellations.count) jobs are cancelled") }
+        if !orders.cancellations.isEmpty { lines.append("cancelled: \(count(orders.cancellations.count))") }
         return lines.map(\.onOneLine)
     }
 

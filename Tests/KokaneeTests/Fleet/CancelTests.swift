@@ -141,7 +141,7 @@ struct CancelTests {
             try await eventually("and count as finished") { try await fixture.committed()?.offset == 3 }
         }
         #expect(ledger.ends.isEmpty)
-        #expect(worker.statistics.failedAttempts == 0 && worker.statistics.retried == 0)
+        #expect(worker.statistics.failedAttempts == 0 && worker.statistics.retried == 0 && worker.statistics.stuck == 0)
         #expect(try await letters() == 0)
     }
 

@@ -155,6 +155,38 @@ struct PauseTests {
         }
     }
 
+    @Test("a paused type starts nothing, the others go on, and limits that are written meanwhile don't let it go")
+    func type() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let client = try JobClient(fixture.client)
+        let ledger = Ledger()
+        var jobs = JobRegistry()
+        for type in ["a", "b"] {
+            try jobs.register(type) { (payload: Bytes, _) in try await ledger.run(Int(payload.text) ?? -1, as: type) {}
+            }
+        }
+        func enqueue(_ job: Int) async throws {
+            let new = NewJob(type: job % 2 == 0 ? "a" : "b", payload: Bytes("\(job)"))
+            _ = try await client.enqueue(new, to: fixture.queue)
+        }
+        #expect(try await control.pause(fixture.queue, types: ["a"], by: "ann").map(\.type) == ["a"])
+        let worker = Worker(queues: [fixture.queue], jobs: jobs, client: fixture.client)
+        for job in 0..<10 { try await enqueue(job) }
+        try await running(worker) {
+            try await eventually("the other type runs", within: .seconds(40)) { ledger.ends.count == 5 }
+            try await LimitDesk(fixture.client).write(LimitTable(), of: fixture.queue.name)
+            try await enqueue(10)
+            try await enqueue(11)
+            try await eventually("and goes on") { ledger.ends.contains(11) }
+            #expect(ledger.ends.allSatisfy { $0 % 2 == 1 })
+            #expect(try await control.orders(of: fixture.queue).pausedTypes.map(\.type) == ["a"])
+            try await control.resume(fixture.queue, types: ["a"], by: "ann")
+            try await eventually("all of it runs") { ledger.ends.count == 12 }
+        }
+        await client.close()
+    }
+
     @Test("there is nothing to pause where there is no such queue")
     func unknown() async throws {
         let fixture = try WorkerFixture()

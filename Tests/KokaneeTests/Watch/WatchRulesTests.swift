@@ -133,6 +133,18 @@ struct WatchRulesTests {
         #expect(alert.advice.contains(advice), "\(alert.advice)")
     }
 
+    @Test("after a pause its time does not count: a job that is still not begun is an alarm a whole limit later")
+    func resumed() {
+        let stand = Stand()
+        stand.partition(holder: .ready)
+        stand.engine?.paused = [0]
+        stand.overdue = [.init(partition: 3, offset: 7, dueAt: 0)]
+        #expect(stand.looks(300).alerts.isEmpty)
+        stand.engine?.paused = []
+        #expect(stand.looks(5).alerts.isEmpty)
+        #expect(stand.looks(60).alerts.keys.contains(Self.stalled))
+    }
+
     @Test("what an operator has paused is no alarm; a job that runs on for too long is")
     func paused() {
         let stand = Stand()
