@@ -45,7 +45,12 @@ extension EngineState {
         let hop = end.hop
         guard let error = end.error else {
             if !hopTroubles.isEmpty { hopTroubles[hop.ticket] = nil }
-            if let next = hop.following(now: now), scheduler.mayHop(hop.ticket) { return .goesOn(next) }
+            if let next = hop.following(now: now) {
+                if scheduler.mayHop(hop.ticket) { return .goesOn(next) }
+                // The rest may not be written here. The job is not done, then: whoever runs it again writes all of it.
+                scheduler.abandonHop(hop.ticket)
+                return .fenced
+            }
             return scheduler.hopped(hop.ticket, now: wall) ? .finished : .fenced
         }
         statistics[hop.content.queueIndex].failedHops += 1

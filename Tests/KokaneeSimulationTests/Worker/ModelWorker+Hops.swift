@@ -146,8 +146,12 @@ extension ModelWorker {
         let record = hop.content.record
         let isCurrent = scheduler[hop.ticket].map(scheduler.isCurrent) ?? false
         if let arrivedAt = hop.arrivedAt { clusterClock.note(arrivedAt, acknowledgedAt: simulation.instant) }
-        if hop.state.count > 1, scheduler.mayHop(hop.ticket) {
-            return hopToState(hop.ticket, hop.content, hop.state.dropFirst())
+        if hop.state.count > 1 {
+            if scheduler.mayHop(hop.ticket) {
+                return hopToState(hop.ticket, hop.content, hop.state.dropFirst())
+            }
+            scheduler.abandonHop(hop.ticket)
+            return simulation.tally.note(.fenced)
         }
         guard scheduler.hopped(hop.ticket, now: wall) else { return simulation.tally.note(.fenced) }
         if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
