@@ -173,6 +173,7 @@ extension ModelWorker {
                 attempt: record.attempt,
                 after: wait,
                 failure: nil,
+                isPostponed: true,
                 now: clusterTime ?? 0
             )
         case .bury(let reason, let failure):

@@ -37,6 +37,7 @@ extension ModelWorker {
         attempt: Int,
         after wait: Int64,
         failure: Envelope.Failure?,
+        isPostponed: Bool = false,
         now: Int64
     ) {
         let topic: Int
@@ -54,8 +55,8 @@ extension ModelWorker {
             dueAt: headerDueAt,
             failure: failure
         )
-        // A job that only waits is due when it was; a retried one after its wait, by what the worker could know.
-        let dueAt = failure == nil ? content.record.dueAt : now + wait
+        // A job that only waits is due when it was; a retried or postponed one after its wait, by what the worker could know.
+        let dueAt = failure == nil && !isPostponed ? content.record.dueAt : now + wait
         let next = failure == nil ? content.record.attempt : content.record.attempt + 1
         produce(Hop(ticket: ticket, content: content, topic: topic, headers: headers, attempt: next, dueAt: dueAt))
     }
