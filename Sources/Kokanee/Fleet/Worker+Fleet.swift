@@ -9,7 +9,10 @@ extension Worker {
         // A replay goes where its plan says, and has records of its own by which it is paused and ended.
         let live = runtimes.filter { $0.replay == nil }
         let subscriptions =
-            live.flatMap { $0.fleet.subscriptions($0, engine) + [$0.rewinds.subscription($0), $0.schedules.subscription(logger)] }
+            live.flatMap { runtime in
+                runtime.fleet.subscriptions(runtime, engine)
+                    + [runtime.rewinds.subscription(runtime), runtime.schedules.subscription(logger)]
+            }
             + runtimes.map(Self.beginning(of:))
         return try FleetFollower(subscriptions, client, logger: logger)
     }
