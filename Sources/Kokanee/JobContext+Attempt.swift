@@ -61,10 +61,11 @@ extension JobContext {
     }
 
     /// Whether the attempt had better come to an end: the worker shuts down, its partition is being handed to another
-    /// one, or the task was cancelled. A long job looks at this between steps, leaves a checkpoint, and throws a
-    /// ``JobStop``; one that doesn't runs on, and is cancelled when the worker's patience is over.
+    /// one, the queue is paused or drained, or the task was cancelled. A long job looks at this between steps, leaves a
+    /// checkpoint, and throws a ``JobStop``; one that doesn't runs on, and is cancelled when the worker's patience is over.
     public var isStopping: Bool {
-        Task.isCancelled || content?.runtime.isStopping.load(ordering: .acquiring) == true
+        guard !Task.isCancelled, let runtime = content?.runtime else { return Task.isCancelled }
+        return runtime.isStopping.load(ordering: .acquiring) || runtime.fleet.pause != nil
     }
 
     /// Has something called when ``isStopping`` comes to be because of the worker; at once where it is so already.

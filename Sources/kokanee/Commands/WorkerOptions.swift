@@ -4,7 +4,7 @@ internal import Kokanee
 extension Command {
     /// What runs the jobs, and how: the flags of every command that works a queue.
     static let handlerOptions: [Option] = [
-        .value("handler", "CMD", "a program that speaks the handler protocol"),
+        .value("handler", "CMD", "a program that speaks the handler protocol, see docs/results.md"),
         .value("exec", "CMD", "a program run for each job: exit 0 done, 65 dead letter, 75 or else retry"),
         .value("concurrency", "N", "jobs, and processes, at the same time", default: "the processors, at least 4"),
         .value(
