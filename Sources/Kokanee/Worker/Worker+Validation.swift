@@ -1,3 +1,5 @@
+internal import RdKafka
+
 extension Worker {
     /// Refuses settings that can't be.
     ///

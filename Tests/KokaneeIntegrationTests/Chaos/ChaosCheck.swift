@@ -77,18 +77,25 @@ enum ChaosCheck {
         for copy in history.rungs { records[copy.place] = (copy.id, copy.attempt) }
         let keys = Dictionary(history.enqueued.map { ($0.id, $0.key) }) { first, _ in first }
         let isForgetful = history.faults.contains { $0.kind == .restartBroker }
-        let hops = Set(history.rungs.map { Hop($0.id, $0.attempt, $0.place) })
+        let arrivals = Set(
+            history.rungs.map { Arrival($0.id, $0.attempt, $0.place) }
+                + history.enqueued.map { Arrival($0.id, 1, $0.place) }
+        )
+        /// The separate broker shows consumers what it has not written yet, and forgets that when it is ended: what came
+        /// like that was never acknowledged, was produced again, and stands further up.
+        func isForgotten(_ execution: ChaosExecution) -> Bool {
+            let arrival = Arrival(execution.id, execution.attempt, execution.place)
+            return isForgetful && arrivals.contains(arrival) && keys[execution.id] == execution.key
+        }
         var violations: [String] = []
         for execution in history.executions {
             guard let (id, attempt) = records[execution.place] else {
+                guard !isForgotten(execution) else { continue }
                 violations.append("job \(execution.id) ran from \(execution.place), where there is no record")
                 continue
             }
             guard id == execution.id, attempt == execution.attempt, keys[id] == execution.key else {
-                // The separate broker shows consumers what it has not written yet, and forgets that when it is ended: such a
-                // hop was never acknowledged, and stands further up.
-                let hop = Hop(execution.id, execution.attempt, execution.place)
-                if isForgetful, hops.contains(hop), keys[execution.id] == execution.key { continue }
+                guard !isForgotten(execution) else { continue }
                 violations.append(
                     "job \(execution.id), key \(execution.key), attempt \(execution.attempt) ran from "
                         + "\(execution.place), where job \(id), key \(keys[id] ?? "none"), attempt \(attempt) stands"
@@ -102,8 +109,8 @@ enum ChaosCheck {
         return violations
     }
 
-    /// A job's way onto a rung, wherever it stands there.
-    private struct Hop: Hashable {
+    /// A job's way into the main topic or onto a rung, wherever it stands there.
+    private struct Arrival: Hashable {
         let id: String
         let attempt: Int
         let topic: String

@@ -120,6 +120,17 @@ struct ChaosCheckTests {
         #expect(!failures(history).contains(name))
     }
 
+    @Test("so is one of a job that the broker forgot, if that was enqueued again; one that nobody enqueued stays one")
+    func enqueuedAgain() {
+        let name = "nothing ran that was not enqueued"
+        var history = Self.good
+        history.faults.append(.init(kind: .restartBroker, from: 0, until: 1))
+        history.enqueued[0].place.offset += 100
+        #expect(!failures(history).contains(name))
+        history.enqueued[0].id = "another"
+        #expect(failures(history).contains(name))
+    }
+
     @Test("a first run out of the log's order is found, and one again is not")
     func order() {
         let name = "first executions of a key follow the log"
