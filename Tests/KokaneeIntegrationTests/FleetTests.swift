@@ -37,7 +37,7 @@ struct FleetTests {
 
     @Test("a paused queue stays at rest through kills and restarts, and status says so at a glance")
     func pause() async throws {
-        try await Stand.with { stand in
+        try await Stand.withGroups(partitions: 4) { stand in
             let queue = stand.queue
             let workers = [try stand.startWorker(), try stand.startWorker()]
             try await stand.enqueue(jobs(0..<10))
@@ -47,6 +47,9 @@ struct FleetTests {
             #expect(try await order(stand, "pause", queue, "--by", "bob").error.contains("by ann: a test already"))
             try await eventually("both workers obey", within: .seconds(30)) {
                 workers.allSatisfy { $0.error.contains("the queue is paused") }
+            }
+            try await eventually("what was done is committed", within: .seconds(30)) {
+                try await status(stand).waiting == 0
             }
             workers[0].signal(SIGKILL)
             try await stand.enqueue(jobs(10..<30))

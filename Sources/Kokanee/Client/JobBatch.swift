@@ -17,7 +17,7 @@ final class JobBatch: RecordSource {
     init(_ jobs: [NewJob], to queue: Queue, stamp: EnqueueStamp) {
         self.jobs = jobs
         topic = queue.mainTopic
-        self.queue = jobs.indices.contains { jobs[$0].priority != .normal } ? queue : nil
+        self.queue = jobs.indices.contains { !jobs[$0].priority.isNormal } ? queue : nil
         self.stamp = stamp
         // Of an element only what is asked for is touched: a copy of it would count references to all its parts.
         if jobs.indices.contains(where: { jobs[$0].id == nil }) {
@@ -41,7 +41,7 @@ final class JobBatch: RecordSource {
         // For the same reason it goes by the element's address, which is valid as long as the closure runs.
         jobs.withUnsafeBufferPointer { jobs in
             let job = jobs.baseAddress! + index
-            sink.begin(topic: topic(of: index), headers: 10 + job.pointee.headers.count)
+            sink.begin(topic: queue?.topic(of: job.pointee.priority) ?? topic, headers: 10 + job.pointee.headers.count)
             let id = job.pointee.id.map { JobID.given($0) } ?? .made(uuids[index])
             job.pointee.writeHeaders(id: id, stamp, to: &sink)
             sink.send(partition: nil, key: job.pointee.recordKey, value: job.pointee.payload, timestamp: stamp.now)

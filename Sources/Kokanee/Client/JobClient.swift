@@ -184,7 +184,7 @@ public final class JobClient: Sendable {
                 }
             }
         }
-        if let priorities, jobs.indices.contains(where: { jobs[$0].priority != .normal }) {
+        if let priorities, jobs.indices.contains(where: { !jobs[$0].priority.isNormal }) {
             for (index, error) in await priorities.missing(jobs.map(\.priority), of: queue) { refused[index] = error }
         }
         let accepted = refused.isEmpty ? jobs : jobs.indices.filter { refused[$0] == nil }.map { jobs[$0] }

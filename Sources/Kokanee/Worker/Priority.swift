@@ -4,6 +4,15 @@ public enum Priority: String, Sendable, Hashable, CaseIterable, Codable {
     case normal
     case low
 
+    /// Told by the case: the operator that texts bring would compare these.
+    @inline(__always)
+    var isNormal: Bool {
+        switch self {
+        case .normal: true
+        case .high, .low: false
+        }
+    }
+
     /// By how much of the room for what is in flight it may fill, in quarters, where a queue has several: what is of
     /// less importance must not keep what is of more from being read.
     var roomQuarters: Int {

@@ -9,6 +9,9 @@ enum FailPointResults {
         )
     }
 
+    /// The stage's jobs produce nothing: see OutputTests.
+    static func areOutputs(_ point: FailPoint) -> Bool { [.outputsCommitting, .outputsCommitted].contains(point) }
+
     private static func kills(at point: FailPoint) -> [FailCase] {
         switch point {
         case .dispatcherTurn: [.kill(point, at: 1), .kill(point, at: 30)]
@@ -26,7 +29,6 @@ enum FailPointResults {
         case .partitionsDrained: [.kill(point, at: 1, .isJoined), .kill(point, at: 1, .isStopped)]
         case .partitionsLost: [.kill(point, at: 1, .wakesUp)]
         case .groupLeaving: [.kill(point, at: 1, .isStopped)]
-        // These jobs produce nothing; see OutputCrashTests.
         case .outputsCommitting, .outputsCommitted: []
         }
     }

@@ -9,7 +9,7 @@ import Testing
 struct FailPointTests {
     @Test(
         "killed at any place, a worker loses nothing, and no more runs again than what was not committed",
-        arguments: FailPoint.allCases
+        arguments: FailPoint.allCases.filter { !FailPointResults.areOutputs($0) }
     )
     func kill(point: FailPoint) async throws {
         let results = try await FailPointResults.shared.value.kills.filter { $0.play.point == point }
