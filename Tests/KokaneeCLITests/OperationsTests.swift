@@ -49,7 +49,8 @@ struct OperationsTests {
                 {"partition":0,"committed":null,"end":5,"owner":null},\
                 {"partition":1,"committed":4,"end":5,"owner":null},\
                 {"partition":2,"committed":null,"end":5,"owner":null}],\
-                "health":null,"metrics":{},"workerReports":[],"replays":[]}\n
+                "health":null,"metrics":{},"workerReports":[],"replays":[],\
+                "paused":null,"pausedTypes":[],"cancellations":0}\n
                 """
         )
         let all = await ProgramTests.run(["status", "--json"], servers: cluster.bootstrapServers)

@@ -64,9 +64,12 @@ struct FleetTests {
             let text = try await order(stand, "status", queue).output
             #expect(text.split(separator: "\n")[0].contains("PAUSED"), "\(text)")
             #expect(text.contains("by ann: a test"), "\(text)")
-            #expect(try stand.ledger.runs().count == 10)
+            // The embedded broker refuses the commit of a member that gives its partitions away: some of these may have run twice.
+            #expect(Set(try stand.ledger.runs().ids) == Set((0..<10).map(String.init)))
             #expect(try await order(stand, "resume", queue).error.contains("runs again"))
-            try await stand.ledger.waitFor(lines: 60)
+            try await eventually("all have run", within: .seconds(60)) {
+                Set(try stand.ledger.runs().ids).count == 30
+            }
             #expect(try await order(stand, "resume", queue).error.contains("was not paused"))
         }
     }
