@@ -26,7 +26,7 @@ struct CatalogueTests {
                 "hops", "rung-late-p99", "rung-early", "delay-lateness", "delay-early", "delayed-rss",
                 "rss-1m", "rss-5m", "cost-backlog", "cost-backlog-wall",
                 "rss-in-flight", "cost-keys", "cost-keys-wall", "cost-partitions", "cost-partitions-wall", "cost-gap",
-                "cost-gap-wall", "join", "replay", "replay-by-type", "replay-rss",
+                "cost-gap-wall", "join", "replay", "replay-by-type", "replay-rss", "state-restore", "marks-rss",
             ]
         #expect(names == known)
     }

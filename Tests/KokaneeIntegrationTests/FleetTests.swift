@@ -42,14 +42,14 @@ struct FleetTests {
             let workers = [try stand.startWorker(), try stand.startWorker()]
             try await stand.enqueue(jobs(0..<10))
             try await stand.ledger.waitFor(lines: 20)
+            try await eventually("what was done is committed", within: .seconds(30)) {
+                try await status(stand).waiting == 0
+            }
             let said = try await order(stand, "pause", queue, "--by", "ann", "--reason", "a test")
             #expect(said.error.contains("is paused"))
             #expect(try await order(stand, "pause", queue, "--by", "bob").error.contains("by ann: a test already"))
             try await eventually("both workers obey", within: .seconds(30)) {
                 workers.allSatisfy { $0.error.contains("the queue is paused") }
-            }
-            try await eventually("what was done is committed", within: .seconds(30)) {
-                try await status(stand).waiting == 0
             }
             workers[0].signal(SIGKILL)
             try await stand.enqueue(jobs(10..<30))

@@ -44,7 +44,8 @@ final class JobBatch: RecordSource {
             sink.begin(topic: queue?.topic(of: job.pointee.priority) ?? topic, headers: 10 + job.pointee.headers.count)
             let id = job.pointee.id.map { JobID.given($0) } ?? .made(uuids[index])
             job.pointee.writeHeaders(id: id, stamp, to: &sink)
-            sink.send(partition: nil, key: job.pointee.recordKey, value: job.pointee.payload, timestamp: stamp.now)
+            let key = NewJob.recordKey(of: job)
+            sink.send(partition: nil, key: key, value: job.pointee.payload, timestamp: stamp.now)
         }
     }
 

@@ -105,14 +105,19 @@ public struct NewJob: Sendable {
 
     /// It has something that is to happen once.
     @inline(__always)
-    private var isOnce: Bool { idempotencyKey != nil || idempotencyWindow != nil || unique != nil }
+    var isOnce: Bool { idempotencyKey != nil || idempotencyWindow != nil || unique != nil }
 
     /// The record's key, by which it has its partition, and its lane.
+    var recordKey: Bytes? { key ?? (idempotencyKey ?? uniqueWish?.key).map { Bytes($0) } }
+
+    /// As ``recordKey``, of a job that stays where it is.
     @inline(__always)
-    var recordKey: Bytes? {
-        if key != nil || !isOnce { return key }
-        return (idempotencyKey ?? uniqueWish?.key).map { Bytes($0) }
+    static func recordKey(of job: UnsafePointer<NewJob>) -> Bytes? {
+        job.pointee.isOnce ? derivedKey(of: job) : job.pointee.key
     }
+
+    @inline(never)
+    private static func derivedKey(of job: UnsafePointer<NewJob>) -> Bytes? { job.pointee.recordKey }
 
     private var uniqueWish: UniqueWish? {
         unique.map { unique in

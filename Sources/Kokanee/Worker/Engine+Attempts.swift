@@ -61,31 +61,33 @@ extension Engine {
     /// Accounts for what the runner has run and gives it what it is to run next, waiting for that if need be; nil ends
     /// it.
     private nonisolated(nonsending) func next(_ index: Int, _ generation: Int) async -> Batch? {
+        switch nextStep(index, generation) {
+        case .run(let batch): return batch
+        case .end(let replace):
+            if replace { startRunner(index) }
+            return nil
+        case .wait: break
+        }
+        return await withUnsafeContinuation { continuation in
+            let now = clock.monotonic()
+            let handovers = state.withLock { state in
+                guard state.park(index, generation, continuation) else {
+                    return [Handover(continuation: continuation, batch: nil)]
+                }
+                return state.handOver(now: now)
+            }
+            perform(handovers)
+        }
+    }
+
+    /// By itself, so that a runner that waits, perhaps for long, keeps nothing of the jobs that it ran last.
+    private func nextStep(_ index: Int, _ generation: Int) -> EngineState.Step {
         var decided: [DecidedAttempt] = []
         while true {
             let turn = visit(index, generation, decided)
             finish(turn, decided)
-            guard turn.ended.isEmpty else {
-                decided = decide(turn.ended)
-                continue
-            }
-            switch turn.step {
-            case .run(let batch): return batch
-            case .end(let replace):
-                if replace { startRunner(index) }
-                return nil
-            case .wait: break
-            }
-            return await withUnsafeContinuation { continuation in
-                let now = clock.monotonic()
-                let handovers = state.withLock { state in
-                    guard state.park(index, generation, continuation) else {
-                        return [Handover(continuation: continuation, batch: nil)]
-                    }
-                    return state.handOver(now: now)
-                }
-                perform(handovers)
-            }
+            guard !turn.ended.isEmpty else { return turn.step }
+            decided = decide(turn.ended)
         }
     }
 
