@@ -43,7 +43,7 @@ final class JobBatch: RecordSource {
             let job = jobs.baseAddress! + index
             sink.begin(topic: queue?.topic(of: job.pointee.priority) ?? topic, headers: 10 + job.pointee.headers.count)
             let id = job.pointee.id.map { JobID.given($0) } ?? .made(uuids[index])
-            job.pointee.writeHeaders(id: id, stamp, to: &sink)
+            NewJob.writeHeaders(of: job, id: id, stamp, to: &sink)
             let key = NewJob.recordKey(of: job)
             sink.send(partition: nil, key: key, value: job.pointee.payload, timestamp: stamp.now)
         }

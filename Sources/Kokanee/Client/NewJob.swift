@@ -184,6 +184,34 @@ public struct NewJob: Sendable {
         if !isPlain { writeFurtherHeaders(at: stamp.now, to: &writer) }
     }
 
+    /// As ``writeHeaders(id:_:to:)``, of a job that stays where it is.
+    @inline(__always)
+    static func writeHeaders(
+        of job: UnsafePointer<NewJob>,
+        id: JobID,
+        _ stamp: EnqueueStamp,
+        to writer: inout (some HeaderWriter & ~Copyable)
+    ) {
+        Envelope.writeNewJobHeaders(
+            id: id,
+            type: job.pointee.type,
+            version: job.pointee.version,
+            stamp,
+            contentType: job.pointee.contentType,
+            to: &writer
+        )
+        if !job.pointee.isPlain { writeFurtherHeaders(of: job, at: stamp.now, to: &writer) }
+    }
+
+    @inline(never)
+    private static func writeFurtherHeaders(
+        of job: UnsafePointer<NewJob>,
+        at now: Int64,
+        to writer: inout (some HeaderWriter & ~Copyable)
+    ) {
+        job.pointee.writeFurtherHeaders(at: now, to: &writer)
+    }
+
     private func writeFurtherHeaders(at now: Int64, to writer: inout (some HeaderWriter & ~Copyable)) {
         let dueAt = try? dueAt(now: now)
         let expiresAt = try? expiresAt(now: now, dueAt: dueAt)
