@@ -54,7 +54,8 @@ extension EngineState {
     /// circuit opens about as soon as it would have otherwise.
     private var longestBatch: Int {
         var headroom = Int.max
-        for gate in gates { headroom = min(headroom, gate?.circuit?.headroom ?? .max) }
+        // Where they stand: a copy of a gate costs more than all else here.
+        for index in gates.indices { headroom = min(headroom, gates[index]?.circuit?.headroom ?? .max) }
         return max(1, headroom / (busy + 1))
     }
 

@@ -158,7 +158,11 @@ extension EngineState {
     }
 
     private mutating func noteLeases() {
-        nextLeaseEnd = gates.compactMap { gate in gate.flatMap { $0.lease.hasLapsed ? nil : $0.lease.endsAt } }.min()
+        nextLeaseEnd = nil
+        for index in gates.indices where gates[index]?.lease.hasLapsed == false {
+            guard let end = gates[index]?.lease.endsAt else { continue }
+            nextLeaseEnd = nextLeaseEnd.map { min($0, end) } ?? end
+        }
         // After the gates: what waits in batches has been taken back by then, where one has closed.
         startLimit.set(nextLeaseEnd)
     }
