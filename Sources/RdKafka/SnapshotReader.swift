@@ -71,9 +71,11 @@ package final class SnapshotReader: Sendable {
                 "reconnect.backoff.max.ms": "1000",
             ],
             required: [
-                // A partition that comes to this waits for up to a second: few at a time have so much that they don't.
-                "queued.max.messages.kbytes": String((SnapshotRun.bufferSize / SnapshotRun.width) >> 10),
-                "fetch.wait.max.ms": "50",
+                // Of all partitions together: librdkafka counts the queue to which it forwards them. What comes to this
+                // waits for up to a second.
+                "queued.max.messages.kbytes": String(SnapshotRun.bufferSize >> 10),
+                // A partition that is begun waits for the answer to the fetch that is under way.
+                "fetch.wait.max.ms": "5",
                 "isolation.level": isolation.rawValue,
                 "enable.partition.eof": "true",
                 "enable.auto.commit": "false",
@@ -110,8 +112,8 @@ private final class SnapshotState: Sendable {
 /// when a partition is started or stopped beside them.
 private final class SnapshotRun {
     /// Partitions that are read at the same time, and bytes that they may hold in memory.
-    static let width = 8
-    static let bufferSize = 32 << 20
+    static let width = 32
+    static let bufferSize = 64 << 20
     private static let batchSize = 1000
     /// How long the broker may take to tell of one partition's end.
     private static let lookLimit: Int32 = 1000
@@ -189,7 +191,7 @@ private final class SnapshotRun {
             case RD_KAFKA_RESP_ERR_NO_ERROR:
                 if low == high {
                     listener.ended(partition)
-                } else if !start(partition, end: high) {
+                } else if !start(partition, from: low, end: high) {
                     rest.append(partition)
                 }
             case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
@@ -214,9 +216,8 @@ private final class SnapshotRun {
         nextLookAt = unknown.isEmpty || ends.count >= Self.width ? .now : .now + Self.pause
     }
 
-    private func start(_ partition: Int32, end: Int64) -> Bool {
+    private func start(_ partition: Int32, from beginning: Int64, end: Int64) -> Bool {
         topic = topic ?? rd_kafka_topic_new(client.pointer, name, nil)
-        let beginning = Int64(RD_KAFKA_OFFSET_BEGINNING)
         guard let topic, rd_kafka_consume_start_queue(topic, partition, beginning, queue) == 0 else {
             listener.failed(KafkaError(rd_kafka_last_error(), operation: "starting to read \(name)/\(partition)"))
             return false
