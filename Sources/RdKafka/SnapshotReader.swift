@@ -132,6 +132,8 @@ private final class SnapshotRun {
     private var unknown: [Int32]
     private var unknownSince: ContinuousClock.Instant?
     private var nextLookAt = ContinuousClock.now
+    /// Of which that is known, and which are not begun.
+    private var waiting: [(partition: Int32, range: Range<Int64>)] = []
     /// Being read: where they end.
     private var ends: [Int32: Int64] = [:]
     private var sources: [Int32: MessageSource] = [:]
@@ -161,19 +163,22 @@ private final class SnapshotRun {
     }
 
     func read() {
-        while !state.isStopped, !unknown.isEmpty || !ends.isEmpty {
-            if !unknown.isEmpty, ends.count < Self.width, ContinuousClock.now >= nextLookAt { look() }
+        while !state.isStopped, !unknown.isEmpty || !waiting.isEmpty || !ends.isEmpty {
+            if !unknown.isEmpty, ContinuousClock.now >= nextLookAt { look() }
+            begin()
             rd_kafka_poll(client.pointer, 0)
-            while !state.isStopped, readBatch() {}
-            guard !state.isStopped, !unknown.isEmpty || !ends.isEmpty else { break }
-            let mayLook = !unknown.isEmpty && ends.count < Self.width
-            let pause = mayLook ? max(.zero, nextLookAt - .now) : Duration.seconds(1)
+            while !state.isStopped, readBatch() { begin() }
+            guard !state.isStopped, waiting.isEmpty || ends.count >= Self.width else { continue }
+            guard !unknown.isEmpty || !ends.isEmpty else { break }
+            let pause = unknown.isEmpty ? Duration.seconds(1) : max(.zero, nextLookAt - .now)
             state.wakeup.wait(milliseconds: min(pause, .seconds(1)).wholeMilliseconds)
         }
     }
 
     // MARK: - Ends
 
+    /// Asks where the partitions end, all of them before any is begun: a broker answers a connection's requests one after
+    /// another, and these would wait behind each fetch.
     private func look() {
         var missing: [Int32] = []
         var failure: KafkaError?
@@ -181,7 +186,7 @@ private final class SnapshotRun {
         for partition in unknown {
             guard !state.isStopped else { return }
             // Brokers that are away are away for all.
-            guard failure == nil, ends.count < Self.width else {
+            guard failure == nil else {
                 rest.append(partition)
                 continue
             }
@@ -189,11 +194,7 @@ private final class SnapshotRun {
             let code = rd_kafka_query_watermark_offsets(client.pointer, name, partition, &low, &high, Self.lookLimit)
             switch code {
             case RD_KAFKA_RESP_ERR_NO_ERROR:
-                if low == high {
-                    listener.ended(partition)
-                } else if !start(partition, from: low, end: high) {
-                    rest.append(partition)
-                }
+                if low == high { listener.ended(partition) } else { waiting.append((partition, low..<high)) }
             case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
                 RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
                 missing.append(partition)
@@ -212,8 +213,16 @@ private final class SnapshotRun {
             unknownSince = unknownSince ?? .now
         }
         unknown = rest + missing
-        // With room for more, what is left is trouble.
-        nextLookAt = unknown.isEmpty || ends.count >= Self.width ? .now : .now + Self.pause
+        nextLookAt = .now + Self.pause
+    }
+
+    /// Begins partitions whose ends are known, as far as there is room.
+    private func begin() {
+        while ends.count < Self.width, let (partition, range) = waiting.popLast() {
+            guard !start(partition, from: range.lowerBound, end: range.upperBound) else { continue }
+            unknown.append(partition)
+            nextLookAt = .now + Self.pause
+        }
     }
 
     private func start(_ partition: Int32, from beginning: Int64, end: Int64) -> Bool {

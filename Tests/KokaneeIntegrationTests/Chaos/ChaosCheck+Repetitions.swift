@@ -39,6 +39,12 @@ extension ChaosCheck {
         }
         if before.start > assigned + logPrecision {
             if history.isIgnorant(before.worker, at: before.start) { return .zombie }
+            // The separate broker forgets its groups' members when it is ended: who joins again first gets all partitions, and
+            // the others hold theirs until their next heartbeat. A Kafka keeps its groups, and waits for the others.
+            let isForgotten = history.faults.contains {
+                $0.kind == .restartBroker && $0.from <= again.start && again.start <= $0.until + settling
+            }
+            guard !isForgotten || before.worker == again.worker else { return .fault(.restartBroker) }
             return .none("both ran in assignments that hold at the same time")
         }
         // What ended long enough before the fault was committed; and a fault explains no assignment long after it,

@@ -188,6 +188,12 @@ struct ChaosCheckTests {
         var history = Self.takenOver(Self.fault(at: 5))
         history.workers["w2"]?.assignments = [100 * Self.second]
         #expect(failures(history) == name)
+        // Two at a time have none, but on a broker that forgot one of them.
+        history = Self.takenOver(nil)
+        history.workers["w2"]?.assignments = [Self.second]
+        #expect(failures(history) == name)
+        history.faults = [.init(kind: .restartBroker, from: 3 * Self.second, until: 4 * Self.second)]
+        #expect(failures(history) == [])
         // Its own worker has no excuse within one assignment.
         history = Self.good
         history.faults = [Self.fault(at: 4)]
