@@ -196,7 +196,7 @@ public struct JobRegistry: Sendable {
         guard entry(of: type) != nil else {
             throw InputError("the job type \(SafeText.quoted(type)) is not registered; register it first")
         }
-        outputTypes.insert(type)
+        outputTypes.insert(entries[type]?.type ?? type)
     }
 
     /// Has the attempts of a type run inside these, and these inside those that it has already.

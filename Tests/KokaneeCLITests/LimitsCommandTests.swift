@@ -11,6 +11,12 @@ struct LimitsCommandTests {
     func limits() async throws {
         let cluster = try await TestCluster.shared(.server)
         let queue = try Queue(TestCluster.uniqueName("limits"))
+        let early = await ProgramTests.run(
+            ["limits", queue.name, "set", "--rate", "1/s"],
+            servers: cluster.bootstrapServers
+        )
+        #expect(early.code == .failure && early.error.text.contains("there is no queue \(queue.name)"))
+        _ = try await TopicAdministrator(cluster.admin).create(queue, partitions: 1)
         func run(_ words: String...) async -> (code: ExitCode, output: String) {
             let run = await ProgramTests.run(["limits", queue.name] + words, servers: cluster.bootstrapServers)
             return (run.code, run.output.text)

@@ -136,7 +136,7 @@ struct LifetimeTests {
             let (consumer, _) = try Self.member(witness.configuration(broker), answers: false)
             if isClosing { consumer.startClosing() }
         }
-        try await eventually("the client ends") { witness.hasEnded }
+        try await eventually("the client ends", within: .seconds(60)) { witness.hasEnded }
     }
 
     @Test("a consumer's queues and its wakeup may outlive it")

@@ -35,10 +35,15 @@ mkdir -p "$reports"
 # What is common to both: a file for each process, because what a test's children write to stderr nobody may read.
 options="log_path='$reports/report'"
 export TSAN_OPTIONS="$options:suppressions='$PWD/Tests/Sanitizers/tsan.supp':second_deadlock_stack=1:history_size=4"
+# A test's process may end while librdkafka still waits for a thread of its own that has ended.
+TSAN_OPTIONS+=:report_thread_leaks=0
 export ASAN_OPTIONS="$options:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
 export LSAN_OPTIONS="suppressions='$PWD/Tests/Sanitizers/lsan.supp':print_suppressions=0"
 # Swift's handler for crashes would take the signal before the sanitizer.
 export SWIFT_BACKTRACE=enable=no
+
+# These need a processor more than they wait.
+export KOKANEE_TEST_PROCESSES=${KOKANEE_TEST_PROCESSES:-2}
 
 code=0
 KOKANEE_TEST_PRELOAD=$scratch/visible-locks.so Tests/run.sh "$bin/kokaneePackageTests.xctest" "$@" || code=$?

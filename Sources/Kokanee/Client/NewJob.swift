@@ -223,17 +223,24 @@ public struct NewJob: Sendable {
         for header in headers { writer.add(header.name, header.value) }
     }
 
+    /// Workers take what is further ahead for a mistake.
+    private static let longestDelay = Duration.milliseconds(Intake.furthestDue)
+
     private func dueAt(now: Int64) throws -> Int64? {
         guard delay == nil || at == nil else { throw InputError("a job has a delay or a time to start, not both") }
         if let delay {
             guard delay >= .zero else { throw InputError("a job's delay can't be negative, as \(delay.text) is") }
-            guard delay <= .longestText else {
-                throw InputError("a job's delay is at most \(Duration.longestText.text)")
+            guard delay <= Self.longestDelay else {
+                throw InputError("a job's delay is at most \(Self.longestDelay.text), not \(delay.text)")
             }
             return delay == .zero ? nil : now + delay.milliseconds
         }
         guard let at, at > now else { return nil }
-        guard at <= Timestamp.latest else { throw InputError("a job's time to start is before the year 10000") }
+        guard at <= now + Self.longestDelay.milliseconds else {
+            throw InputError(
+                "a job's time to start is at most \(Self.longestDelay.text) ahead, and not \(Timestamp.text(at))"
+            )
+        }
         return at
     }
 

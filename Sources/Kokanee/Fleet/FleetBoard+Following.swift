@@ -34,7 +34,7 @@ extension Engine {
         case .limits: limit(runtime)
         case .cancelled(let cancellation):
             // In this order: a job that begins now either sees it or is seen.
-            runtime.care(for: .cancellations, true)
+            runtime.careForCancellations()
             cancelRunning(of: runtime) { $0 == cancellation.id ? cancellation : nil }
             runtime.fleet.noteCancellation(at: clock.monotonic())
             // Thousands may stand when a worker starts.
@@ -47,8 +47,9 @@ extension Engine {
                     "by": cancellation.by, "why": cancellation.reason ?? "",
                 ]
             )
-        case .uncancelled: break
+        case .uncancelled: runtime.careForCancellations()
         case .unreadable:
+            runtime.careForCancellations()
             hold(runtime)
             limit(runtime)
             logger.log(
@@ -62,6 +63,8 @@ extension Engine {
     private func log(_ pause: Pause?, _ runtime: QueueRuntime) {
         let queue = runtime.queue.name
         guard let pause else {
+            // A worker that has just begun hears of pauses that ended long ago, too.
+            guard isHeld(runtime) else { return }
             return logger.log(.notice, "the queue is not paused any more: jobs start again", ["queue": queue])
         }
         let wait = configuration.stopsWhenIdle ? "; the worker does not count as idle while work is left" : ""
@@ -74,6 +77,16 @@ extension Engine {
             what + wait,
             ["queue": queue, "by": pause.by, "why": pause.reason ?? "", "resume": "kokanee resume \(queue)"]
         )
+    }
+
+    /// Whether the queue's gate is closed because operators want it so.
+    private func isHeld(_ runtime: QueueRuntime) -> Bool {
+        state.withLock { state in
+            switch state.gates[Int(runtime.index)]?.hold {
+            case .pause, .drain: true
+            case .unknown, nil: false
+            }
+        }
     }
 
     /// Has a queue's gate follow what operators want, as far as it is known.
@@ -117,7 +130,7 @@ extension Engine {
             let wall = clock.wall()
             cancelRunning(of: runtime) { runtime.fleet.cancellation(of: $0, now: wall) }
         case .forget:
-            if runtime.fleet.forgetExpired(now: clock.wall()) { runtime.care(for: .cancellations, false) }
+            if runtime.fleet.forgetExpired(now: clock.wall()) { runtime.careForCancellations() }
         }
     }
 }

@@ -9,6 +9,19 @@ extension Dispatcher {
         return ReplayID.make(at: engine.clock.wall())
     }
 
+    /// Gives eras to partitions that were taken over while nobody could say what is committed of them, once somebody can.
+    func nameEras() {
+        for intake in rotation where intake.rewind == nil {
+            guard let assigned = commitAtAssignment(of: intake) else {
+                hasRewindsToServe = true
+                continue
+            }
+            let metadata = assigned.offset.flatMap { CommitMetadata(text: $0.metadata, above: $0.offset) }
+            intake.rewind = metadata?.rewind ?? newEra(of: intake)
+            engine.withScheduler { $0.commitAgain { $0 == intake.id } }
+        }
+    }
+
     /// Commits are acknowledged that name these.
     func noteCommitted(_ rewinds: [Engine.PartitionID: String]) {
         guard let outputs = runtime.outputs else { return }

@@ -8,16 +8,31 @@ extension Engine {
     {
         guard let outputs = content.runtime.outputs else { return .failed(CancellationError()) }
         do {
-            switch try await outputs.areCommitted(of: content) {
-            case .open: break
-            case .done: return .completed
-            case .gone: return .failed(CancellationError())
-            }
             if let end = await perform(content, handler) { return end }
             let produced = content.attemptNotes.outputs.withLock { $0 }.map(\.record)
             guard !produced.isEmpty else { return .completed }
             guard try await outputs.commit(content, produced) == .done else { return .failed(CancellationError()) }
             return .completed
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    /// How an attempt ends whose job's outputs are committed already, by an earlier one whose worker did not live to commit its
+    /// offset; nil is that they are not. To be asked before anything else is done with the job: on a rung it would be another.
+    nonisolated(nonsending) func endIfCommitted(_ content: JobContent) async -> AttemptEnd? {
+        // A copy that is given up and goes to a rung meanwhile is nowhere in the ledger.
+        guard let outputs = content.runtime.outputs, beginCommit(of: content) != nil else {
+            return .failed(CancellationError())
+        }
+        do {
+            switch try await outputs.areCommitted(of: content) {
+            case .open:
+                endCommit(of: content)
+                return nil
+            case .done: return .completed
+            case .gone: return .failed(CancellationError())
+            }
         } catch {
             return .failed(error)
         }

@@ -75,7 +75,12 @@ final class OutputDesk: Sendable {
 
     /// The partition is another's now, as far as anybody knows.
     func letGo() {
-        state.withLock { $0.isStale = true }
+        let isServing = state.withLock { state in
+            state.isStale = true
+            return state.isServing
+        }
+        // Its threads are of no more use; who serves finds it stale.
+        if !isServing { session.withLock { $0 = nil } }
     }
 
     // MARK: - Serving
@@ -115,7 +120,6 @@ final class OutputDesk: Sendable {
                 let session = try await openSession()
                 open.removeAll { settle($0, by: session.ledger) }
                 let ready = begin(&open)
-                defer { for pending in open { engine.endCommit(of: pending.order.content) } }
                 if !ready.isEmpty { try await commit(ready, session) }
                 return
             } catch {
@@ -164,7 +168,8 @@ final class OutputDesk: Sendable {
 
     // MARK: - Committing
 
-    /// From here on until their ends the attempts are not given up, for they may be committed.
+    /// From here on until their ends the attempts are not given up, for they may be committed: whether they are may not
+    /// be known before the next session.
     ///
     /// - Parameter open: loses those that were given up before.
     private func begin(_ open: inout [Pending]) -> [(pending: Pending, watermark: Int64)] {

@@ -16,8 +16,8 @@ struct ResultBook: Sendable {
     /// Ids in the order in which they came; some are not here any more.
     private var arrivals = Fifo<String>()
     private var bytes = 0
-    /// Whether something was let go for want of room: what is not here may be in the topic all the same.
-    private(set) var hasForgotten = false
+    /// Of jobs that have ended and were let go for want of room: the topic has them all the same.
+    private var forgotten: Set<KeyDigest> = []
 
     init(mostBytes: Int = 16 << 20) {
         self.mostBytes = mostBytes
@@ -43,14 +43,20 @@ struct ResultBook: Sendable {
         entries[id] = Entry(state: state, order: record.order, size: size)
         if known == nil { arrivals.append(id) }
         while bytes > mostBytes, let oldest = arrivals.popFirst() {
-            hasForgotten = hasForgotten || entries[oldest] != nil
+            if entries[oldest]?.state.ending != nil { forgotten.insert(KeyDigest(Bytes(oldest))) }
             remove(oldest)
         }
         return state
     }
 
+    /// Whether the end of a job was known, and is not any more.
+    func hasForgotten(_ id: String) -> Bool { !forgotten.isEmpty && forgotten.contains(KeyDigest(Bytes(id))) }
+
     private mutating func remove(_ id: String) {
         guard let entry = entries.removeValue(forKey: id) else { return }
         bytes -= entry.size
+        // Most jobs are taken away by tombstones, and not for want of room.
+        guard arrivals.count > 2 * entries.count + 1024 else { return }
+        arrivals.removeAll { [entries] in entries[$0] == nil }
     }
 }

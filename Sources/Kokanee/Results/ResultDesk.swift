@@ -44,7 +44,7 @@ final class ResultDesk: Sendable {
         }
         if let known { return known }
         defer { state.withLock { $0.waiters[number] = nil } }
-        try follow(partition)
+        try follow(partition, for: id)
         let timer = Task {
             try await Task.sleep(for: limit)
             answer.set(.failure(Self.timeout(id, limit)))
@@ -72,7 +72,7 @@ final class ResultDesk: Sendable {
     }
 
     /// Sees to it that the partition is read, from its start if it has not been.
-    private func follow(_ partition: Int32?) throws {
+    private func follow(_ partition: Int32?, for id: String) throws {
         let former = try state.withLock { state -> TopicFollower? in
             guard !state.isClosed else { throw CancellationError() }
             let isRead =
@@ -81,7 +81,7 @@ final class ResultDesk: Sendable {
                 } else {
                     state.follower != nil
                 }
-            guard !isRead || state.book.hasForgotten else { return nil }
+            guard !isRead || state.book.hasForgotten(id) else { return nil }
             let former = state.follower
             // Who asks for jobs of a second partition asks for those of a third.
             state.partitions = former == nil ? partition.map { [$0] } : nil

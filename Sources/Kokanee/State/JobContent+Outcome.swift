@@ -6,8 +6,10 @@ extension JobContent {
     ///
     /// Its order, and what else there is to keep, is the caller's to add.
     ///
-    /// - Parameter now: milliseconds since the epoch.
-    func outcome(after disposition: Disposition, now: Int64) -> JobRecord? {
+    /// - Parameters:
+    ///   - isCancelled: whether it is discarded because an operator wanted that.
+    ///   - now: milliseconds since the epoch.
+    func outcome(after disposition: Disposition, isCancelled: Bool, now: Int64) -> JobRecord? {
         let asked = keptResult
         var record = JobRecord()
         switch disposition {
@@ -17,7 +19,7 @@ extension JobContent {
             record.result = writtenNotes?.contents.withLock { $0.result }
             guard record.result != nil || asked != nil else { return nil }
         case .discard(let reason):
-            record.outcome = .discarded
+            record.outcome = isCancelled ? .cancelled : .discarded
             record.error = SafeText.line(reason, limit: Envelope.Failure.maximumSize)
         // It has left what it leaves already; one that stands for others has to be asked itself.
         case .skip(isOwn: true): return nil

@@ -39,6 +39,8 @@ extension JobContent {
                 let checkpoint = bytes == "null" ? nil : JobRecord.Blob(bytes: bytes)
                 try await runtime.state.save(of: self) { $0.checkpoint = checkpoint }
             } catch {
+                // Nobody needs it any more where the attempt has ended meanwhile.
+                guard writtenNotes?.state.withLock({ $0.isOver }) != true else { continue }
                 // The one before it counts. Where brokers are away the job is not held up for what it may do again.
                 runtime.logger.log(
                     .warning,

@@ -142,7 +142,8 @@ struct MarkBook: Sendable {
         guard let mark = marks[job.key], mark.of == job.identity else { return .nothing }
         if job.until == .start { return .write(mark) }
         guard isDone else {
-            marks[job.key] = nil
+            // It covers nobody. Without one, what is still being restored would bring the old one back.
+            marks[job.key] = Mark(kind: .passed(upTo: -1), until: mark.until, of: job.identity)
             return .remove
         }
         let settled = Mark(kind: .passed(upTo: job.covers(seen)), until: mark.until, of: job.identity)

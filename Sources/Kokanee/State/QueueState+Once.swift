@@ -100,7 +100,7 @@ extension QueueState {
     // MARK: - Ends
 
     /// What an attempt's end has to leave in the state topic before its job counts as finished.
-    func writes(after disposition: Disposition, of content: JobContent) -> [StateRecord] {
+    func writes(after disposition: Disposition, of content: JobContent, isCancelled: Bool = false) -> [StateRecord] {
         let hasNotes = content.hasNotes.load(ordering: .acquiring)
         guard hasNotes || content.attempt > 1 || content.keptResult != nil else { return [] }
         // Whoever is not the owner any more knows nothing that the owner should believe.
@@ -112,7 +112,7 @@ extension QueueState {
             state.isOver = true
             return state
         }
-        let outcome = content.outcome(after: disposition, now: now)
+        let outcome = content.outcome(after: disposition, isCancelled: isCancelled, now: now)
         // What is kept for a time has to be taken away after it.
         if outcome != nil { want() }
         return shared.withLock { shared in
@@ -139,7 +139,8 @@ extension QueueState {
                 records.append(record(mark, key, once, content, now: now))
             }
         }
-        guard partition.isRestored, let candidate = once.candidate, let key = once.candidateKey else { return records }
+        // Also while the state is being restored: the mark was taken over with the job, or is not this job's.
+        guard let candidate = once.candidate, let key = once.candidateKey else { return records }
         let settlement: MarkBook.Settlement =
             switch disposition {
             case .complete: partition.books.marks.settle(candidate, isDone: true, seen: partition.seen)

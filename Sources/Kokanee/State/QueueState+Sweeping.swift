@@ -43,7 +43,7 @@ extension QueueState {
                     return $0 == 0
                 })
             else { return }
-            self?.shared.withLock { $0.sweeper = nil }
+            self?.shared.withLock { if $0.generation == generation { $0.sweeper = nil } }
         } failed: { _ in
         }
         guard

@@ -222,6 +222,7 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
+        runtime.outputs?.letGo(rotation.map(\.topicPartition))
         runtime.schedules.note(ownsFirst: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in

@@ -28,6 +28,7 @@ extension Dispatcher {
         guard changes != rewindsSeen || hasRewindsToServe else { return }
         rewindsSeen = changes
         hasRewindsToServe = false
+        if runtime.outputs != nil { nameEras() }
         if let notice = runtime.rewinds.notice {
             for intake in rotation where intake.topicPartition.topic == runtime.queue.mainTopic {
                 serve(notice, intake)
@@ -39,8 +40,11 @@ extension Dispatcher {
     /// Whether commits of a partition have to wait: it was taken over unseen, and they might take back what an earlier
     /// owner has said of the rewind that stands.
     var idsWithoutKnownCommit: Set<Engine.PartitionID> {
-        guard hasRewindsToServe, let rewind = runtime.rewinds.notice?.rewind else { return [] }
-        return Set(rotation.filter { rewind.isMeant($0) && $0.assigned == nil }.map(\.id))
+        guard hasRewindsToServe else { return [] }
+        let rewind = runtime.rewinds.notice?.rewind
+        return Set(
+            rotation.filter { $0.assigned == nil && (runtime.outputs != nil || rewind?.isMeant($0) == true) }.map(\.id)
+        )
     }
 
     private func serve(_ notice: RewindBoard.Notice, _ intake: PartitionIntake) {
@@ -69,7 +73,7 @@ extension Dispatcher {
     }
 
     /// Nil where nobody can say.
-    private func commitAtAssignment(of intake: PartitionIntake) -> PartitionIntake.Assigned? {
+    func commitAtAssignment(of intake: PartitionIntake) -> PartitionIntake.Assigned? {
         if let assigned = intake.assigned { return assigned }
         // It was taken over while the coordinator did not answer, and nothing has been committed of it since.
         guard let committed = try? consumer.committed([intake.topicPartition], timeout: .seconds(1)) else { return nil }

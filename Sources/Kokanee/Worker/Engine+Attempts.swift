@@ -171,11 +171,13 @@ extension Engine {
             randomness: randomness,
             expiredJobs: content.runtime.expiredJobs
         )
+        var isCancelled = false
+        if case .cancelled = end { isCancelled = true }
         let writes =
-            content.runtime.state.writes(after: disposition, of: content)
+            content.runtime.state.writes(after: disposition, of: content, isCancelled: isCancelled)
             + ScheduleDone.writes(after: disposition, of: content, at: now)
         var decided = DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
-        if case .cancelled = end { decided.isCancelled = true }
+        decided.isCancelled = isCancelled
         return decided
     }
 

@@ -7,19 +7,35 @@ extension Engine {
     nonisolated(nonsending) func executeWithCare(_ content: JobContent, _ handler: (any JobHandler)?) async
         -> AttemptEnd?
     {
+        if content.commitsOutputs, let end = await endIfCommitted(content) { return end }
         let fleet = content.runtime.fleet
         if let cancelled = content.cancellation?.cancellation ?? fleet.cancellation(of: content, now: clock.wall()) {
-            return .cancelled(cancelled)
+            return await endUnbegun(content, .cancelled(cancelled))
         }
         guard let handler else {
-            return content.refusal.map { .refused($0.reason, $0.failure) }
+            guard let refusal = content.refusal else { return .failed(CancellationError()) }
+            return await endUnbegun(content, .refused(refusal.reason, refusal.failure))
         }
         if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
-            return .expired(at: expiresAt)
+            return await endUnbegun(content, .expired(at: expiresAt))
         }
         if let end = await content.runtime.state.admit(content) { return end }
         guard let hooks else { return await performWithOutputs(content, handler) }
         return await performTelling(hooks, content, handler)
+    }
+
+    /// The end of a job that does not run: what earlier attempts of it have left has to be known to be taken away.
+    private nonisolated(nonsending) func endUnbegun(_ content: JobContent, _ end: AttemptEnd) async -> AttemptEnd {
+        guard !content.isPlain else { return end }
+        do {
+            if content.isOnce { try await content.runtime.state.restored(for: content) }
+            if content.keptResult != nil { _ = try await content.runtime.state.record(of: content) }
+            // Whose notes are there is looked after when it ends.
+            _ = content.attemptNotes
+            return end
+        } catch {
+            return .failed(error)
+        }
     }
 
     private nonisolated(nonsending) func performWithOutputs(_ content: JobContent, _ handler: any JobHandler) async

@@ -46,7 +46,7 @@ extension EngineState {
 }
 
 extension JobContent: LimitedJob {
-    var limitedType: String { type ?? "" }
+    var limitedType: String { handledType ?? "" }
 
     func keyGroup(upTo separator: String?) -> UInt64? {
         guard let key = message.key else { return nil }

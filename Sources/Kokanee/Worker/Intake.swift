@@ -125,6 +125,10 @@ enum Intake {
             let course = runtime.refusals.course(of: job.envelope, reason, ladder: runtime.queue.ladder, now: now)
             guard case .bury(let waited) = course else {
                 content.read(as: reading(job), for: nil)
+                if let cancellation = runtime.fleet.cancellation(of: content, now: now) {
+                    content.cancel(cancellation)
+                    return Decision(facts: .init(bytes: bytes, key: nil, start: .now), content: content)
+                }
                 let facts = Scheduler<JobContent>.Facts(bytes: bytes, key: nil, start: .hop)
                 return Decision(facts: facts, content: content, move: Move(course))
             }
@@ -141,7 +145,10 @@ enum Intake {
             )
         case .run(let job, let entry, let course):
             content.read(as: reading(job), for: .passUnretained(entry))
-            if job.envelope.unique != nil, rungDelay == nil {
+            // Offsets of the main topic alone: those of other priorities are another log's.
+            if job.envelope.unique != nil, rungDelay == nil,
+                content.message.source.topicPartition.topic == runtime.queue.mainTopic
+            {
                 runtime.state.noteSeen(content.offset, in: content.partition)
             }
             let key = laneKey(content, runtime.order)

@@ -193,6 +193,9 @@ final class JobContent: @unchecked Sendable {
         return .nanoseconds(time > 0 ? time : MonotonicTime.nanoseconds + time)
     }
 
+    /// The type under which its handler is registered, which for jobs that come by an alias is another name than ``type``.
+    var handledType: String? { entry?._withUnsafeGuaranteedRef { $0.type } ?? type }
+
     /// Milliseconds since the epoch.
     var expiresAt: Int64? {
         if case .whole(let whole) = reading { whole.job.envelope.expiresAt } else { nil }
@@ -239,7 +242,7 @@ final class JobContent: @unchecked Sendable {
 
     /// Whether what it produces is committed together with its completion.
     var commitsOutputs: Bool {
-        runtime.outputs != nil && type.map { runtime.jobs.outputTypes.contains($0) } == true
+        runtime.outputs != nil && handledType.map { runtime.jobs.outputTypes.contains($0) } == true
     }
 
     /// For how long somebody wants to be able to ask what became of the job; nil where nobody does.

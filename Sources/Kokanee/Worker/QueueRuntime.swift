@@ -96,6 +96,15 @@ final class QueueRuntime: Sendable {
         }
     }
 
+    /// As ``care(for:_:)``, of cancellations: whether some stand is looked at under the lock, because they come and go by
+    /// several threads.
+    func careForCancellations() {
+        cares.withLock { cares in
+            if fleet.hasCancellations { cares.insert(.cancellations) } else { cares.remove(.cancellations) }
+            needsCare.store(!cares.isEmpty, ordering: .sequentiallyConsistent)
+        }
+    }
+
     /// What operators want of the queue's gate.
     var hold: QueueGate.Hold? {
         guard fleet.isKnown else { return .unknown }

@@ -44,7 +44,12 @@ extension Command {
             try show(try await desk.table(of: queue), of: queue, context.console)
         case "set":
             let limit = try limit(values)
-            let desk = try LimitDesk(try await context.connect().configuration)
+            let cluster = try await context.connect()
+            let inspection = try await cluster.topics.inspect(try Queue(queue), includingSettings: false)
+            guard !inspection.missing.contains(where: { $0.name == queue }) else {
+                throw Failure("there is no queue \(queue); create it with: \(inspection.command)")
+            }
+            let desk = try LimitDesk(cluster.configuration)
             var table = try await desk.table(of: queue) ?? LimitTable()
             try table.set(limit)
             try await desk.write(table, of: queue)
