@@ -31,11 +31,18 @@ run=(env ${KOKANEE_TEST_PRELOAD:+LD_PRELOAD="$KOKANEE_TEST_PRELOAD"} "$bundle" -
     echo "no test has such a name" >&2
     exit 1
 }
-# The longest first: those with brokers and processes, and of these the ones that end them.
-sed -E 's|/.*||' "$logs/tests" | sort | uniq -c | awk '
-    /IntegrationTests\.(Chaos|Crash|FailPoint|Frozen|Hostile|Command|Bench|Rewind)/ { print 0, $0; next }
-    /IntegrationTests|Failure|Crash|Outcome|Watch|Replay|Worker/ { print 1, $0; next }
-    { print 2, $0 }' | sort -k1,1n -k2,2nr | awk '{ print $3 }' >"$logs/suites"
+# First chaos, with nothing beside it; then what wants to be alone in its process, two at a time, for it measures what others
+# may upset; then the rest, the longest first.
+alone=$(grep -rlF '@Suite(.alone' "$(dirname "${BASH_SOURCE[0]}")" --include='*.swift' | sed -E 's|.*/||; s|\.swift$||' | tr '\n' ' ')
+sed -E 's|/.*||' "$logs/tests" | sort | uniq -c | awk -v alone=" $alone" '
+    { split($2, name, "."); rank = 3 }
+    /IntegrationTests|Failure|Crash|Outcome|Watch|Replay|Worker/ { rank = 2 }
+    index(alone, " " name[2] " ") { rank = 1 }
+    name[2] == "ChaosTests" { rank = 0 }
+    { print rank, $1, $2 }' | sort -k1,1n -k2,2nr >"$logs/ranks"
+awk '$1 == 0 { print $3 }' "$logs/ranks" >"$logs/suites.1"
+awk '$1 == 1 { print $3 }' "$logs/ranks" >"$logs/suites.2"
+awk '$1 > 1 { print $3 }' "$logs/ranks" >>"$logs/suites.$processes"
 
 export bundle logs
 quoted_lines() { sed -E 's/[^A-Za-z0-9_]/\\&/g'; }
@@ -59,10 +66,14 @@ run_suite() {
 export -f quoted quoted_lines run_suite
 
 start=$SECONDS
-xargs -P "$processes" -I '{}' bash -c 'run_suite "$1"' _ '{}' <"$logs/suites"
+for beside in 1 2 "$processes"; do
+    [ -s "$logs/suites.$beside" ] || continue
+    xargs -P "$((beside < processes ? beside : processes))" -I '{}' bash -c 'run_suite "$1"' _ '{}' <"$logs/suites.$beside"
+    : >"$logs/suites.$beside"
+done
 
 tests=$(wc -l <"$logs/tests")
-suites=$(wc -l <"$logs/suites")
+suites=$(wc -l <"$logs/ranks")
 if [ -s "$logs/failed" ]; then
     for log in "$logs"/*.failed; do
         echo "=== $(basename "$log" .log.failed)"
