@@ -72,7 +72,7 @@ extension Command {
             let schedule = try schedule(context)
             let by = try context.operatorName
             let cluster = try await context.connect()
-            try await requireTopics(of: queue, cluster)
+            try await cluster.require(queue, [queue.mainTopic, queue.stateTopic])
             let desk = try ScheduleDesk(cluster.configuration)
             let change = try await desk.put(schedule, queue: queue.name, by: by)
             try report(change, schedule, queue, context.console)
@@ -122,14 +122,6 @@ extension Command {
             throw values.error("\(error)")
         }
         return schedule
-    }
-
-    private static func requireTopics(of queue: Queue, _ cluster: Cluster) async throws {
-        let inspection = try await cluster.topics.inspect(queue, includingSettings: false)
-        let needed = [queue.mainTopic, queue.stateTopic]
-        guard !inspection.missing.contains(where: { needed.contains($0.name) }) else {
-            throw Failure("there is no queue \(queue.name); create it with: \(inspection.command)")
-        }
     }
 
     private static func report(

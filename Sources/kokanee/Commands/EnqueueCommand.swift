@@ -193,10 +193,7 @@ extension Command {
         _ context: Context
     ) async throws -> (client: JobClient, largestJob: Int, priorities: Set<Priority>) {
         let cluster = try await context.connect()
-        let inspection = try await cluster.topics.inspect(queue, includingSettings: false)
-        guard !inspection.missing.contains(where: { $0.name == queue.mainTopic }) else {
-            throw Failure("there is no queue \(queue.name); create it with: \(inspection.command)")
-        }
+        let inspection = try await cluster.require(queue, [queue.mainTopic])
         // librdkafka would wait for 5 minutes for a broker that went away; who sits at the terminal would not.
         var configuration = cluster.configuration
         let timeouts = ["message.timeout.ms", "delivery.timeout.ms"]

@@ -45,10 +45,7 @@ extension Command {
         case "set":
             let limit = try limit(values)
             let cluster = try await context.connect()
-            let inspection = try await cluster.topics.inspect(try Queue(queue), includingSettings: false)
-            guard !inspection.missing.contains(where: { $0.name == queue }) else {
-                throw Failure("there is no queue \(queue); create it with: \(inspection.command)")
-            }
+            try await cluster.require(try Queue(queue), [queue])
             let desk = try LimitDesk(cluster.configuration)
             var table = try await desk.table(of: queue) ?? LimitTable()
             try table.set(limit)

@@ -14,6 +14,19 @@ struct Cluster: Sendable {
         admin = try AdminClient(connection.configuration)
     }
 
+    /// What there is of a queue's topics.
+    ///
+    /// - Parameter needed: the topics without which there is no such queue.
+    /// - Throws: ``Failure`` that says how to create it.
+    @discardableResult
+    func require(_ queue: Queue, _ needed: [String]) async throws -> TopicInspection {
+        let inspection = try await topics.inspect(queue, includingSettings: false)
+        guard !inspection.missing.contains(where: { needed.contains($0.name) }) else {
+            throw Failure("there is no queue \(queue.name); create it with: \(inspection.command)")
+        }
+        return inspection
+    }
+
     /// Returns once a broker answers.
     ///
     /// - Throws: ``Failure`` with exit code 69 that names the address, after `timeout` at most.
