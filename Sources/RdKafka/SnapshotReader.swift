@@ -1,5 +1,4 @@
 internal import CRdKafka
-internal import Synchronization
 
 /// Reads partitions of one topic from their beginnings to where they end, once, at the speed of the network: nothing is
 /// made for a record, which is only shown.
@@ -7,7 +6,7 @@ internal import Synchronization
 /// It is no member of a group and commits nothing. It has a thread of its own, and waits for brokers that are away. A
 /// partition of a topic that does not exist has nothing.
 package final class SnapshotReader: Sendable {
-    private let state: SnapshotState
+    private let state: ReaderState
 
     /// What it tells, all of it on its thread, which reads nothing meanwhile.
     package struct Listener: Sendable {
@@ -38,9 +37,19 @@ package final class SnapshotReader: Sendable {
         isolation: IsolationLevel = .readCommitted,
         telling listener: Listener
     ) throws(KafkaError) {
-        let state = SnapshotState(wakeup: try Wakeup())
+        let state = ReaderState(wakeup: try Wakeup())
         self.state = state
-        let configuration = Self.properties(configuration, isolation)
+        let configuration = configuration.forReading(
+            isolation,
+            defaults: ["reconnect.backoff.max.ms": "1000"],
+            required: [
+                // Of all partitions together: librdkafka counts the queue to which it forwards them. What comes to this
+                // waits for up to a second.
+                "queued.max.messages.kbytes": String(SnapshotRun.bufferSize >> 10),
+                // A partition that is begun waits for the answer to the fetch that is under way.
+                "fetch.wait.max.ms": "5",
+            ]
+        )
         OSThread.start(name: "rdk:snapshot") {
             do throws(KafkaError) {
                 let client = try ClientHandle(.consumer, configuration)
@@ -59,53 +68,6 @@ package final class SnapshotReader: Sendable {
     deinit {
         state.stop()
     }
-
-    private static func properties(
-        _ configuration: ClientConfiguration,
-        _ isolation: IsolationLevel
-    ) -> ClientConfiguration {
-        var configuration = configuration.with(
-            defaults: [
-                // Past this many messages a fetch waits for up to a second: the bound is that of bytes.
-                "queued.min.messages": "1000000",
-                "reconnect.backoff.max.ms": "1000",
-            ],
-            required: [
-                // Of all partitions together: librdkafka counts the queue to which it forwards them. What comes to this
-                // waits for up to a second.
-                "queued.max.messages.kbytes": String(SnapshotRun.bufferSize >> 10),
-                // A partition that is begun waits for the answer to the fetch that is under way.
-                "fetch.wait.max.ms": "5",
-                "isolation.level": isolation.rawValue,
-                "enable.partition.eof": "true",
-                "enable.auto.commit": "false",
-                "auto.offset.reset": "earliest",
-                "allow.auto.create.topics": "false",
-            ]
-        )
-        configuration.properties["group.id"] = nil
-        configuration.properties["group.instance.id"] = nil
-        // A follower of the partition may not have seen its end yet; the leader has.
-        configuration.properties["client.rack"] = nil
-        return configuration
-    }
-}
-
-/// What a reader and its thread have in common.
-private final class SnapshotState: Sendable {
-    let wakeup: Wakeup
-    private let stopped = Atomic(false)
-
-    init(wakeup: Wakeup) {
-        self.wakeup = wakeup
-    }
-
-    var isStopped: Bool { stopped.load(ordering: .acquiring) }
-
-    func stop() {
-        stopped.store(true, ordering: .releasing)
-        wakeup.wake()
-    }
 }
 
 /// The thread's part: it alone starts, reads and stops partitions, because batch calls of librdkafka 2.0 lose messages
@@ -123,7 +85,7 @@ private final class SnapshotRun {
 
     private let name: String
     private let client: ClientHandle
-    private let state: SnapshotState
+    private let state: ReaderState
     private let listener: SnapshotReader.Listener
     private let queue: OpaquePointer
     private var topic: OpaquePointer?
@@ -142,7 +104,7 @@ private final class SnapshotRun {
         _ name: String,
         _ partitions: [Int32],
         _ client: ClientHandle,
-        _ state: SnapshotState,
+        _ state: ReaderState,
         _ listener: SnapshotReader.Listener
     ) {
         self.name = name

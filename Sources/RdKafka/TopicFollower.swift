@@ -1,5 +1,4 @@
 internal import CRdKafka
-internal import Synchronization
 
 /// Reads a topic from its start, or from given offsets, and goes on reading what is written to it, until it is stopped.
 ///
@@ -7,7 +6,7 @@ internal import Synchronization
 /// a topic that is not there yet, and takes up partitions that are added to it within some seconds. Records of one
 /// partition come in order, those of several mixed. A log that was cut and written anew is read from its start again.
 public final class TopicFollower: Sendable {
-    private let state: FollowerState
+    private let state: ReaderState
 
     /// - Parameters:
     ///   - partitions: those to be followed; nil is all that there are, and that there will be.
@@ -33,9 +32,13 @@ public final class TopicFollower: Sendable {
         caughtUp: @escaping @Sendable () -> Void = {},
         each: @escaping @Sendable (Record) -> Void
     ) throws(KafkaError) {
-        let state = FollowerState(wakeup: try Wakeup())
+        let state = ReaderState(wakeup: try Wakeup())
         self.state = state
-        let client = try ClientHandle(.consumer, Self.properties(configuration, isolation))
+        let configuration = configuration.forReading(
+            isolation,
+            defaults: ["queued.max.messages.kbytes": "8192", "reconnect.backoff.max.ms": "1000"]
+        )
+        let client = try ClientHandle(.consumer, configuration)
         let wishes = FollowerRun.Wishes(topic: topic, partitions: partitions, starts: starts)
         OSThread.start(name: "rdk:follower") {
             FollowerRun(wishes, client, state, failed: failed, caughtUp: caughtUp, each: each).follow()
@@ -50,49 +53,6 @@ public final class TopicFollower: Sendable {
 
     deinit {
         state.stop()
-    }
-
-    private static func properties(
-        _ configuration: ClientConfiguration,
-        _ isolation: IsolationLevel
-    ) -> ClientConfiguration {
-        var configuration = configuration.with(
-            defaults: [
-                "queued.max.messages.kbytes": "8192",
-                // Past this many messages a fetch waits for up to a second: the bound is that of bytes.
-                "queued.min.messages": "1000000",
-                "reconnect.backoff.max.ms": "1000",
-            ],
-            required: [
-                "isolation.level": isolation.rawValue,
-                "enable.partition.eof": "true",
-                "enable.auto.commit": "false",
-                "auto.offset.reset": "earliest",
-                "allow.auto.create.topics": "false",
-            ]
-        )
-        configuration.properties["group.id"] = nil
-        configuration.properties["group.instance.id"] = nil
-        // A follower of the partition may not have seen its end yet; the leader has.
-        configuration.properties["client.rack"] = nil
-        return configuration
-    }
-}
-
-/// What a follower and its thread have in common.
-private final class FollowerState: Sendable {
-    let wakeup: Wakeup
-    private let stopped = Atomic(false)
-
-    init(wakeup: Wakeup) {
-        self.wakeup = wakeup
-    }
-
-    var isStopped: Bool { stopped.load(ordering: .acquiring) }
-
-    func stop() {
-        stopped.store(true, ordering: .releasing)
-        wakeup.wake()
     }
 }
 
@@ -115,7 +75,7 @@ private final class FollowerRun {
 
     private let wishes: Wishes
     private let client: ClientHandle
-    private let state: FollowerState
+    private let state: ReaderState
     private let failed: @Sendable (KafkaError) -> Void
     private let each: @Sendable (Record) -> Void
     /// Nil once it has been called.
@@ -132,7 +92,7 @@ private final class FollowerRun {
     init(
         _ wishes: Wishes,
         _ client: ClientHandle,
-        _ state: FollowerState,
+        _ state: ReaderState,
         failed: @escaping @Sendable (KafkaError) -> Void,
         caughtUp: @escaping @Sendable () -> Void,
         each: @escaping @Sendable (Record) -> Void

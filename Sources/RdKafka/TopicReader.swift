@@ -74,24 +74,10 @@ private final class TopicReaderRun {
     ) throws(KafkaError) {
         // What all partitions together may hold in memory; each may hold its share, but a useful one.
         let kilobytes = max(4096, 262_144 / max(1, ranges.count))
-        var configuration = configuration.with(
-            defaults: [
-                "queued.max.messages.kbytes": String(kilobytes),
-                // Past this many messages a fetch waits for up to a second: the bound is that of bytes.
-                "queued.min.messages": "1000000",
-                "fetch.wait.max.ms": "100",
-            ],
-            required: [
-                "isolation.level": isolation.rawValue,
-                "enable.partition.eof": "true",
-                "enable.auto.commit": "false",
-                "auto.offset.reset": "earliest",
-                "allow.auto.create.topics": "false",
-            ]
+        let configuration = configuration.forReading(
+            isolation,
+            defaults: ["queued.max.messages.kbytes": String(kilobytes), "fetch.wait.max.ms": "100"]
         )
-        configuration.properties["group.id"] = nil
-        // A follower may not have seen the end of the range yet; the leader has.
-        configuration.properties["client.rack"] = nil
         client = try ClientHandle(.consumer, configuration)
         queue = rd_kafka_queue_new(client.pointer)
         batch = .allocate(capacity: Self.batchSize)
