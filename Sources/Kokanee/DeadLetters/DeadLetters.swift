@@ -67,9 +67,7 @@ public final class DeadLetters: Sendable {
         self.operatorName = operatorName
         self.now = now
         self.clock = clock
-        var uncommitted = configuration
-        uncommitted.properties["isolation.level"] = IsolationLevel.readUncommitted.rawValue
-        admin = try AdminClient(uncommitted)
+        admin = try AdminClient(configuration.seeingUncommitted)
     }
 
     /// Calls `each` with the letters that `filter` means, from the one that died first.
@@ -176,27 +174,23 @@ public final class DeadLetters: Sendable {
         wanted: Set<LetterPlace> = []
     ) async throws -> VerdictIndex {
         let index = Gathering(VerdictIndex(wanted: wanted))
-        var ranges = try await admin.extents(of: layout.state)
-        let deadline = ContinuousClock.now + .seconds(90)
-        while true {
-            let ends = try await TopicReader.read(ranges, configuration: configuration) { record in
-                index.mutate { $0.take(partition: record.partition, key: record.key, value: record.value) }
-                return true
-            }
-            ranges = ranges.reduce(into: [:]) { rest, range in
-                let end = ends[range.key] ?? range.value.lowerBound
-                if end < range.value.upperBound { rest[range.key] = end..<range.value.upperBound }
-            }
-            guard completeness == .complete, let held = ranges.keys.min() else { return index.value }
-            guard ContinuousClock.now < deadline else {
-                throw KafkaError(
-                    code: .localTimedOut,
-                    operation: "reading the verdicts on dead letters",
-                    message: "somebody's transaction on \(held) stays open"
-                )
-            }
-            try await Task.sleep(for: .milliseconds(100))
+        let ranges = try await admin.extents(of: layout.state)
+        let take: @Sendable (Record) -> Bool = { record in
+            index.mutate { $0.take(partition: record.partition, key: record.key, value: record.value) }
+            return true
         }
+        switch completeness {
+        case .asFarAsCommitted:
+            try await TopicReader.read(ranges, configuration: configuration, each: take)
+        case .complete:
+            try await TopicReader.readSettled(
+                ranges,
+                configuration: configuration,
+                operation: "reading the verdicts on dead letters",
+                each: take
+            )
+        }
+        return index.value
     }
 
     func search(

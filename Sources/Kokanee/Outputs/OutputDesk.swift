@@ -160,8 +160,8 @@ final class OutputDesk: Sendable {
             transactionalID: "kokanee.\(runtime.queue.name).outputs.\(partition)"
         )
         try await producer.takeOver(within: .seconds(30))
-        let reader = OutputLedgerReader(client, topic: runtime.queue.stateTopic, partition: partition)
-        let opened = Session(producer: producer, ledger: try await reader.read())
+        let ledger = try await OutputLedger(reading: runtime.queue.stateTopic, partition: partition, client: client)
+        let opened = Session(producer: producer, ledger: ledger)
         session.withLock { $0 = opened }
         return opened
     }

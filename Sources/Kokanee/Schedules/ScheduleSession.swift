@@ -48,20 +48,16 @@ final class ScheduleSession: Sendable {
         _ book: ScheduleBook
     ) async throws -> Int64 {
         // Not to be there is not to be empty: what was fired would be fired again.
-        guard let range = try await AdminClient(client).extents(of: [partition])[partition] else {
+        guard let range = try await AdminClient(client.seeingUncommitted).extents(of: [partition])[partition] else {
             throw TopicError("\(partition) is not there")
         }
-        var position = range.lowerBound
-        while position < range.upperBound {
-            let positions = try await TopicReader.read([partition: position..<range.upperBound], configuration: client)
-            {
-                book.take($0)
-                return true
-            }
-            let reached = positions[partition] ?? position
-            // A transaction of somebody else's is open: what stands behind it shows when it is over.
-            if reached < range.upperBound { try await Task.sleep(for: .milliseconds(200)) }
-            position = reached
+        try await TopicReader.readSettled(
+            [partition: range],
+            configuration: client,
+            operation: "reading how far the schedules have come"
+        ) {
+            book.take($0)
+            return true
         }
         return range.upperBound
     }
