@@ -4,6 +4,10 @@ internal import Synchronization
 // What a handler may say while it works: how far it is, what it found, that it needs longer.
 
 extension JobContext {
+    /// Whether the attempt may begin now, as its worker's membership stands, where it has waited for something since it was
+    /// given out.
+    var mayBegin: Bool { content?.runtime.startLimit.allowsNow ?? true }
+
     /// Leaves a value for who enqueued the job: it is stored once the attempt completes, and before the job counts as
     /// finished. The last call counts; a failed attempt leaves nothing.
     ///

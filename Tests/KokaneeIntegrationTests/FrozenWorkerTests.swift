@@ -65,7 +65,7 @@ struct FrozenWorkerTests {
             let known = Set(mine.filter { $0.start.at < stopped + 500_000_000 }.ids)
             let late = mine.filter { $0.start.at > stopped + 500_000_000 }
             let unaware = late.filter { $0.start.wall < back }.ids
-            #expect(unaware.isEmpty, "the zombie started \(unaware) before it had partitions again")
+            #expect(unaware.isEmpty, "the zombie started \(unaware) before it had partitions again: \(zombie.error)")
             #expect(!theirs.isEmpty && late.allSatisfy { $0.start.at > woken })
             let byKey = Dictionary(grouping: (late + theirs).filter { !known.contains($0.start.id) }) { $0.start.key }
             for runs in byKey.values {

@@ -27,6 +27,19 @@ struct ProcessPoolStateTests {
         #expect(state.cancel(1, now) == .notHere)
     }
 
+    @Test("a job that may not begin is not handed out, nor is any behind it, and processes are started all the same")
+    func held() {
+        var state = started()
+        for ticket in 1...2 { state.submit(Ticket(ticket)) }
+        #expect(state.next(now, mayBegin: { $0 != 1 }) == nil)
+        #expect(state.lost(child(1), hasReadNothing: true, now) != nil)
+        let later = now + .seconds(1)
+        #expect(state.next(later, mayBegin: { $0 != 1 }) == .start(slot: 0))
+        state.started(0, as: child(2))
+        #expect(state.next(later, mayBegin: { $0 != 1 }) == nil)
+        #expect(state.next(later) == .hand(1, child(2)))
+    }
+
     @Test("a job that a dead process had not read goes to the next process, first of all")
     func unread() {
         var state = started()

@@ -47,7 +47,7 @@ public final class CommandHandler: JobHandler, Sendable {
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let variables = try Self.environment(of: context)
         let (id, input) = (context.id, payload.array)
-        try await thread.execute(CommandLoop.Job(id: id, input: input, variables: variables))
+        try await thread.execute(CommandLoop.Job(id: id, context: context, input: input, variables: variables))
     }
 
     /// Waits for the running commands; those that still run after `limit` get a SIGTERM, and a SIGKILL after the grace.

@@ -4,6 +4,7 @@ internal import Glibc
 final class CommandLoop {
     struct Job: Sendable {
         let id: String
+        let context: JobContext
         let input: [UInt8]
         /// `NAME=VALUE`.
         let variables: [[UInt8]]
@@ -27,6 +28,8 @@ final class CommandLoop {
     private var running: [ChildID: Ticket] = [:]
     private var childOfTicket: [Ticket: ChildID] = [:]
 
+    /// When to ask again whether the next job may begin.
+    private var heldUntil: ContinuousClock.Instant?
     private var isClosing = false
     private var terminatesAt: ContinuousClock.Instant?
     private var isTerminating = false
@@ -56,7 +59,8 @@ final class CommandLoop {
                 isTerminating = true
                 table.stopAll(grace: grace)
             }
-            table.wait(until: terminatesAt, waking: inbox).forEach(handle)
+            let deadline = [terminatesAt, heldUntil].compactMap(\.self).min()
+            table.wait(until: deadline, waking: inbox).forEach(handle)
         }
         inbox.end().forEach(obey)
         for continuation in closeWaiters { continuation.resume() }
@@ -84,7 +88,13 @@ final class CommandLoop {
     }
 
     private func startWaiting() {
-        while running.count < count, let ticket = waiting.popFirst() {
+        heldUntil = nil
+        while running.count < count, let ticket = waiting.first {
+            guard jobs[ticket]?.content.context.mayBegin != false else {
+                heldUntil = .now + StartLimit.pause
+                break
+            }
+            _ = waiting.popFirst()
             guard let job = jobs[ticket] else { continue }
             do throws(SystemError) {
                 let child = try table.start(adding: job.content.variables)

@@ -50,6 +50,9 @@ final class PoolLoop {
     /// What has become of jobs that took too long, whatever their processes answer in their grace but success.
     private var overrun: [Ticket: any Error] = [:]
 
+    /// When to ask again whether the next job may begin.
+    private var heldUntil: ContinuousClock.Instant?
+
     private var settlesAt: ContinuousClock.Instant?
     /// Why the command can't be run, where that showed while the pool settled.
     private var startFailure: HandlerError?
@@ -100,7 +103,7 @@ final class PoolLoop {
             act()
             if state.isClosing, table.isEmpty { break }
             rest()
-            let deadline = [state.deadline, settlesAt, terminatesAt].compactMap(\.self).min()
+            let deadline = [state.deadline, settlesAt, terminatesAt, heldUntil].compactMap(\.self).min()
             table.wait(until: deadline, waking: inbox).forEach(handle)
         }
         inbox.end().forEach(obey)
@@ -117,7 +120,8 @@ final class PoolLoop {
         for child in state.giveUpCondemned(now) { table.stop(child, grace: configuration.grace) }
         for ticket in state.takeUnbegun() { finish(ticket, .failure(HandlerError.closed)) }
         for ticket in state.takeReleased() { jobs.remove(ticket) }
-        while let step = state.next(now) {
+        heldUntil = nil
+        while let step = state.next(now, mayBegin: mayBegin) {
             switch step {
             case .start(let slot): start(slot)
             case .hand(let ticket, let child): hand(ticket, to: child)
@@ -132,6 +136,14 @@ final class PoolLoop {
             isTerminating = true
             table.stopAll(grace: configuration.grace)
         }
+    }
+
+    /// Whether a job's worker lets it begin: the worker's runner has asked, but that may be long ago where processes were
+    /// busy, or the machine stood still.
+    private func mayBegin(_ ticket: Ticket) -> Bool {
+        guard jobs[ticket]?.content.context.mayBegin == false else { return true }
+        heldUntil = .now + StartLimit.pause
+        return false
     }
 
     private func hand(_ ticket: Ticket, to child: ChildID) {

@@ -152,16 +152,18 @@ struct PoolState {
     }
 
     /// What is to be done now; called until there is nothing.
-    mutating func next(_ now: Instant) -> Step? {
+    ///
+    /// - Parameter mayBegin: whether a job may be handed to a process, as things stand.
+    mutating func next(_ now: Instant, mayBegin: (Ticket) -> Bool = { _ in true }) -> Step? {
         guard !isClosing else { return nil }
         if starts > 0, let slot = slots.firstIndex(where: { $0.startAt.map { $0 <= now } ?? false }) {
             slots[slot].startAt = nil
             starts -= 1
             return .start(slot: slot)
         }
-        guard let ticket = waiting.first, let slot = slotFor(ticket, now), let child = slots[slot].child else {
-            return nil
-        }
+        guard let ticket = waiting.first, mayBegin(ticket), let slot = slotFor(ticket, now),
+            let child = slots[slot].child
+        else { return nil }
         _ = waiting.popFirst()
         if slots[slot].given.isEmpty { slots[slot].inHandSince = now }
         slots[slot].given.append(ticket)

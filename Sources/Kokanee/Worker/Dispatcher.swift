@@ -262,7 +262,9 @@ final class Dispatcher {
         if intake.landing != nil, !hasLanded(intake, at: offset) { return nil }
         checkGap(upTo: offset, intake, next: offset + 1)
         if let delay = intake.delay {
-            intake.hold(content, until: PartitionIntake.dueAt(content.message, delay: delay, now: now))
+            let clock = engine.clock
+            let dueAt = PartitionIntake.dueAt(content.message, delay: delay, now: now) { clock.wall() }
+            intake.hold(content, until: dueAt)
             return nil
         }
         return decide(content, intake, now: now)

@@ -20,6 +20,10 @@ extension Engine {
             return await endUnbegun(content, .expired(at: expiresAt))
         }
         if let end = await content.runtime.state.admit(content) { return end }
+        // What is known of a job's past may have been long in coming.
+        while !startLimit.allows(MonotonicTime.nanoseconds) {
+            do { try await Task.sleep(for: StartLimit.pause) } catch { return .failed(error) }
+        }
         guard let hooks else { return await performWithOutputs(content, handler) }
         return await performTelling(hooks, content, handler)
     }

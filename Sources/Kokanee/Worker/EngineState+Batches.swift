@@ -50,13 +50,20 @@ extension EngineState {
         return true
     }
 
-    /// How many may begin at once without a look at what becomes of the others: so few that, if all of them die, the
-    /// circuit opens about as soon as it would have otherwise.
+    /// How many may begin at once without a look at what becomes of the others: so few that, if all that have begun die,
+    /// no more of them do beyond what opens the circuit than if each runner had one.
     private var longestBatch: Int {
         var headroom = Int.max
         // Where they stand: a copy of a gate costs more than all else here.
         for index in gates.indices { headroom = min(headroom, gates[index]?.circuit?.headroom ?? .max) }
-        return max(1, headroom / (busy + 1))
+        let most = Self.longestBatch
+        guard headroom < most * (busy + 2) else { return most }
+        for runner in runners {
+            guard let batch = runner.batch, !batch.isTakenBack else { continue }
+            headroom -= batch.items.count - batch.concluded
+        }
+        // Half of it, so that the next runner gets some as well.
+        return min(most, max(1, headroom - headroom / 2))
     }
 
     private mutating func takeNext(isUnbounded: Bool = false) -> Batch.Item? {

@@ -114,9 +114,14 @@ final class PartitionIntake {
     ///
     /// A broker that keeps no timestamps, or a producer's clock that is ahead, leaves the time of its first sight.
     /// The broker's own time is never doubted: that it lies ahead of `now` says that `now` is behind.
-    static func dueAt(_ record: ConsumedMessage, delay: Int64, now: Int64) -> Int64 {
-        if hasForgedTime(record, now: now) { return now }
-        return dueAt(record.timestamp, isBrokers: record.timestampType == .logAppendTime, delay: delay, now: now)
+    ///
+    /// - Parameters:
+    ///   - now: when this turn of reading began.
+    ///   - clock: what time it is. A record that was written since the turn began is no reason to doubt its producer.
+    static func dueAt(_ record: ConsumedMessage, delay: Int64, now: Int64, clock: () -> Int64) -> Int64 {
+        let seen = record.timestamp > now ? max(now, clock()) : now
+        if hasForgedTime(record, now: seen) { return seen }
+        return dueAt(record.timestamp, isBrokers: record.timestampType == .logAppendTime, delay: delay, now: seen)
     }
 
     static func dueAt(_ since: Int64, isBrokers: Bool, delay: Int64, now: Int64) -> Int64 {

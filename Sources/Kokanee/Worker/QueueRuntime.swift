@@ -33,6 +33,8 @@ final class QueueRuntime: Sendable {
     let state: QueueState
     /// Nil where no type produces records with its completion.
     let outputs: QueueOutputs?
+    /// Until when jobs may begin.
+    let startLimit: StartLimit
     /// Whether its partitions are being handed back, or its worker shut down: what runs had better come to an end.
     let isStopping = Atomic(false)
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
@@ -46,9 +48,11 @@ final class QueueRuntime: Sendable {
         jobs: JobRegistry,
         configuration: WorkerConfiguration,
         replay: ReplayRun? = nil,
+        startLimit: StartLimit = StartLimit(),
         logger: Logger
     ) throws {
         self.index = index
+        self.startLimit = startLimit
         self.queue = queue
         schedules = ScheduleBoard(queue: queue.name)
         self.replay = replay

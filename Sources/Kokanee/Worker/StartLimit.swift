@@ -11,4 +11,10 @@ final class StartLimit: Sendable {
     }
 
     func allows(_ now: Int64) -> Bool { now < nanoseconds.load(ordering: .acquiring) }
+
+    /// Whether a job that has waited for something since its runner asked may begin now.
+    var allowsNow: Bool { allows(MonotonicTime.nanoseconds) }
+
+    /// How long such a job waits before it asks again.
+    static let pause = Duration.milliseconds(10)
 }

@@ -202,6 +202,7 @@ public final class Worker: Sendable {
                 jobs: jobs,
                 configuration: configuration,
                 replay: replay,
+                startLimit: engine.startLimit,
                 logger: logger
             )
         }

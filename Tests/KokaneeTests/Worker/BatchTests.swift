@@ -125,6 +125,31 @@ struct BatchTests {
         #expect(cost.value > 3_000_000)
     }
 
+    @Test("however many runners take jobs before the first has ended, few more begin than open the circuit")
+    func deaths() async throws {
+        let contents = try await items(200).map(\.content)
+        let runtime = try #require(contents.first).runtime
+        var configuration = WorkerConfiguration()
+        configuration.concurrency = 16
+        var policy = CircuitPolicy()
+        policy.minimumJobs = 20
+        var state = EngineState(configuration, startLimit: runtime.startLimit, hooks: nil)
+        let now = ContinuousClock.now
+        state.add(runtime, policy: policy, leaseLength: .seconds(60), now: now)
+        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        for (offset, content) in contents.enumerated() {
+            _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: nil, start: .now), content)
+        }
+        var sizes: [Int] = []
+        for index in 0..<configuration.concurrency {
+            let generation = state.runners[index].begin()
+            guard case .run(let batch) = state.nextStep(of: index, generation, now: now) else { continue }
+            sizes.append(batch.items.count)
+        }
+        #expect(sizes.count == 16 && sizes[0] > 1, "\(sizes)")
+        #expect(sizes.reduce(0, +) < 20 + 16, "\(sizes)")
+    }
+
     @Test("a circuit tells how many deaths it takes to open it")
     func headroom() {
         let now = ContinuousClock.now

@@ -136,8 +136,13 @@ struct IntakeTests {
         await producer.close()
         let records = try await fixture.records(of: "q")
         // From the far future: looked at now, so that nothing waits behind it, and put at the rung's end.
-        let dueTimes = records.map { PartitionIntake.dueAt($0.storage.message, delay: 1000, now: Self.now) }
+        let dueTimes = records.map { record in
+            PartitionIntake.dueAt(record.storage.message, delay: 1000, now: Self.now) { Self.now }
+        }
         #expect(dueTimes == [Self.now + 600, Self.now + 1000, Self.now, Self.now])
+        // Written while the turn of reading went on: its time is as good as any.
+        let later = PartitionIntake.dueAt(records[1].storage.message, delay: 1000, now: Self.now) { Self.now + 30_005 }
+        #expect(later == Self.now + 31_000)
         let runtime = try runtime(fixture)
         let moves = records.map { Intake.decide($0, runtime, rungDelay: 1000, now: Self.now).move }
         let areMoved = moves.map { move in
