@@ -34,6 +34,9 @@ extension ChaosCheck {
         _ history: History
     ) -> Cause {
         if history.isIgnorant(again.worker, at: again.start) { return .zombie }
+        if let back = history.regression(before: again), before.start <= back.at + logPrecision {
+            return .fault(.restartBroker)
+        }
         guard let assigned = history.workers[again.worker]?.assignment(before: again.start + logPrecision) else {
             return .none("its worker had no partitions")
         }

@@ -82,10 +82,12 @@ enum ChaosCheck {
                 + history.enqueued.map { Arrival($0.id, 1, $0.place) }
         )
         /// The separate broker shows consumers what it has not written yet, and forgets that when it is ended: what came
-        /// like that was never acknowledged, was produced again, and stands further up.
+        /// like that was never acknowledged, and either was produced again, and stands further up, or was given up.
         func isForgotten(_ execution: ChaosExecution) -> Bool {
+            guard isForgetful else { return false }
+            if let key = history.unacknowledged[execution.id] { return key == execution.key }
             let arrival = Arrival(execution.id, execution.attempt, execution.place)
-            return isForgetful && arrivals.contains(arrival) && keys[execution.id] == execution.key
+            return arrivals.contains(arrival) && keys[execution.id] == execution.key
         }
         var violations: [String] = []
         for execution in history.executions {
@@ -103,7 +105,9 @@ enum ChaosCheck {
                 continue
             }
         }
-        violations += (history.letters + history.rungs).filter { keys[$0.id] == nil }.map {
+        violations += (history.letters + history.rungs).filter { copy in
+            keys[copy.id] == nil && !(isForgetful && history.unacknowledged[copy.id] != nil)
+        }.map {
             "job \($0.id) at \($0.place) was never enqueued"
         }
         return violations
@@ -161,6 +165,8 @@ enum ChaosCheck {
             else { return nil }
             let earlier = commits.prefix { $0.seenAt < execution.start }
             guard let commit = earlier.last, commit.finished(execution.place.offset) else { return nil }
+            // The commit was of a log that was longer.
+            if let back = history.regression(before: execution), commit.seenAt <= back.at + commitLag { return nil }
             let age = (execution.start - commit.seenAt) / 1_000_000
             return "\(execution.name) ran, though a commit seen \(age) ms before named it as finished"
         }

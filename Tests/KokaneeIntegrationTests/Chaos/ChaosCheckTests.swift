@@ -131,6 +131,46 @@ struct ChaosCheckTests {
         #expect(failures(history).contains(name))
     }
 
+    @Test("so is one of a job that was never acknowledged, nor are its hops, where the broker forgets")
+    func neverEnqueued() {
+        let name = "nothing ran that was not enqueued"
+        var history = Self.good
+        history.executions.append(Self.run("7", at: 7))
+        let place = ChaosHistory.Place(topic: "q.retry.1s", partition: 0, offset: 1)
+        history.rungs.append(.init(id: "7", attempt: 2, place: place, dueAt: 0))
+        history.unacknowledged["7"] = "k"
+        #expect(failures(history).contains(name))
+        history.faults.append(.init(kind: .restartBroker, from: 0, until: 1))
+        #expect(!failures(history).contains(name))
+        history.unacknowledged["7"] = "another"
+        #expect(failures(history).contains(name))
+    }
+
+    @Test("what a commit named may run again once its worker has said that the log became shorter, and no other")
+    func shortened() throws {
+        var history = Self.good
+        history.executions.append(Self.run("2", at: 11))
+        let partition = TopicPartition(topic: "q", partition: 0)
+        history.commits = [.init(seenAt: 10 * Self.second, partition: partition, offset: 3, finishedBeyond: .init())]
+        let names = ["nothing ran again that a commit named", "every repetition has a cause"]
+        #expect(failures(history) == names)
+        let regression = ChaosHistory.Worker.Regression(at: 10 * Self.second, partition: partition, offset: 2)
+        history.workers["w1"]?.regressions = [regression]
+        #expect(failures(history) == [])
+        // From a higher offset on, of another partition, before the run that is repeated, after its repetition.
+        for change in 0..<4 {
+            var other = regression
+            switch change {
+            case 0: other.offset = 3
+            case 1: other.partition.partition = 1
+            case 2: other.at = 2 * Self.second
+            default: other.at = 12 * Self.second
+            }
+            history.workers["w1"]?.regressions = [other]
+            #expect(failures(history) == names)
+        }
+    }
+
     @Test("a first run out of the log's order is found, and one again is not")
     func order() {
         let name = "first executions of a key follow the log"
@@ -297,11 +337,14 @@ struct ChaosPlanTests {
             1970-01-01T00:00:02.000Z info    job discarded queue=q job=17 reason=expired
             1970-01-01T00:00:03.000Z warning partitions lost: the group went on without this worker queue=q
             1970-01-01T00:00:04.500Z info    partitions assigned queue=q partitions="q 0" member=m
+            1970-01-01T00:00:05.000Z warning the log goes back: it was cut and written anew partition=q.r/7 offset=3
             a line of somebody else's
             """
         let log = ChaosLog(text, wallOffset: 100)
         #expect(log.assignments == [1_000_000_100, 4_500_000_100])
         #expect(log.changes == [1_000_000_100, 3_000_000_100, 4_500_000_100])
         #expect(log.discarded == ["17"])
+        let partition = TopicPartition(topic: "q.r", partition: 7)
+        #expect(log.regressions == [.init(at: 5_000_000_100, partition: partition, offset: 3)])
     }
 }

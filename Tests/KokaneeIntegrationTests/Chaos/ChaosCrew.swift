@@ -1,5 +1,6 @@
 import Foundation
 import Kokanee
+import RdKafka
 import Synchronization
 import TestSupport
 
@@ -142,6 +143,7 @@ final class ChaosCrew: Sendable {
             let log = ChaosLog(member.process.error)
             var worker = member.history
             worker.assignments = log.assignments
+            worker.regressions = log.regressions
             for index in worker.freezes.indices {
                 let thawed = worker.freezes[index].thawed
                 worker.freezes[index].knew = log.changes.first { $0 >= thawed } ?? .max
@@ -159,6 +161,7 @@ struct ChaosLog {
     private(set) var assignments: [Int64] = []
     private(set) var changes: [Int64] = []
     private(set) var discarded: Set<String> = []
+    private(set) var regressions: [ChaosHistory.Worker.Regression] = []
 
     /// - Parameter wallOffset: from milliseconds since the epoch to nanoseconds of the monotonic clock.
     init(_ text: String, wallOffset: Int64 = Ledger.monotonicNow - Ledger.wallNow * 1_000_000) {
@@ -166,11 +169,20 @@ struct ChaosLog {
             if line.contains(" job discarded "), let id = line.firstMatch(of: /\ job="?([^" ]+)/) {
                 discarded.insert(String(id.1))
             }
-            let isAssignment = line.contains(" partitions assigned ")
-            guard isAssignment || line.contains(" partitions revoked ") || line.contains(" partitions lost: "),
-                let end = line.firstIndex(of: " "), let time = try? Timestamp.parse(String(line[..<end]), now: 0)
+            guard let end = line.firstIndex(of: " "), let time = try? Timestamp.parse(String(line[..<end]), now: 0)
             else { continue }
             let at = time * 1_000_000 + wallOffset
+            if line.contains(" the log goes back: "),
+                let place = line.firstMatch(of: /\ partition="?([^\/ ]+)\/(\d+)"? offset=(\d+)/),
+                let number = Int32(place.2), let offset = Int64(place.3)
+            {
+                let partition = TopicPartition(topic: String(place.1), partition: number)
+                regressions.append(.init(at: at, partition: partition, offset: offset))
+            }
+            let isAssignment = line.contains(" partitions assigned ")
+            guard isAssignment || line.contains(" partitions revoked ") || line.contains(" partitions lost: ") else {
+                continue
+            }
             changes.append(at)
             if isAssignment { assignments.append(at) }
         }

@@ -62,8 +62,16 @@ struct ChaosHistory: Sendable {
         var startedAt: Int64
         var killedAt: Int64?
         var freezes: [Freeze] = []
+        /// A log was shorter than it had been, so that the worker began again at a lower offset.
+        struct Regression: Equatable, Sendable {
+            var at: Int64
+            var partition: TopicPartition
+            var offset: Int64
+        }
+
         /// When it said that it was given partitions.
         var assignments: [Int64] = []
+        var regressions: [Regression] = []
 
         /// Whether it is dead, its handlers finishing what they have in hand, or can't know that it lost.
         func isIgnorant(at time: Int64) -> Bool {
@@ -80,6 +88,8 @@ struct ChaosHistory: Sendable {
     var profile: ChaosProfile
     /// What the producer was told is in the log.
     var acknowledged: [Place: String] = [:]
+    /// Keys of the jobs, by id, of which the producer was told that they are not in the log: who knows.
+    var unacknowledged: [String: String] = [:]
     /// By offset.
     var enqueued: [Enqueued] = []
     /// By start.
@@ -97,6 +107,15 @@ struct ChaosHistory: Sendable {
     /// Whether a worker is dead, or can't know what became of its partitions.
     func isIgnorant(_ worker: String, at time: Int64) -> Bool {
         workers[worker]?.isIgnorant(at: time) ?? false
+    }
+
+    /// The last word of the worker that a record's log had become shorter and was read again from that record, or one
+    /// before it, on; as of an execution's start.
+    func regression(before execution: ChaosExecution) -> Worker.Regression? {
+        workers[execution.worker]?.regressions.last {
+            $0.partition == execution.place.topicPartition && $0.offset <= execution.place.offset
+                && $0.at <= execution.start + ChaosCheck.logPrecision
+        }
     }
 
     static let second: Int64 = 1_000_000_000

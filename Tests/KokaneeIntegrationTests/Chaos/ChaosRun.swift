@@ -213,6 +213,10 @@ final class ChaosRun: Sendable {
         var history = ChaosHistory(profile: plan.profile)
         let state = state.withLock { $0 }
         history.acknowledged = state.acknowledged
+        let settled = Set(state.acknowledged.values)
+        history.unacknowledged = state.jobs.values.reduce(into: [:]) { keys, job in
+            if !settled.contains(job.id) { keys[job.id] = job.key }
+        }
         history.commits = state.commits
         history.faults = state.faults
         history.enqueuedUntil = state.faults.last.map { $0.until } ?? 0
