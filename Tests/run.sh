@@ -5,7 +5,8 @@
 #   Tests/run.sh BUNDLE [--filter REGEX] [--skip REGEX]
 #
 # BUNDLE is the built kokaneePackageTests.xctest. KOKANEE_TEST_PROCESSES says how many run at once; 3 unless set.
-# KOKANEE_TEST_PRELOAD is a library that each is to load first.
+# KOKANEE_TEST_PRELOAD is a library that each is to load first. With KOKANEE_TEST_AGAIN=1 up to three suites that failed are
+# run once more at the end, each by itself: what passes then is shown all the same, with how it failed.
 set -euo pipefail
 
 bundle=$1
@@ -21,7 +22,7 @@ while (($# > 0)); do
     case $1 in
     --filter) select=(grep -P -- "$2") ;;
     --skip) reject=(grep -vP -- "$2") ;;
-    *) sed -n '5,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64 ;;
+    *) sed -n '5,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2 && exit 64 ;;
     esac
     shift 2
 done
@@ -72,16 +73,30 @@ for beside in 1 2 "$processes"; do
     : >"$logs/suites.$beside"
 done
 
-tests=$(wc -l <"$logs/tests")
-suites=$(wc -l <"$logs/ranks")
-if [ -s "$logs/failed" ]; then
+show_failures() {
+    local log
     for log in "$logs"/*.failed; do
         echo "=== $(basename "$log" .log.failed)"
         # What was begun and not ended says where a process died.
         grep -vE '^(◇|✔)' "$log" | tail -n 200
         grep -E '^(◇|✘)' "$log" | tail -n 5
     done
+}
+
+if [ -s "$logs/failed" ] && ((${KOKANEE_TEST_AGAIN:-0})) && (($(wc -l <"$logs/failed") <= 3)); then
+    show_failures
+    sort "$logs/failed" >"$logs/again"
+    rm "$logs/failed" "$logs"/*.failed
+    echo "these failed beside others, and are run once more, each by itself: $(tr '\n' ' ' <"$logs/again")"
+    while read -r suite; do run_suite "$suite" </dev/null; done <"$logs/again"
+fi
+
+tests=$(wc -l <"$logs/tests")
+suites=$(wc -l <"$logs/ranks")
+if [ -s "$logs/failed" ]; then
+    show_failures
     echo "✘ of $tests tests in $suites suites these failed, after $((SECONDS - start)) s: $(sort "$logs/failed" | tr '\n' ' ')"
     exit 1
 fi
 echo "✔ $tests tests in $suites suites passed after $((SECONDS - start)) s"
+if [ -s "$logs/again" ]; then echo "  at the second try: $(tr '\n' ' ' <"$logs/again")"; fi
