@@ -1,7 +1,7 @@
 #!/bin/sh
-# What a job costs in instructions, as callgrind counts them, to enqueue and to work with a handler that does nothing.
-# That repeats within 2 % on a busy machine, where a timing does not. Fails where a count is more than 10 % above its
-# budget in instructions.budget. `make bench-instructions` builds what it runs.
+# What a job costs in instructions, as callgrind counts them, to enqueue, to work with a handler that does nothing, and to
+# hop to a rung after a handler that fails. That repeats within 2 % on a busy machine, where a timing does not. Fails where a
+# count is more than 10 % above its budget in instructions.budget. `make bench-instructions` builds what it runs.
 #
 #   instructions.sh           compares with the budget
 #   instructions.sh record    writes the budget: the median of three counts
@@ -71,7 +71,8 @@ count() {
     total "$scratch/out"
 }
 
-# measure: a line each, NAME INSTRUCTIONS. The jobs that are worked are those that the first two counts enqueue.
+# measure: a line each, NAME INSTRUCTIONS. The jobs that are worked are those that the first two counts enqueue, those that
+# hop are as many more.
 measure() {
     rm -f "$scratch/client"
     "$build/kokanee" -q broker --queue few --queue many --partitions 8 --write-config "$scratch/client" >/dev/null &
@@ -81,7 +82,11 @@ measure() {
         sleep 0.1
     done
     servers=$(sed -n 's/^bootstrap\.servers=//p' "$scratch/client")
-    for path in enqueue work; do
+    for path in enqueue work hop; do
+        if [ $path = hop ]; then
+            "$build/kokanee-instructions" enqueue "$servers" few "$jobs"
+            "$build/kokanee-instructions" enqueue "$servers" many $((3 * jobs))
+        fi
         few=$(count "$path" few "$jobs")
         many=$(count "$path" many $((3 * jobs)))
         echo "$path $(((many - few) / (2 * jobs)))" >>"$1"
@@ -114,7 +119,7 @@ record)
     done
     {
         echo '# Instructions a job; see instructions.sh. Debian 12, x86-64, librdkafka 2.0.2, Swift 6.3.'
-        for path in enqueue work; do
+        for path in enqueue work hop; do
             echo "$path $(sed -n "s/^$path //p" "$scratch/counts" | sort -n | sed -n 2p)"
         done
     } >"$scratch/budget"

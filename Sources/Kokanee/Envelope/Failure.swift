@@ -13,7 +13,13 @@ extension Envelope {
             // Each is bounded first, so that a message of megabytes is not copied for a line.
             let type = SafeText.line(type, limit: 256)
             let message = SafeText.line(message, limit: Self.maximumSize)
-            text = SafeText.line(message.isEmpty ? type : "\(type): \(message)", limit: Self.maximumSize)
+            var text = type
+            if !message.isEmpty {
+                text += ": "
+                text += message
+            }
+            // Both are fit for a line, so that only the whole's length is left to be looked at.
+            self.text = text.utf8.count <= Self.maximumSize ? text : SafeText.line(text, limit: Self.maximumSize)
             self.at = at
         }
 

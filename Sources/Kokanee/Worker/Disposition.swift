@@ -66,8 +66,6 @@ enum Disposition: Sendable, Equatable {
         switch end {
         case .completed:
             return .complete
-        case .failed(let stop as JobStop):
-            return .postpone(after: stop.wait.milliseconds)
         case .skipped(let isOwn):
             return .skip(isOwn: isOwn)
         case .refused(let reason, let failure):
@@ -91,6 +89,8 @@ enum Disposition: Sendable, Equatable {
                 failure = Envelope.Failure(type: "JobError", message: error.reason, at: now)
                 wished = after
             }
+        case .failed(let stop as JobStop):
+            return .postpone(after: stop.wait.milliseconds)
         case .failed(let error as PayloadError):
             return .bury(.undecodable, Envelope.Failure(error, at: now))
         case .failed(let error):

@@ -132,20 +132,22 @@ extension Engine {
     }
 
     private func decide(_ ended: EndedAttempt, now: Int64, randomness: UInt64) -> DecidedAttempt {
-        if case .operator(let cancellation) = ended.cancellation, case .failed = ended.end {
-            return decide(ended.item, .cancelled(cancellation), now: now, randomness: randomness)
-        }
-        guard case .failed(let error) = ended.end, !(error is JobError), !(error is PayloadError) else {
+        guard let cause = ended.cancellation, case .failed(let error) = ended.end else {
             return decide(ended.item, ended.end, now: now, randomness: randomness)
         }
-        switch ended.cancellation {
-        case .timeout(let limit):
-            let end = AttemptEnd.timedOut(limit, ignoredCancellation: false)
-            return decide(ended.item, end, now: now, randomness: randomness)
-        // Shut down, or taken away in the middle: it is as if it had not run, and it runs again.
-        case .shutdown: return DecidedAttempt(item: ended.item, disposition: nil)
-        case .operator, nil: return decide(ended.item, ended.end, now: now, randomness: randomness)
+        if case .operator(let cancellation) = cause {
+            return decide(ended.item, .cancelled(cancellation), now: now, randomness: randomness)
         }
+        // What the handler says of itself stands.
+        guard !(error is JobError), !(error is PayloadError) else {
+            return decide(ended.item, ended.end, now: now, randomness: randomness)
+        }
+        guard case .timeout(let limit) = cause else {
+            // Shut down, or taken away in the middle: it is as if it had not run, and it runs again.
+            return DecidedAttempt(item: ended.item, disposition: nil)
+        }
+        let end = AttemptEnd.timedOut(limit, ignoredCancellation: false)
+        return decide(ended.item, end, now: now, randomness: randomness)
     }
 
     /// Decides about an attempt that ignored its cancellation until it was given up.
@@ -195,8 +197,7 @@ extension Engine {
             switch conclusion {
             case .accepted:
                 let event = hooks.flatMap { _ in HookEvent(attempt) }
-                if var hop = carryOut(attempt, now: now, wall: wall) {
-                    hop.told = event
+                if let hop = carryOut(attempt, telling: event, now: now, wall: wall) {
                     hops.append(hop)
                 } else if let event {
                     hooks?.tell(event)
@@ -209,38 +210,47 @@ extension Engine {
     }
 
     /// Does what follows from an attempt's end, but for the hop that it returns.
-    private func carryOut(_ attempt: DecidedAttempt, now: ContinuousClock.Instant, wall: Int64) -> PendingHop? {
+    private func carryOut(
+        _ attempt: DecidedAttempt,
+        telling event: HookEvent?,
+        now: ContinuousClock.Instant,
+        wall: Int64
+    ) -> PendingHop? {
         let (ticket, content) = (attempt.item.ticket, attempt.item.content)
         let writes = attempt.writes.map { HopRecord.state(content, $0) }[...]
         switch attempt.disposition {
         case nil: return nil
-        case .complete: return finish(ticket, writes, now: now)
+        case .complete: return finish(ticket, writes, telling: event, now: now)
         case .skip:
             logger.log(.info, "job skipped: its key is done, or another job stands for it", content.fields)
-            return finish(ticket, writes, now: now)
+            return finish(ticket, writes, telling: event, now: now)
         case .discard(let reason):
             logger.log(.info, "job discarded", ["queue": content.queueName, "job": content.id, "reason": reason])
-            return finish(ticket, writes, now: now)
+            return finish(ticket, writes, telling: event, now: now)
         case .retry(let attempt, let wait, let failure):
             logRetry(content, wait, failure)
             let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: wall)
-            return PendingHop(ticket, record, then: writes, now: now)
+            return PendingHop(ticket, record, then: writes, told: event, now: now)
         case .postpone(let wait):
             let record = HopRecord.retry(content, attempt: content.attempt, after: wait, failure: nil, now: wall)
-            return PendingHop(ticket, record, then: writes, now: now)
+            return PendingHop(ticket, record, then: writes, told: event, now: now)
         case .bury(let reason, let failure):
-            return burial(of: content, reason, failure, ticket, then: writes, wall)
+            return burial(of: content, reason, failure, ticket, then: writes, told: event, wall)
         }
     }
 
     /// A job that goes nowhere is finished; where it leaves something in the queue's state, once that stands there.
-    private func finish(_ ticket: Ticket, _ writes: ArraySlice<HopRecord>, now: ContinuousClock.Instant) -> PendingHop?
-    {
+    private func finish(
+        _ ticket: Ticket,
+        _ writes: ArraySlice<HopRecord>,
+        telling event: HookEvent?,
+        now: ContinuousClock.Instant
+    ) -> PendingHop? {
         guard let first = writes.first else {
             FailPoint.jobFinished.pass()
             return nil
         }
-        return PendingHop(ticket, first, then: writes.dropFirst(), now: now)
+        return PendingHop(ticket, first, then: writes.dropFirst(), told: event, now: now)
     }
 }
 

@@ -9,6 +9,7 @@ extension Engine: DeliveryReceiver {
         _ failure: Envelope.Failure?,
         _ ticket: Ticket,
         then rest: ArraySlice<HopRecord> = [],
+        told: HookEvent?,
         _ now: Int64
     ) -> PendingHop {
         logger.log(
@@ -21,22 +22,21 @@ extension Engine: DeliveryReceiver {
             ]
         )
         let record = HopRecord.deadLetter(content, reason: reason, failure: failure, now: now)
-        return PendingHop(ticket, record, then: rest, news: .dead, now: clock.monotonic())
+        return PendingHop(ticket, record, then: rest, news: .dead, told: told, now: clock.monotonic())
     }
 
     /// Hands hops to the producer together, but for those that may not be written now.
     func hop(_ hops: [PendingHop]) {
         guard !hops.isEmpty else { return }
         let now = clock.monotonic()
-        var admitted = hops
-        state.withLock { $0.admitHops(&admitted, now: now) }
-        var failed: [HopEnd] = []
-        admitted.removeAll { hop in
-            guard let failure = FailPoint.hopProducing.failure(.localMessageTimedOut) else { return false }
-            failed.append(HopEnd(hop: hop, error: failure))
-            return true
+        var admitted = state.withLock { $0.admit(hops, now: now) }
+        let failed = admitted.compactMap { hop in
+            FailPoint.hopProducing.failure(.localMessageTimedOut).map { HopEnd(hop: hop, error: $0) }
         }
-        if !failed.isEmpty { hopsEnded(failed) }
+        if !failed.isEmpty {
+            admitted.removeAll { hop in failed.contains { $0.hop === hop } }
+            hopsEnded(failed)
+        }
         if !admitted.isEmpty { producer.produce(HopBatch(admitted), telling: self) }
     }
 

@@ -191,9 +191,8 @@ final class Engine: Sendable {
                     logRefusal(content, since)
                     return PendingHop(ticket, .refused(content, since: since), news: .refused, now: now)
                 case .bury(let reason, let failure):
-                    var hop = burial(of: content, reason, failure, ticket, wall)
-                    if hooks != nil { hop.told = HookEvent(content, .dead(reason, failure)) }
-                    return hop
+                    let told = hooks.map { _ in HookEvent(content, .dead(reason, failure)) }
+                    return burial(of: content, reason, failure, ticket, told: told, wall)
                 }
             }
         )

@@ -14,17 +14,22 @@ extension EngineState {
         case givenUp
     }
 
-    /// Leaves of the hops those that may be written now; the others are tried again.
-    mutating func admitHops(_ hops: inout [PendingHop], now: Instant) {
-        for index in hops.indices { note(&hops[index]) }
-        hops.removeAll { hop in
-            if mayWrite(hop.content.queueIndex, now: now) { return false }
+    /// Of the hops those that may be written now; the others are tried again.
+    mutating func admit(_ hops: [PendingHop], now: Instant) -> [PendingHop] {
+        var mayAll = true
+        for hop in hops {
+            note(hop)
+            if !mayWrite(hop.content.queueIndex, now: now) { mayAll = false }
+        }
+        guard !mayAll else { return hops }
+        return hops.filter { hop in
+            if mayWrite(hop.content.queueIndex, now: now) { return true }
             hopsToRetry.insert(hop.deferred(now: now))
-            return true
+            return false
         }
     }
 
-    private mutating func note(_ hop: inout PendingHop) {
+    private mutating func note(_ hop: PendingHop) {
         switch hop.news {
         case .none: return
         case .delayed: statistics[hop.content.queueIndex].delayed += 1
@@ -35,7 +40,6 @@ extension EngineState {
             // Here, because a record that is no job comes to this without an attempt.
             outcomes?.mark(.failed, hop.content, at: scheduler.place(of: hop.ticket))
         }
-        hop.news = .none
     }
 
     /// - Parameters:

@@ -1,7 +1,9 @@
 internal import RdKafka
 
 /// A hop that is to be made, or to be tried again.
-struct PendingHop: Comparable, Sendable {
+///
+/// A reference, because it passes through many hands: each copy of all that it holds would count a dozen references.
+final class PendingHop: Comparable, Sendable {
     /// What is counted when the hop is first brought to the engine's state.
     enum News {
         case none
@@ -18,35 +20,38 @@ struct PendingHop: Comparable, Sendable {
     private static let longestPause = Duration.seconds(10)
 
     let ticket: Engine.Ticket
-    private(set) var record: HopRecord
-    private(set) var dueAt: ContinuousClock.Instant
-    private(set) var tries = 1
-    var news = News.none
+    let record: HopRecord
+    let dueAt: ContinuousClock.Instant
+    let tries: Int
+    let news: News
     /// What hooks are to be told when all is written; see ``event``.
-    var told: HookEvent?
+    let told: HookEvent?
     /// What is to be written after this, in its order, before the job is finished.
-    private var rest: ArraySlice<HopRecord>
+    private let rest: ArraySlice<HopRecord>
 
+    /// - Parameter dueAt: when it is to be tried; now, for a first try.
     init(
         _ ticket: Engine.Ticket,
         _ record: HopRecord,
         then rest: ArraySlice<HopRecord> = [],
         news: News = .none,
-        now: ContinuousClock.Instant
+        told: HookEvent? = nil,
+        tries: Int = 1,
+        now dueAt: ContinuousClock.Instant
     ) {
         self.ticket = ticket
         self.record = record
         self.rest = rest
         self.news = news
-        dueAt = now
+        self.told = told
+        self.tries = tries
+        self.dueAt = dueAt
     }
 
     /// What is to be written now that a broker has this; nil where that was all.
     func following(now: ContinuousClock.Instant) -> PendingHop? {
         guard let first = rest.first else { return nil }
-        var next = PendingHop(ticket, first, then: rest.dropFirst(), now: now)
-        next.told = event
-        return next
+        return PendingHop(ticket, first, then: rest.dropFirst(), told: event, now: now)
     }
 
     var content: JobContent { record.content }
@@ -55,22 +60,18 @@ struct PendingHop: Comparable, Sendable {
     ///
     /// - Parameter wall: milliseconds since the epoch.
     func next(after error: KafkaError, now: ContinuousClock.Instant, wall: Int64) -> PendingHop {
-        var next = self
-        if error.isTooLarge { next.record = record.smaller(now: wall) }
-        next.dueAt = now + min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
-        next.tries += 1
-        return next
+        let record = error.isTooLarge ? record.smaller(now: wall) : record
+        let pause = min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
+        return PendingHop(ticket, record, then: rest, told: told, tries: tries + 1, now: now + pause)
     }
 
     /// The same try, when it may be allowed.
     func deferred(now: ContinuousClock.Instant) -> PendingHop {
-        var next = self
-        next.dueAt = now + .milliseconds(100)
-        return next
+        PendingHop(ticket, record, then: rest, told: told, tries: tries, now: now + .milliseconds(100))
     }
 
-    static func < (lhs: Self, rhs: Self) -> Bool { lhs.dueAt < rhs.dueAt }
-    static func == (lhs: Self, rhs: Self) -> Bool { lhs.ticket == rhs.ticket }
+    static func < (lhs: PendingHop, rhs: PendingHop) -> Bool { lhs.dueAt < rhs.dueAt }
+    static func == (lhs: PendingHop, rhs: PendingHop) -> Bool { lhs.ticket == rhs.ticket }
 }
 
 /// What became of a try.

@@ -4,8 +4,8 @@ import Kokanee
 import RdKafka
 import Synchronization
 
-/// `kokanee-instructions enqueue|work BROKERS QUEUE JOBS`: the two paths that every job takes, and little else, for
-/// `instructions.sh` to count what they cost.
+/// `kokanee-instructions enqueue|work|hop BROKERS QUEUE JOBS`: the two paths that every job takes, and the one of jobs that
+/// fail, and little else, for `instructions.sh` to count what they cost.
 @main
 enum Instructions {
     struct Failed: Error, CustomStringConvertible {
@@ -30,14 +30,15 @@ enum Instructions {
     private static func run() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count == 5, let jobs = Int(arguments[4]), jobs > 0 else {
-            throw Failed(description: "usage: kokanee-instructions enqueue|work BROKERS QUEUE JOBS")
+            throw Failed(description: "usage: kokanee-instructions enqueue|work|hop BROKERS QUEUE JOBS")
         }
         let client = ClientConfiguration(bootstrapServers: arguments[2])
         let queue = try Queue(arguments[3])
         switch arguments[1] {
         case "enqueue": try await enqueue(jobs, to: queue, client)
         case "work": try await work(jobs, of: queue, client)
-        default: throw Failed(description: "enqueue or work, not \(arguments[1])")
+        case "hop": try await hop(jobs, of: queue, client)
+        default: throw Failed(description: "enqueue, work or hop, not \(arguments[1])")
         }
     }
 
@@ -56,6 +57,23 @@ enum Instructions {
         await client.close()
     }
 
+    /// A handler that fails: each job hops to the first rung, and is not due there before the end.
+    private static func hop(_ jobs: Int, of queue: Queue, _ client: ClientConfiguration) async throws {
+        var registry = JobRegistry()
+        registry.registerCatchAll(FailingHandler())
+        var configuration = WorkerConfiguration()
+        configuration.circuit = nil
+        let worker = Worker(queues: [queue], jobs: registry, configuration: configuration, client: client)
+        async let run: Void = worker.run()
+        // The worker's own count, looked at seldom: a handler can't tell when its job has hopped.
+        while worker.statistics.retried < jobs { try await Task.sleep(for: .milliseconds(100)) }
+        worker.stop()
+        try await run
+        guard worker.statistics.retried == jobs else {
+            throw Failed(description: "not \(jobs) jobs exactly: \(worker.statistics)")
+        }
+    }
+
     /// A handler that does nothing, with all that is on by default: key order, completion tracking, commits.
     private static func work(_ jobs: Int, of queue: Queue, _ client: ClientConfiguration) async throws {
         let (ends, end) = AsyncStream.makeStream(of: Void.self)
@@ -70,6 +88,10 @@ enum Instructions {
             throw Failed(description: "not \(jobs) jobs exactly: \(worker.statistics)")
         }
     }
+}
+
+private struct FailingHandler: JobHandler {
+    func perform(_ payload: Bytes, _ context: JobContext) async throws { throw JobError.retry("it fails") }
 }
 
 private final class CountingHandler: JobHandler {
