@@ -11,15 +11,7 @@ extension Engine: DeliveryReceiver {
         then rest: ArraySlice<HopRecord> = [],
         _ now: Int64
     ) -> PendingHop {
-        logger.log(
-            .warning,
-            "job is a dead letter",
-            [
-                "queue": content.queueName, "job": content.id, "type": content.type ?? "unknown",
-                "attempt": "\(content.attempt)", "reason": reason.rawValue, "error": failure?.text ?? "",
-                "at": content.place.description,
-            ]
-        )
+        logBurial(of: content, reason, failure)
         let record = HopRecord.deadLetter(content, reason: reason, failure: failure, now: now)
         return PendingHop(ticket, record, then: rest, news: .dead, now: clock.monotonic())
     }
@@ -29,6 +21,11 @@ extension Engine: DeliveryReceiver {
         guard !hops.isEmpty else { return }
         let now = clock.monotonic()
         var admitted = hops
+        admitted.removeAll { hop in
+            guard hop.asksLedger else { return false }
+            Task { await hopUnlessCommitted(hop) }
+            return true
+        }
         state.withLock { $0.admitHops(&admitted, now: now) }
         var failed: [HopEnd] = []
         admitted.removeAll { hop in
@@ -54,6 +51,32 @@ extension Engine: DeliveryReceiver {
     }
 
     private func hopsEnded(_ ends: [HopEnd]) {
+        var ends = ends
+        for index in ends.indices.reversed() where ends[index].error?.isTooLarge == true {
+            guard ends[index].hop.shrink(wall: clock.wall()) else { continue }
+            let end = ends.remove(at: index)
+            Task { await bury(end) }
+        }
+        account(for: ends)
+    }
+
+    /// A job that its rung does not take is dead, whatever was decided, and leaves in the queue's state what the dead leave.
+    private func bury(_ end: HopEnd) async {
+        let (content, failure) = (end.hop.content, end.hop.record.failure)
+        logBurial(of: content, .tooLarge, failure)
+        // Where it is fenced meanwhile nothing of it is written, here or there.
+        try? await content.runtime.state.knowWhatIsLeft(of: content)
+        let disposition = Disposition.bury(.tooLarge, failure)
+        let writes =
+            content.runtime.state.writes(after: disposition, of: content)
+            + ScheduleDone.writes(after: disposition, of: content, at: clock.wall())
+        var end = end
+        end.hop.bury(leaving: writes)
+        account(for: [end])
+    }
+
+    private func account(for ends: [HopEnd]) {
+        guard !ends.isEmpty else { return }
         let (now, wall) = (clock.monotonic(), clock.wall())
         let (fates, handovers, wakes) = state.withLock { state in
             let fates = ends.map { state.endHop($0, now: now, wall: wall) }
@@ -65,6 +88,7 @@ extension Engine: DeliveryReceiver {
         for (end, fate) in zip(ends, fates) {
             switch fate {
             case .finished:
+                end.hop.content.runtime.state.finished(end.hop.content)
                 FailPoint.jobFinished.pass()
                 if let hooks, let event = end.hop.event { hooks.tell(event) }
             case .goesOn(let hop): next.append(hop)

@@ -39,6 +39,7 @@ extension EngineState {
     }
 
     /// - Parameters:
+    ///   - end: where the record was too large, it has lost something by now.
     ///   - now: monotonic.
     ///   - wall: milliseconds since the epoch.
     mutating func endHop(_ end: HopEnd, now: Instant, wall: Int64) -> HopFate {
@@ -61,7 +62,7 @@ extension EngineState {
         }
         let since = hopTroubles[hop.ticket]?.since ?? now
         hopTroubles[hop.ticket] = HopTrouble(since: since, tries: hop.tries, error: error)
-        hopsToRetry.insert(hop.next(after: error, now: now, wall: wall))
+        hopsToRetry.insert(hop.next(now: now))
         return .willRetry
     }
 }

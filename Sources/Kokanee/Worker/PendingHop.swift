@@ -12,6 +12,14 @@ struct PendingHop: Comparable, Sendable {
         case refused
         /// The job has become a dead letter.
         case dead
+
+        /// Whether the job leaves without an attempt.
+        var isUnbegun: Bool {
+            switch self {
+            case .delayed, .limited, .refused: true
+            case .none, .dead: false
+            }
+        }
     }
 
     /// Longest pause between two tries.
@@ -22,6 +30,8 @@ struct PendingHop: Comparable, Sendable {
     private(set) var dueAt: ContinuousClock.Instant
     private(set) var tries = 1
     var news = News.none
+    /// Whether the job may have been completed by a transaction, which has to be known first.
+    var asksLedger: Bool
     /// What hooks are to be told when all is written; see ``event``.
     var told: HookEvent?
     /// What is to be written after this, in its order, before the job is finished.
@@ -38,6 +48,7 @@ struct PendingHop: Comparable, Sendable {
         self.record = record
         self.rest = rest
         self.news = news
+        asksLedger = news.isUnbegun && record.content.commitsOutputs
         dueAt = now
     }
 
@@ -51,12 +62,24 @@ struct PendingHop: Comparable, Sendable {
 
     var content: JobContent { record.content }
 
-    /// The next try, after a pause that doubles from 100 ms. A record that was too large has to lose something first.
+    /// The record was too large, and loses something. True if the job has become a dead letter by that, whatever was decided:
+    /// then what it is to leave in the queue's state has to be decided anew, by ``bury(leaving:)``.
     ///
     /// - Parameter wall: milliseconds since the epoch.
-    func next(after error: KafkaError, now: ContinuousClock.Instant, wall: Int64) -> PendingHop {
+    mutating func shrink(wall: Int64) -> Bool {
+        let wasDeadLetter = record.isDeadLetter
+        record = record.smaller(now: wall)
+        return record.isDeadLetter && !wasDeadLetter
+    }
+
+    mutating func bury(leaving records: [StateRecord]) {
+        rest = records.map { HopRecord.state(content, $0) }[...]
+        news = .dead
+    }
+
+    /// The next try, after a pause that doubles from 100 ms.
+    func next(now: ContinuousClock.Instant) -> PendingHop {
         var next = self
-        if error.isTooLarge { next.record = record.smaller(now: wall) }
         next.dueAt = now + min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
         next.tries += 1
         return next
@@ -75,7 +98,7 @@ struct PendingHop: Comparable, Sendable {
 
 /// What became of a try.
 struct HopEnd: Sendable {
-    let hop: PendingHop
+    var hop: PendingHop
     /// Nil where a broker has the record.
     let error: KafkaError?
 }
