@@ -201,7 +201,7 @@ final class OutputDesk: Sendable {
         do throws(KafkaError) {
             FailPoint.outputsCommitting.pass()
             let records = ready.flatMap { written(by: $0.pending.order) } + pages
-            try await session.producer.send(records)
+            try await session.producer.send(records) { FailPoint.outputsProduced.pass() }
         } catch {
             guard !error.isFatal, !error.isFenced, !error.isRetriable else { throw error }
             guard ready.count == 1 else {
