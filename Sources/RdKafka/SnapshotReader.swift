@@ -93,9 +93,8 @@ private final class SnapshotRun {
 
     private let name: String
     private let client: ClientHandle
-    /// Asks where the logs end. Who reads what is committed is told where the first open transaction begins instead. Nil
-    /// once all is known.
-    private var watcher: ClientHandle?
+    /// Asks where the logs end. Who reads what is committed is told where the first open transaction begins instead.
+    private let watcher: ClientHandle
     private let state: ReaderState
     private let listener: SnapshotReader.Listener
     private let queue: OpaquePointer
@@ -161,7 +160,6 @@ private final class SnapshotRun {
     /// Asks where the partitions end, all of them before any is begun: a broker answers a connection's requests one after
     /// another, and these would wait behind each fetch.
     private func look() {
-        guard let watcher else { return }
         var missing: [Int32] = []
         var failure: KafkaError?
         var rest: [Int32] = []
@@ -207,7 +205,6 @@ private final class SnapshotRun {
             unknown.append(partition)
             nextLookAt = .now + Self.pause
         }
-        if unknown.isEmpty, waiting.isEmpty { watcher = nil }
     }
 
     private func start(_ partition: Int32, from beginning: Int64, end: Int64) -> Bool {

@@ -31,6 +31,7 @@ struct OutputPlace {
     func worker(
         named name: String? = nil,
         isRegistered: Bool = true,
+        logger: Logger = .disabled,
         _ configure: (inout WorkerConfiguration) -> Void = { _ in },
         perform: @escaping @Sendable (String, JobContext) async throws -> Void
     ) throws -> Worker {
@@ -43,7 +44,7 @@ struct OutputPlace {
         configure(&configuration)
         var client = cluster.configuration
         client.properties["group.instance.id"] = name
-        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client)
+        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client, logger: logger)
     }
 
     /// What readers of `read_committed` see.

@@ -88,6 +88,54 @@ struct StateEndTests {
         await client.close()
     }
 
+    @Test("a key whose mark stands behind somebody's open transaction is not done again: that is waited for")
+    func behindTransaction() async throws {
+        // A broker that isolates transactions.
+        let place = try await OutputPlace()
+        let client = try JobClient(place.cluster.configuration)
+        func enqueue(_ payload: Bytes, once key: String) async throws -> EnqueuedJob {
+            var job = NewJob(type: "default", payload: payload)
+            job.idempotencyKey = key
+            // All in one partition.
+            job.key = "k"
+            return try await client.enqueue(job, to: place.queue)
+        }
+        let ran = Mutex<[String]>([])
+        let perform: @Sendable (String, JobContext) async throws -> Void = { payload, _ in
+            ran.withLock { $0.append(payload) }
+        }
+        let transactions = try TransactionalProducer(place.cluster.configuration, transactionalID: place.topic)
+        try await transactions.takeOver()
+        let first = try place.worker(isRegistered: false, perform: perform)
+        let partition = try await enqueue("0", once: "a").partition
+        try await running(first) {
+            try await eventually("it has the state") { first.statistics.completed == 1 }
+            try await transactions.begin()
+            let record = ProducerRecord(topic: place.queue.stateTopic, partition: partition, key: "x", value: "y")
+            try await transactions.produce([record])
+            let uncommitted = try AdminClient(place.cluster.configuration.seeingUncommitted)
+            let state = TopicPartition(topic: place.queue.stateTopic, partition: partition)
+            try await eventually("the transaction's record stands") {
+                let end = try await uncommitted.extents(of: [state])[state]?.upperBound ?? 0
+                return try await end > place.cluster.admin.extents(of: [state])[state]?.upperBound ?? 0
+            }
+            _ = try await enqueue("1", once: "b")
+            try await eventually("the second is done, and marked") { try await place.committed(partition) == 2 }
+        }
+        _ = try await enqueue("2", once: "b")
+        let log = LogCollector()
+        let second = try place.worker(isRegistered: false, logger: log.logger, perform: perform)
+        try await running(second) {
+            try await eventually("it waits, and says so") {
+                log.contains("somebody's transaction is open in the queue's state") && second.inFlight == 1
+            }
+            try await transactions.abort()
+            try await eventually("the other of its key is skipped") { second.statistics.skipped == 1 }
+        }
+        #expect(ran.withLock { $0 } == ["0", "1"])
+        await client.close()
+    }
+
     @Test("a unique job that is cancelled before it is admitted frees its key, though nothing of it was known here")
     func cancelledUnbegun() async throws {
         let fixture = try WorkerFixture()
