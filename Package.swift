@@ -83,6 +83,13 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: swiftSettings
         ),
+        // Tests kill it.
+        .executableTarget(
+            name: "kokanee-outputs-worker",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/OutputsWorker",
+            swiftSettings: swiftSettings
+        ),
         .executableTarget(
             name: "kokanee-noop-worker",
             dependencies: ["Kokanee", "RdKafka"],
@@ -110,7 +117,8 @@ let package = Package(
         .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
             name: "KokaneeTests",
-            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            // The tests run the worker as a process: it is a dependency so that it is built before them.
+            dependencies: ["kokanee-outputs-worker", "Kokanee", "RdKafka", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -12,18 +12,24 @@ package final class SnapshotReader: Sendable {
     package struct Listener: Sendable {
         /// Of each record of a partition, in its order. The message is valid during the call only.
         package let record: @Sendable (Int32, ConsumedMessage) -> Void
-        /// Once for each partition: it has been read to where it ended at some time since this was made.
+        /// Once for each partition: it has been read to where it ended at some time since this was made, whatever
+        /// transactions held back before that.
         package let ended: @Sendable (Int32) -> Void
+        /// At most once for each partition: somebody's transaction is open there, and what stands behind it is waited for.
+        /// Brokers end one that nobody ends after its `transaction.timeout.ms`, a minute unless configured.
+        package let held: @Sendable (Int32) -> Void
         /// What librdkafka reports, again and again; it goes on trying.
         package let failed: @Sendable (KafkaError) -> Void
 
         package init(
             record: @escaping @Sendable (Int32, ConsumedMessage) -> Void,
             ended: @escaping @Sendable (Int32) -> Void,
+            held: @escaping @Sendable (Int32) -> Void = { _ in },
             failed: @escaping @Sendable (KafkaError) -> Void
         ) {
             self.record = record
             self.ended = ended
+            self.held = held
             self.failed = failed
         }
     }
@@ -39,6 +45,7 @@ package final class SnapshotReader: Sendable {
     ) throws(KafkaError) {
         let state = ReaderState(wakeup: try Wakeup())
         self.state = state
+        let watching = configuration.forReading(.readUncommitted, defaults: ["reconnect.backoff.max.ms": "1000"])
         let configuration = configuration.forReading(
             isolation,
             defaults: ["reconnect.backoff.max.ms": "1000"],
@@ -53,7 +60,8 @@ package final class SnapshotReader: Sendable {
         OSThread.start(name: "rdk:snapshot") {
             do throws(KafkaError) {
                 let client = try ClientHandle(.consumer, configuration)
-                SnapshotRun(topic, partitions, client, state, listener).read()
+                let watcher = try ClientHandle(.consumer, watching)
+                SnapshotRun(topic, partitions, client, watcher, state, listener).read()
             } catch {
                 listener.failed(error)
             }
@@ -85,6 +93,8 @@ private final class SnapshotRun {
 
     private let name: String
     private let client: ClientHandle
+    /// Asks where the logs end. Who reads what is committed is told where the first open transaction begins instead.
+    private let watcher: ClientHandle
     private let state: ReaderState
     private let listener: SnapshotReader.Listener
     private let queue: OpaquePointer
@@ -98,17 +108,24 @@ private final class SnapshotRun {
     private var waiting: [(partition: Int32, range: Range<Int64>)] = []
     /// Being read: where they end.
     private var ends: [Int32: Int64] = [:]
+    /// Of those the ones in which a transaction is open: there is nothing to read in them now.
+    /// The offset before which all has been read.
+    private var held: [Int32: Int64] = [:]
+    /// Of which that has been told.
+    private var toldHeld: Set<Int32> = []
     private var sources: [Int32: MessageSource] = [:]
 
     init(
         _ name: String,
         _ partitions: [Int32],
         _ client: ClientHandle,
+        _ watcher: ClientHandle,
         _ state: ReaderState,
         _ listener: SnapshotReader.Listener
     ) {
         self.name = name
         self.client = client
+        self.watcher = watcher
         self.state = state
         self.listener = listener
         unknown = partitions
@@ -129,8 +146,9 @@ private final class SnapshotRun {
             if !unknown.isEmpty, ContinuousClock.now >= nextLookAt { look() }
             begin()
             rd_kafka_poll(client.pointer, 0)
+            finishShortened()
             while !state.isStopped, readBatch() { begin() }
-            guard !state.isStopped, waiting.isEmpty || ends.count >= Self.width else { continue }
+            guard !state.isStopped, waiting.isEmpty || !hasRoom else { continue }
             guard !unknown.isEmpty || !ends.isEmpty else { break }
             let pause = unknown.isEmpty ? Duration.seconds(1) : max(.zero, nextLookAt - .now)
             state.wakeup.wait(milliseconds: min(pause, .seconds(1)).wholeMilliseconds)
@@ -153,7 +171,7 @@ private final class SnapshotRun {
                 continue
             }
             var (low, high): (Int64, Int64) = (0, 0)
-            let code = rd_kafka_query_watermark_offsets(client.pointer, name, partition, &low, &high, Self.lookLimit)
+            let code = rd_kafka_query_watermark_offsets(watcher.pointer, name, partition, &low, &high, Self.lookLimit)
             switch code {
             case RD_KAFKA_RESP_ERR_NO_ERROR:
                 if low == high { listener.ended(partition) } else { waiting.append((partition, low..<high)) }
@@ -178,9 +196,11 @@ private final class SnapshotRun {
         nextLookAt = .now + Self.pause
     }
 
+    private var hasRoom: Bool { ends.count - held.count < Self.width }
+
     /// Begins partitions whose ends are known, as far as there is room.
     private func begin() {
-        while ends.count < Self.width, let (partition, range) = waiting.popLast() {
+        while hasRoom, let (partition, range) = waiting.popLast() {
             guard !start(partition, from: range.lowerBound, end: range.upperBound) else { continue }
             unknown.append(partition)
             nextLookAt = .now + Self.pause
@@ -219,9 +239,14 @@ private final class SnapshotRun {
         guard let end = ends[partition], let source = sources[partition], !state.isStopped else { return }
         switch message.pointee.err {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
+            held[partition] = nil
             listener.record(partition, ConsumedMessage(message, source: source))
             if message.pointee.offset + 1 >= end { finish(partition) }
-        // Where a transaction is open the partition ends before it, for whoever reads what is committed.
+        // Where a transaction is open the partition ends before it, for whoever reads what is committed; it goes on from
+        // there, and comes to another end, when that is over.
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF where message.pointee.offset < end:
+            held[partition] = message.pointee.offset
+            if toldHeld.insert(partition).inserted { listener.held(partition) }
         case RD_KAFKA_RESP_ERR__PARTITION_EOF: finish(partition)
         default:
             let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
@@ -231,8 +256,19 @@ private final class SnapshotRun {
         }
     }
 
+    /// A log that has become shorter than it was ends before it: an unclean election, a topic that was made again.
+    private func finishShortened() {
+        for (partition, offset) in held {
+            var (low, high): (Int64, Int64) = (0, 0)
+            // As of the last answer to a fetch; nobody is asked.
+            let code = rd_kafka_get_watermark_offsets(client.pointer, name, partition, &low, &high)
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR, high >= 0, high <= offset { finish(partition) }
+        }
+    }
+
     private func finish(_ partition: Int32) {
         ends[partition] = nil
+        held[partition] = nil
         sources[partition] = nil
         rd_kafka_consume_stop(topic, partition)
         listener.ended(partition)

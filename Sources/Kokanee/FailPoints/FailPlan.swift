@@ -52,7 +52,7 @@
                 true
             case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
                 .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving,
-                .outputsCommitting, .outputsCommitted:
+                .outputsCommitting, .outputsProduced, .outputsCommitted:
                 false
             }
         }

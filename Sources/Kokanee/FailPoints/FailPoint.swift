@@ -17,6 +17,8 @@ enum FailPoint: CaseIterable, Hashable, Sendable {
     case attemptEnded
     /// What a job produced, and its completion, are about to be handed to a transaction.
     case outputsCommitting
+    /// The transaction has been begun and has its records; it is not committed.
+    case outputsProduced
     /// The transaction is committed; its jobs' offsets are not finished.
     case outputsCommitted
     /// A job is about to be handed to the producer for another topic.

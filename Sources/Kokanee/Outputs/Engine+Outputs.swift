@@ -11,8 +11,13 @@ extension Engine {
             if let end = await perform(content, handler) { return end }
             let produced = content.attemptNotes.outputs.withLock { $0 }.map(\.record)
             guard !produced.isEmpty else { return .completed }
-            guard try await outputs.commit(content, produced) == .done else { return .failed(CancellationError()) }
-            return .completed
+            let leavings =
+                try await content.runtime.state.leavings(of: content)
+                + ScheduleDone.writes(after: .complete, of: content, at: clock.wall())
+            guard try await outputs.commit(content, produced, leavings) == .done else {
+                return .failed(CancellationError())
+            }
+            return .committed
         } catch {
             return .failed(error)
         }
@@ -30,7 +35,10 @@ extension Engine {
             case .open:
                 endCommit(of: content)
                 return nil
-            case .done: return .completed
+            case .done:
+                // That its key is done, or free, is known here at once.
+                if content.isOnce { _ = content.attemptNotes }
+                return .committed
             case .gone: return .failed(CancellationError())
             }
         } catch {
@@ -38,9 +46,52 @@ extension Engine {
         }
     }
 
-    /// Whether a job's attempt still has a word in its partition's epoch.
+    /// Asks about a job that is about to leave for another topic without an attempt, where it would be another one to the
+    /// ledger: it does not leave where its outputs are committed already.
+    func hopUnlessCommitted(_ hop: PendingHop) async {
+        let answer = try? await hop.content.runtime.outputs?.areCommitted(of: hop.content)
+        switch answer {
+        case .open:
+            self.hop([hop.asked])
+        case .done: endCommitted(hop)
+        case .gone, nil:
+            // Nearly always its epoch is over.
+            let now = clock.monotonic()
+            state.withLock { state in
+                if state.scheduler.mayHop(hop.ticket) {
+                    state.hopsToRetry.insert(hop.deferred(now: now))
+                } else {
+                    state.scheduler.abandonHop(hop.ticket)
+                }
+            }
+        }
+    }
+
+    /// A job is finished that was about to leave.
+    private func endCommitted(_ hop: PendingHop) {
+        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (isFinished, handovers, wakes) = state.withLock { state in
+            let place = state.scheduler.place(of: hop.ticket)
+            let isFinished = state.scheduler.hopped(hop.ticket, now: wall)
+            if isFinished {
+                state.outcomes?.mark(.completed, hop.content, at: place)
+                state.statistics[hop.content.queueIndex].completed += 1
+            }
+            return (isFinished, state.handOver(now: now), state.takeWakes())
+        }
+        perform(handovers)
+        for wakeup in wakes { wakeup.wake() }
+        guard isFinished else { return logFenced(hop.content) }
+        FailPoint.jobFinished.pass()
+        hooks?.tell(HookEvent(hop.content, .completed))
+    }
+
+    /// Whether a job's attempt, or its hop, still has a word in its partition's epoch.
     func isAlive(_ content: JobContent) -> Bool {
-        state.withLock { $0.scheduler.watermark(ofRunning: content.ticket) != nil }
+        state.withLock { state in
+            guard let job = state.scheduler[content.ticket] else { return false }
+            return (job.phase == .running || job.phase == .hopping) && state.scheduler.isCurrent(job)
+        }
     }
 
     /// An attempt is about to be committed by a transaction: until ``endCommit(of:)`` it is not given up, whatever it does.

@@ -22,10 +22,12 @@ final class OutputDesk: Sendable {
         let content: JobContent
         let era: String
         let records: [ProducerRecord]?
+        /// What the job leaves in the queue's state.
+        var leavings: [StateRecord]
     }
 
     private struct Pending {
-        let order: Order
+        var order: Order
         let continuation: CheckedContinuation<Answer, any Error>
     }
 
@@ -198,7 +200,8 @@ final class OutputDesk: Sendable {
         }
         do throws(KafkaError) {
             FailPoint.outputsCommitting.pass()
-            try await session.producer.send(ready.flatMap { $0.pending.order.records ?? [] } + pages)
+            let records = ready.flatMap { written(by: $0.pending.order) } + pages
+            try await session.producer.send(records) { FailPoint.outputsProduced.pass() }
         } catch {
             guard !error.isFatal, !error.isFenced, !error.isRetriable else { throw error }
             guard ready.count == 1 else {
@@ -206,11 +209,21 @@ final class OutputDesk: Sendable {
                 for (pending, _) in ready { await serve([pending]) }
                 return
             }
-            return ready[0].pending.continuation.resume(throwing: error)
+            var (pending, watermark) = ready[0]
+            if error.isTooLarge, let smaller = pending.order.smaller {
+                pending.order = smaller
+                return try await commit([(pending, watermark)], session)
+            }
+            return pending.continuation.resume(throwing: error)
         }
         FailPoint.outputsCommitted.pass()
         self.session.withLock { $0 = Session(producer: session.producer, ledger: ledger) }
         for (pending, _) in ready { pending.continuation.resume(returning: .done) }
+    }
+
+    private func written(by order: Order) -> [ProducerRecord] {
+        let topic = runtime.queue.stateTopic
+        return (order.records ?? []) + order.leavings.map { $0.record(topic: topic, partition: partition) }
     }
 }
 
@@ -218,5 +231,15 @@ extension OutputDesk.Order {
     /// About what its records take.
     fileprivate var size: Int {
         (records ?? []).reduce(0) { $0 + ($1.value?.count ?? 0) + ($1.key?.count ?? 0) + 200 }
+            + leavings.reduce(0) { $0 + ($1.value?.count ?? 0) + $1.key.count + 200 }
+    }
+
+    /// Without a result, which the state topic may have refused; nil where there is none. It says in its place what became
+    /// of it.
+    fileprivate var smaller: Self? {
+        guard leavings.contains(where: { $0.fallback != nil }) else { return nil }
+        var smaller = self
+        smaller.leavings = leavings.map { $0.fallback == nil ? $0 : $0.smaller }
+        return smaller
     }
 }

@@ -50,14 +50,23 @@ final class QueueOutputs: Sendable {
 
     /// Whether the job's outputs are committed already, by an attempt whose worker did not live to commit its offset.
     func areCommitted(of content: JobContent) async throws -> OutputDesk.Answer {
-        try await answer(content, records: nil)
+        try await answer(content, records: nil, leavings: [])
     }
 
-    func commit(_ content: JobContent, _ records: [ProducerRecord]) async throws -> OutputDesk.Answer {
-        try await answer(content, records: records)
+    /// - Parameter leavings: what the job is to leave in the queue's state: it stands if the outputs do.
+    func commit(
+        _ content: JobContent,
+        _ records: [ProducerRecord],
+        _ leavings: [StateRecord]
+    ) async throws -> OutputDesk.Answer {
+        try await answer(content, records: records, leavings: leavings)
     }
 
-    private func answer(_ content: JobContent, records: [ProducerRecord]?) async throws -> OutputDesk.Answer {
+    private func answer(
+        _ content: JobContent,
+        records: [ProducerRecord]?,
+        leavings: [StateRecord]
+    ) async throws -> OutputDesk.Answer {
         let partition = content.message.source.topicPartition
         guard let era = await era(of: partition) else { return .gone }
         let desk: OutputDesk? = state.withLock { state in
@@ -67,7 +76,7 @@ final class QueueOutputs: Sendable {
             return desk
         }
         guard let desk else { return .gone }
-        return try await desk.answer(.init(content: content, era: era, records: records))
+        return try await desk.answer(.init(content: content, era: era, records: records, leavings: leavings))
     }
 
     /// Waits for the commit that names the partition's era; nil where the partition was let go meanwhile.

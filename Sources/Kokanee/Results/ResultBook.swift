@@ -19,7 +19,9 @@ struct ResultBook: Sendable {
     /// Of jobs that have ended and were let go for want of room: the topic has them all the same.
     private var forgotten: Set<KeyDigest> = []
 
-    init(mostBytes: Int = 16 << 20) {
+    static let usualSize = 16 << 20
+
+    init(mostBytes: Int = usualSize) {
         self.mostBytes = mostBytes
     }
 

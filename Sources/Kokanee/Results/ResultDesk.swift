@@ -10,7 +10,7 @@ final class ResultDesk: Sendable {
     }
 
     private struct State {
-        var book = ResultBook()
+        var book: ResultBook
         var waiters: [UInt64: Waiter] = [:]
         var lastWaiter: UInt64 = 0
         var follower: TopicFollower?
@@ -23,11 +23,15 @@ final class ResultDesk: Sendable {
 
     private let topic: String
     private let configuration: ClientConfiguration
-    private let state = Mutex(State())
+    private let mostBytes: Int
+    private let state: Mutex<State>
 
-    init(topic: String, configuration: ClientConfiguration) {
+    /// - Parameter mostBytes: of what is known; what finds no room is read again for who asks for it.
+    init(topic: String, configuration: ClientConfiguration, mostBytes: Int = ResultBook.usualSize) {
         self.topic = topic
         self.configuration = configuration
+        self.mostBytes = mostBytes
+        state = Mutex(State(book: ResultBook(mostBytes: mostBytes)))
     }
 
     /// Waits for a job's end.
@@ -86,7 +90,7 @@ final class ResultDesk: Sendable {
             // Who asks for jobs of a second partition asks for those of a third.
             state.partitions = former == nil ? partition.map { [$0] } : nil
             state.generation += 1
-            state.book = ResultBook()
+            state.book = ResultBook(mostBytes: mostBytes)
             let generation = state.generation
             state.follower = try TopicFollower(topic, partitions: state.partitions, configuration: configuration) {
                 [weak self] record in self?.take(record, generation)

@@ -29,9 +29,22 @@ final class AttemptNotes: Sendable {
     }
 
     let state = Mutex(State())
+    /// Records of the job that the producer has, and of which no broker has told yet.
+    let unsettled = Atomic(0)
     let contents = Mutex(Contents())
     /// What it produces with its completion.
     let outputs = Mutex<[JobOutput]>([])
+}
+
+extension AttemptNotes {
+    /// Takes in no more, and waits for what is on its way: who writes by another producer would be overtaken by it.
+    ///
+    /// - Throws: `CancellationError`.
+    func close() async throws {
+        state.withLock { $0.isOver = true }
+        // Brokers take a moment, and mostly there is nothing.
+        while unsettled.load(ordering: .acquiring) > 0 { try await Task.sleep(for: .milliseconds(5)) }
+    }
 }
 
 extension JobContent {

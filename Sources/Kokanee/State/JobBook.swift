@@ -72,6 +72,13 @@ struct JobBook: Sendable {
         }
     }
 
+    /// With these keys only.
+    func excerpt(of keys: [KeyDigest]) -> JobBook {
+        var excerpt = JobBook(limit: limit)
+        for key in keys { excerpt.entries[key] = entries[key] }
+        return excerpt
+    }
+
     /// Forgets what has expired; returns how many records that were.
     mutating func expire(now: Int64) -> Int {
         let expired = entries.filter { entry in entry.value.head.expiresAt.map { $0 <= now } ?? false }

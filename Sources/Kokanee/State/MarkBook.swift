@@ -158,6 +158,16 @@ struct MarkBook: Sendable {
         claims[key] == nil && (marks[key].map { $0.until <= now } ?? true)
     }
 
+    /// With these keys only.
+    func excerpt(of keys: [KeyDigest]) -> MarkBook {
+        var excerpt = MarkBook()
+        for key in keys {
+            excerpt.marks[key] = marks[key]
+            excerpt.claims[key] = claims[key]
+        }
+        return excerpt
+    }
+
     mutating func set(_ mark: Mark?, for key: KeyDigest) {
         marks[key] = mark
     }

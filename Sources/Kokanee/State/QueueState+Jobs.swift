@@ -20,6 +20,17 @@ extension QueueState {
         }
     }
 
+    /// Waits until it is known what earlier attempts of a job have left, which ends without another one: that has to be known
+    /// to be taken away.
+    ///
+    /// - Throws: as ``record(of:)``.
+    func knowWhatIsLeft(of content: JobContent) async throws {
+        if content.isOnce { try await restored(for: content) }
+        if content.keptResult != nil { _ = try await record(of: content) }
+        // Whose notes are there is looked after when it ends.
+        _ = content.attemptNotes
+    }
+
     /// Whether an earlier attempt may have left something, which ``record(of:)`` then tells; it asks for less than that.
     ///
     /// - Throws: as ``record(of:)``.
@@ -55,7 +66,9 @@ extension QueueState {
             state.record = record
             state.mayHaveRecord = true
             let written = record.record(of: content.id)
+            content.attemptNotes.unsettled.add(1, ordering: .relaxed)
             link.engine.producer.produce(written.record(topic: queue.stateTopic, partition: content.partition)) {
+                content.attemptNotes.unsettled.subtract(1, ordering: .releasing)
                 result.set($0.mapError { $0 })
             }
             return (order, written)
@@ -102,10 +115,15 @@ extension QueueState {
         }
         let mayHaveRecord = known?.mayHaveRecord ?? false
         // Without a note or an entry nothing was written: most have neither.
-        guard mayHaveRecord || outcome != nil || !partition.books.jobs.entries.isEmpty else { return nil }
+        guard
+            mayHaveRecord || outcome != nil || !partition.books.jobs.entries.isEmpty || !partition.unwritten.isEmpty
+        else { return nil }
         let key = JobRecord.key(of: content.id)
         let digest = KeyDigest(key)
         let entry = partition.books.jobs[digest]
+        var outcome = outcome
+        // It was done before the last assignment, and what it was to leave then may not stand.
+        if case .skip(isOwn: true) = disposition { outcome = partition.unwritten[digest] }
         if var outcome {
             outcome.order = partition.nextOrder()
             if outcome.outcome == .dead {

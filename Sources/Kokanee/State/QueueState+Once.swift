@@ -99,14 +99,71 @@ extension QueueState {
 
     // MARK: - Ends
 
+    /// How an attempt has ended, as far as it matters to the state.
+    private struct End {
+        let disposition: Disposition
+        let content: JobContent
+        let once: Once?
+        let known: AttemptNotes.State?
+        let outcome: JobRecord?
+        let now: Int64
+    }
+
     /// What an attempt's end has to leave in the state topic before its job counts as finished.
-    func writes(after disposition: Disposition, of content: JobContent, isCancelled: Bool = false) -> [StateRecord] {
+    ///
+    /// - Parameter stands: it does so already: it is only taken note of.
+    func writes(
+        after disposition: Disposition,
+        of content: JobContent,
+        isCancelled: Bool = false,
+        stands: Bool = false
+    ) -> [StateRecord] {
+        guard let end = end(disposition, of: content, isCancelled: isCancelled) else { return [] }
+        return shared.withLock { shared in
+            shared.table.update(content.partition) { partition in
+                let records = records(after: end, &partition)
+                guard !stands else { return [] }
+                if case .complete = disposition, end.once?.claim != nil, let outcome = end.outcome {
+                    partition.unwritten[KeyDigest(JobRecord.key(of: content.id))] = outcome
+                }
+                return records
+            } ?? []
+        }
+    }
+
+    /// What a job's completion is to leave there, for who writes that himself. Nothing is taken note of: it may come to
+    /// nothing.
+    ///
+    /// - Throws: `CancellationError`.
+    func leavings(of content: JobContent) async throws -> [StateRecord] {
+        try await content.writtenNotes?.close()
+        guard let end = end(.complete, of: content) else { return [] }
+        let keys = [end.once?.claim?.key, end.once?.candidate?.key, KeyDigest(JobRecord.key(of: content.id))]
+        return shared.withLock { shared in
+            shared.table.update(content.partition) { partition in
+                var trial = partition.excerpt(of: keys.compactMap { $0 })
+                defer { partition.sequence = trial.sequence }
+                return records(after: end, &trial)
+            } ?? []
+        }
+    }
+
+    /// All that the end of a job was to leave stands in the topic.
+    func finished(_ content: JobContent) {
+        guard content.isOnce else { return }
+        let key = KeyDigest(JobRecord.key(of: content.id))
+        shared.withLock { shared in
+            _ = shared.table.update(content.partition) { $0.unwritten[key] = nil }
+        }
+    }
+
+    /// Nil where nothing is to be left.
+    private func end(_ disposition: Disposition, of content: JobContent, isCancelled: Bool = false) -> End? {
         let hasNotes = content.hasNotes.load(ordering: .acquiring)
-        guard hasNotes || content.attempt > 1 || content.keptResult != nil else { return [] }
+        guard hasNotes || content.attempt > 1 || content.keptResult != nil else { return nil }
         // Whoever is not the owner any more knows nothing that the owner should believe.
-        guard standing(of: content) != .over else { return [] }
+        guard standing(of: content) != .over else { return nil }
         let now = now()
-        let once = content.isOnce ? once(content, now: now) : nil
         let known = content.writtenNotes?.state.withLock { state in
             // What is still on its way to the topic would stand behind what the end leaves there.
             state.isOver = true
@@ -115,14 +172,27 @@ extension QueueState {
         let outcome = content.outcome(after: disposition, isCancelled: isCancelled, now: now)
         // What is kept for a time has to be taken away after it.
         if outcome != nil { want() }
-        return shared.withLock { shared in
-            shared.table.update(content.partition) { partition in
-                // The result before the mark: a job whose mark stands is not run again, and could not leave it any more.
-                let record = jobRecord(after: disposition, of: content, known: known, outcome: outcome, &partition)
-                let marks = once.map { settle($0, disposition, content, &partition, now: now) } ?? []
-                return (record.map { [$0] } ?? []) + marks
-            } ?? []
-        }
+        return End(
+            disposition: disposition,
+            content: content,
+            once: content.isOnce ? once(content, now: now) : nil,
+            known: known,
+            outcome: outcome,
+            now: now
+        )
+    }
+
+    private func records(after end: End, _ partition: inout StateTable.Partition) -> [StateRecord] {
+        // The result before the mark: a job whose mark stands is not run again, and could not leave it any more.
+        let record = jobRecord(
+            after: end.disposition,
+            of: end.content,
+            known: end.known,
+            outcome: end.outcome,
+            &partition
+        )
+        let marks = end.once.map { settle($0, end.disposition, end.content, &partition, now: end.now) } ?? []
+        return (record.map { [$0] } ?? []) + marks
     }
 
     private func settle(

@@ -15,6 +15,8 @@ extension QueueState {
             self?.take(message, of: partition, generation)
         } ended: { [weak self] partition in
             self?.finish(partition, generation, start)
+        } held: { [weak self] partition in
+            self?.noteHeld(partition, generation)
         } failed: { [weak self] error in
             self?.note(error, generation)
         }
@@ -85,6 +87,17 @@ extension QueueState {
                 "queue": queue.name, "topic": queue.stateTopic, "marks": "\(counts.marks)", "jobs": "\(counts.jobs)",
                 "took": "\(start.duration(to: .now).milliseconds) ms",
             ]
+        )
+    }
+
+    /// A mark behind it may say that a key is done: that is never guessed.
+    private func noteHeld(_ partition: Int32, _ generation: Int) {
+        guard shared.withLock({ $0.generation == generation }) else { return }
+        logger.log(
+            .notice,
+            "somebody's transaction is open in the queue's state, a dead worker's mostly: jobs that need the state wait "
+                + "until it is ended, or the brokers end it after its transaction.timeout.ms",
+            ["queue": queue.name, "topic": queue.stateTopic, "partition": "\(partition)"]
         )
     }
 

@@ -18,6 +18,9 @@ struct StateTable: Sendable {
         /// The highest offset of a unique job that has been taken in.
         var seen: Int64 = -1
         var books: Books
+        /// How jobs of an idempotency key have ended whose ends may not stand in the topic: they come again if they don't, and
+        /// are not run, because their keys are done.
+        var unwritten: [KeyDigest: JobRecord] = [:]
         /// What has been read so far.
         fileprivate var incoming: Books
 
@@ -25,6 +28,14 @@ struct StateTable: Sendable {
         mutating func nextOrder() -> JobRecord.Order {
             sequence += 1
             return JobRecord.Order(epoch: epoch, sequence: sequence)
+        }
+
+        /// With only these keys of all that is known: a place to try out what would follow.
+        func excerpt(of keys: [KeyDigest]) -> Partition {
+            var excerpt = self
+            excerpt.incoming = Books(jobs: JobBook(limit: 0))
+            excerpt.books = Books(marks: books.marks.excerpt(of: keys), jobs: books.jobs.excerpt(of: keys))
+            return excerpt
         }
     }
 
@@ -50,6 +61,7 @@ struct StateTable: Sendable {
                 epoch: max(now, (before?.epoch ?? 0) + 1),
                 seen: before?.seen ?? -1,
                 books: before?.books ?? fresh,
+                unwritten: before?.unwritten ?? [:],
                 incoming: fresh
             )
         }

@@ -1,6 +1,9 @@
 /// How an attempt ended.
 enum AttemptEnd: Sendable {
     case completed
+    /// It has completed, and so had an earlier attempt, or this one's transaction says it: what it leaves in the queue's
+    /// state stands already.
+    case committed
     case failed(any Error)
     /// It was not begun: nothing in this worker runs such jobs.
     case refused(DeadReason, Envelope.Failure)
@@ -64,7 +67,7 @@ enum Disposition: Sendable, Equatable {
         let failure: Envelope.Failure
         var wished: Duration?
         switch end {
-        case .completed:
+        case .completed, .committed:
             return .complete
         case .skipped(let isOwn):
             return .skip(isOwn: isOwn)

@@ -173,11 +173,16 @@ extension Engine {
             randomness: randomness,
             expiredJobs: content.runtime.expiredJobs
         )
-        var isCancelled = false
-        if case .cancelled = end { isCancelled = true }
+        var (isCancelled, stands) = (false, false)
+        switch end {
+        case .cancelled: isCancelled = true
+        case .committed: stands = true
+        case .completed, .failed, .refused, .expired, .skipped, .timedOut: break
+        }
+        let state = content.runtime.state
         let writes =
-            content.runtime.state.writes(after: disposition, of: content, isCancelled: isCancelled)
-            + ScheduleDone.writes(after: disposition, of: content, at: now)
+            state.writes(after: disposition, of: content, isCancelled: isCancelled, stands: stands)
+            + (stands ? [] : ScheduleDone.writes(after: disposition, of: content, at: now))
         var decided = DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
         decided.isCancelled = isCancelled
         return decided

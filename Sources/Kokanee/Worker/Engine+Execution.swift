@@ -28,14 +28,11 @@ extension Engine {
         return await performTelling(hooks, content, handler)
     }
 
-    /// The end of a job that does not run: what earlier attempts of it have left has to be known to be taken away.
+    /// The end of a job that does not run.
     private nonisolated(nonsending) func endUnbegun(_ content: JobContent, _ end: AttemptEnd) async -> AttemptEnd {
         guard !content.isPlain else { return end }
         do {
-            if content.isOnce { try await content.runtime.state.restored(for: content) }
-            if content.keptResult != nil { _ = try await content.runtime.state.record(of: content) }
-            // Whose notes are there is looked after when it ends.
-            _ = content.attemptNotes
+            try await content.runtime.state.knowWhatIsLeft(of: content)
             return end
         } catch {
             return .failed(error)

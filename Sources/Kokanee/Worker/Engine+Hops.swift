@@ -12,15 +12,7 @@ extension Engine: DeliveryReceiver {
         told: HookEvent?,
         _ now: Int64
     ) -> PendingHop {
-        logger.log(
-            .warning,
-            "job is a dead letter",
-            [
-                "queue": content.queueName, "job": content.id, "type": content.type ?? "unknown",
-                "attempt": "\(content.attempt)", "reason": reason.rawValue, "error": failure?.text ?? "",
-                "at": content.place.description,
-            ]
-        )
+        logBurial(of: content, reason, failure)
         let record = HopRecord.deadLetter(content, reason: reason, failure: failure, now: now)
         return PendingHop(ticket, record, then: rest, news: .dead, told: told, now: clock.monotonic())
     }
@@ -29,7 +21,12 @@ extension Engine: DeliveryReceiver {
     func hop(_ hops: [PendingHop]) {
         guard !hops.isEmpty else { return }
         let now = clock.monotonic()
-        var admitted = state.withLock { $0.admit(hops, now: now) }
+        var admitted = hops
+        if hops.contains(where: \.asksLedger) {
+            for hop in hops where hop.asksLedger { Task { await hopUnlessCommitted(hop) } }
+            admitted.removeAll(where: \.asksLedger)
+        }
+        admitted = state.withLock { $0.admit(admitted, now: now) }
         let failed = admitted.compactMap { hop in
             FailPoint.hopProducing.failure(.localMessageTimedOut).map { HopEnd(hop: hop, error: $0) }
         }
@@ -54,6 +51,38 @@ extension Engine: DeliveryReceiver {
     }
 
     private func hopsEnded(_ ends: [HopEnd]) {
+        guard ends.contains(where: { $0.error?.isTooLarge == true }) else { return account(for: ends) }
+        var others: [HopEnd] = []
+        for end in ends {
+            guard let error = end.error, error.isTooLarge else {
+                others.append(end)
+                continue
+            }
+            let smaller = HopEnd(hop: end.hop.shrunk(wall: clock.wall()), error: error)
+            if smaller.hop.record.isDeadLetter, !end.hop.record.isDeadLetter {
+                Task { await bury(smaller) }
+            } else {
+                others.append(smaller)
+            }
+        }
+        account(for: others)
+    }
+
+    /// A job that its rung does not take is dead, whatever was decided, and leaves in the queue's state what the dead leave.
+    private func bury(_ end: HopEnd) async {
+        let (content, failure) = (end.hop.content, end.hop.record.failure)
+        logBurial(of: content, .tooLarge, failure)
+        // Where it is fenced meanwhile nothing of it is written, here or there.
+        try? await content.runtime.state.knowWhatIsLeft(of: content)
+        let disposition = Disposition.bury(.tooLarge, failure)
+        let writes =
+            content.runtime.state.writes(after: disposition, of: content)
+            + ScheduleDone.writes(after: disposition, of: content, at: clock.wall())
+        account(for: [HopEnd(hop: end.hop.buried(leaving: writes), error: end.error)])
+    }
+
+    private func account(for ends: [HopEnd]) {
+        guard !ends.isEmpty else { return }
         let (now, wall) = (clock.monotonic(), clock.wall())
         let (fates, handovers, wakes) = state.withLock { state in
             let fates = ends.map { state.endHop($0, now: now, wall: wall) }
@@ -65,6 +94,7 @@ extension Engine: DeliveryReceiver {
         for (end, fate) in zip(ends, fates) {
             switch fate {
             case .finished:
+                end.hop.content.runtime.state.finished(end.hop.content)
                 FailPoint.jobFinished.pass()
                 if let hooks, let event = end.hop.event { hooks.tell(event) }
             case .goesOn(let hop): next.append(hop)

@@ -40,6 +40,18 @@ extension Engine {
         )
     }
 
+    func logBurial(of content: JobContent, _ reason: DeadReason, _ failure: Envelope.Failure?) {
+        logger.log(
+            .warning,
+            "job is a dead letter",
+            [
+                "queue": content.queueName, "job": content.id, "type": content.type ?? "unknown",
+                "attempt": "\(content.attempt)", "reason": reason.rawValue, "error": failure?.text ?? "",
+                "at": content.place.description,
+            ]
+        )
+    }
+
     func logRetry(_ content: JobContent, _ wait: Int64, _ failure: Envelope.Failure) {
         logger.log(
             .info,

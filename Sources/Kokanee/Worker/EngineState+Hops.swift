@@ -16,16 +16,15 @@ extension EngineState {
 
     /// Of the hops those that may be written now; the others are tried again.
     mutating func admit(_ hops: [PendingHop], now: Instant) -> [PendingHop] {
-        var mayAll = true
-        for hop in hops {
+        // Nearly always there is nothing to be said of any, and nothing in any's way.
+        var isPlain = true
+        for hop in hops where hop.news != .none || !mayWrite(hop.content.queueIndex, now: now) { isPlain = false }
+        guard !isPlain else { return hops }
+        return hops.compactMap { hop in
             note(hop)
-            if !mayWrite(hop.content.queueIndex, now: now) { mayAll = false }
-        }
-        guard !mayAll else { return hops }
-        return hops.filter { hop in
-            if mayWrite(hop.content.queueIndex, now: now) { return true }
-            hopsToRetry.insert(hop.deferred(now: now))
-            return false
+            if mayWrite(hop.content.queueIndex, now: now) { return hop.counted }
+            hopsToRetry.insert(hop.counted.deferred(now: now))
+            return nil
         }
     }
 
@@ -43,6 +42,7 @@ extension EngineState {
     }
 
     /// - Parameters:
+    ///   - end: where the record was too large, it has lost something by now.
     ///   - now: monotonic.
     ///   - wall: milliseconds since the epoch.
     mutating func endHop(_ end: HopEnd, now: Instant, wall: Int64) -> HopFate {
@@ -65,7 +65,7 @@ extension EngineState {
         }
         let since = hopTroubles[hop.ticket]?.since ?? now
         hopTroubles[hop.ticket] = HopTrouble(since: since, tries: hop.tries, error: error)
-        hopsToRetry.insert(hop.next(after: error, now: now, wall: wall))
+        hopsToRetry.insert(hop.next(now: now))
         return .willRetry
     }
 }

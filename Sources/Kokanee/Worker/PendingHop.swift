@@ -14,6 +14,14 @@ final class PendingHop: Comparable, Sendable {
         case refused
         /// The job has become a dead letter.
         case dead
+
+        /// Whether the job leaves without an attempt.
+        var isUnbegun: Bool {
+            switch self {
+            case .delayed, .limited, .refused: true
+            case .none, .dead: false
+            }
+        }
     }
 
     /// Longest pause between two tries.
@@ -24,6 +32,8 @@ final class PendingHop: Comparable, Sendable {
     let dueAt: ContinuousClock.Instant
     let tries: Int
     let news: News
+    /// Whether the job may have been completed by a transaction, which has to be known first.
+    let asksLedger: Bool
     /// What hooks are to be told when all is written; see ``event``.
     let told: HookEvent?
     /// What is to be written after this, in its order, before the job is finished.
@@ -35,6 +45,7 @@ final class PendingHop: Comparable, Sendable {
         _ record: HopRecord,
         then rest: ArraySlice<HopRecord> = [],
         news: News = .none,
+        asksLedger: Bool? = nil,
         told: HookEvent? = nil,
         tries: Int = 1,
         now dueAt: ContinuousClock.Instant
@@ -43,6 +54,7 @@ final class PendingHop: Comparable, Sendable {
         self.record = record
         self.rest = rest
         self.news = news
+        self.asksLedger = asksLedger ?? (news.isUnbegun && record.content.commitsOutputs)
         self.told = told
         self.tries = tries
         self.dueAt = dueAt
@@ -56,18 +68,53 @@ final class PendingHop: Comparable, Sendable {
 
     var content: JobContent { record.content }
 
-    /// The next try, after a pause that doubles from 100 ms. A record that was too large has to lose something first.
+    /// The record was too large, and loses something. Where the job has become a dead letter by that, whatever was decided,
+    /// what it is to leave in the queue's state has to be decided anew, by ``buried(leaving:)``.
     ///
     /// - Parameter wall: milliseconds since the epoch.
-    func next(after error: KafkaError, now: ContinuousClock.Instant, wall: Int64) -> PendingHop {
-        let record = error.isTooLarge ? record.smaller(now: wall) : record
-        let pause = min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10)))
-        return PendingHop(ticket, record, then: rest, told: told, tries: tries + 1, now: now + pause)
+    func shrunk(wall: Int64) -> PendingHop {
+        copy(record: record.smaller(now: wall))
+    }
+
+    /// What the job, which has become a dead letter, leaves in the queue's state in place of what it was to leave.
+    func buried(leaving records: [StateRecord]) -> PendingHop {
+        copy(rest: records.map { HopRecord.state(content, $0) }[...], news: .dead)
+    }
+
+    /// The next try, after a pause that doubles from 100 ms.
+    func next(now: ContinuousClock.Instant) -> PendingHop {
+        copy(tries: tries + 1, dueAt: now + min(Self.longestPause, .milliseconds(100 << min(tries - 1, 10))))
     }
 
     /// The same try, when it may be allowed.
     func deferred(now: ContinuousClock.Instant) -> PendingHop {
-        PendingHop(ticket, record, then: rest, told: told, tries: tries, now: now + .milliseconds(100))
+        copy(dueAt: now + .milliseconds(100))
+    }
+
+    /// The engine's state has counted it.
+    var counted: PendingHop { copy(news: PendingHop.News.none) }
+
+    /// It is known that no transaction has completed the job.
+    var asked: PendingHop { copy(asksLedger: false) }
+
+    private func copy(
+        record: HopRecord? = nil,
+        rest: ArraySlice<HopRecord>? = nil,
+        news: News? = nil,
+        asksLedger: Bool? = nil,
+        tries: Int? = nil,
+        dueAt: ContinuousClock.Instant? = nil
+    ) -> PendingHop {
+        PendingHop(
+            ticket,
+            record ?? self.record,
+            then: rest ?? self.rest,
+            news: news ?? self.news,
+            asksLedger: asksLedger ?? self.asksLedger,
+            told: told,
+            tries: tries ?? self.tries,
+            now: dueAt ?? self.dueAt
+        )
     }
 
     static func < (lhs: PendingHop, rhs: PendingHop) -> Bool { lhs.dueAt < rhs.dueAt }

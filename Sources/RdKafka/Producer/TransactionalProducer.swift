@@ -64,12 +64,18 @@ public final class TransactionalProducer: Sendable {
     /// - Throws: ``KafkaError``. None of the records is visible then, unless it is fatal and not ``KafkaError/isFenced``:
     ///   whether the transaction took place is then for the next who takes over to see.
     public func send(_ records: [ProducerRecord]) async throws(KafkaError) {
+        try await send(records) {}
+    }
+
+    /// - Parameter committing: called when the records are on their way, right before they are committed.
+    package func send(_ records: [ProducerRecord], committing: @Sendable () -> Void) async throws(KafkaError) {
         guard !records.isEmpty else { return }
         var attempt = 1
         while true {
             do throws(KafkaError) {
                 try await begin()
                 try await produce(records)
+                committing()
                 return try await commit()
             } catch {
                 guard !error.isFatal, error.passesWithTransaction, attempt < Self.attempts else { throw error }

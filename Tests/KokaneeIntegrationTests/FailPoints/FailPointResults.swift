@@ -9,8 +9,10 @@ enum FailPointResults {
         )
     }
 
-    /// The stage's jobs produce nothing: see OutputTests.
-    static func areOutputs(_ point: FailPoint) -> Bool { [.outputsCommitting, .outputsCommitted].contains(point) }
+    /// The stage's jobs produce nothing: see OutputCrashTests.
+    static func areOutputs(_ point: FailPoint) -> Bool {
+        [.outputsCommitting, .outputsProduced, .outputsCommitted].contains(point)
+    }
 
     private static func kills(at point: FailPoint) -> [FailCase] {
         switch point {
@@ -29,7 +31,7 @@ enum FailPointResults {
         case .partitionsDrained: [.kill(point, at: 1, .isJoined), .kill(point, at: 1, .isStopped)]
         case .partitionsLost: [.kill(point, at: 1, .wakesUp)]
         case .groupLeaving: [.kill(point, at: 1, .isStopped)]
-        case .outputsCommitting, .outputsCommitted: []
+        case .outputsCommitting, .outputsProduced, .outputsCommitted: []
         }
     }
 
@@ -44,7 +46,7 @@ enum FailPointResults {
         case .partitionsAssigning: [.fail(point, times: 2), .fail(point, times: 3)]
         case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
             .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving,
-            .outputsCommitting,
+            .outputsCommitting, .outputsProduced,
             .outputsCommitted:
             []
         }

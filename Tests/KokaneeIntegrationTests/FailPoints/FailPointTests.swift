@@ -120,7 +120,7 @@ struct FailPointTests {
         case .groupLeaving:
             #expect(result.ended.contains(.init("long")), words)
             #expect(result.secondRuns.isEmpty, words)
-        case .outputsCommitting, .outputsCommitted:
+        case .outputsCommitting, .outputsProduced, .outputsCommitted:
             Issue.record("\(result.play.plan): these jobs produce nothing")
         }
     }
@@ -156,8 +156,7 @@ struct FailPointTests {
             #expect(runs == usual.merging([.init("flaky", 2): flaky, .init("fails", 2): fails]) { $1 }, words)
         case .dispatcherTurn, .recordRead, .recordDecoded, .hopProduced, .jobFinished, .marksProduced, .commitSent,
             .partitionsAssigned, .partitionsRevoked, .partitionsDrained, .partitionsLost, .groupLeaving,
-            .outputsCommitting,
-            .outputsCommitted:
+            .outputsCommitting, .outputsProduced, .outputsCommitted:
             Issue.record("\(result.play.plan): no step that can fail")
         }
     }

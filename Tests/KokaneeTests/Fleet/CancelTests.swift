@@ -115,6 +115,39 @@ struct CancelTests {
         #expect(worker.statistics.cancelled == 2)
     }
 
+    @Test("a job that is cancelled when a runner has been given it, behind another one, does not begin")
+    func givenOut() async throws {
+        let ran = Ledger()
+        // So many fast ones that the worker hands them over many at a time by then.
+        try await fixture.enqueue(3000)
+        let worker = try worker(set(\.concurrency, 1)) { job, context in
+            guard job >= 1000, job < 2900, let runtime = context.content?.runtime else { return }
+            // At once, so that no batch is taken back for a slow job meanwhile.
+            switch job % 20 {
+            case 0: Self.cancel(job + 1, runtime, stands: true)
+            case 1: try await ran.run(job) {}
+            case 2: Self.cancel(job - 1, runtime, stands: false)
+            default: break
+            }
+        }
+        try await running(worker) {
+            try await eventually("all are finished", within: .seconds(40)) {
+                try await fixture.committed()?.offset == 3000
+            }
+        }
+        #expect(ran.starts == [])
+        #expect(worker.statistics.cancelled == 95 && worker.statistics.completed == 2905)
+    }
+
+    /// Has the worker hear of a cancellation, or of its end, in this moment.
+    private static func cancel(_ job: Int, _ runtime: QueueRuntime, stands: Bool) {
+        let cancellation = JobCancellation(queue: "q", id: "q/0/\(job)", by: "ann", reason: nil, at: 0, expiresAt: .max)
+        let value = Array(cancellation.json.finish())
+        let entry = ControlTopic.Entry(key: cancellation.key, value: value, timestamp: 0)
+        _ = runtime.fleet.take(.init(key: cancellation.key, entry: stands ? entry : nil, isFromBefore: false))
+        runtime.careForCancellations()
+    }
+
     private func standing(_ count: Int) async throws -> Bool {
         try await control.orders(of: fixture.queue).cancellations.count == count
     }

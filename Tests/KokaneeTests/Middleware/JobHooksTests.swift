@@ -26,15 +26,15 @@ struct JobHooksTests {
     @Test("each fate of a job is told once, in its order, also that of a job that nothing here can read or run")
     func fates() async throws {
         let fixture = try WorkerFixture()
-        try await fixture.produce([("t", "fine"), ("t", "flaky"), ("t", "hopeless"), ("t", "dead"), ("t", "gone")])
-        try await fixture.produce([("strange", "unknown")])
-        try await fixture.produce([("t", "late")], headers: [Header("kokanee-expires-at", "1")])
+        try await fixture.enqueue([("t", "fine"), ("t", "flaky"), ("t", "hopeless"), ("t", "dead"), ("t", "gone")])
+        try await fixture.enqueue([("strange", "unknown")])
+        try await fixture.enqueue([("t", "late")], headers: [Header("kokanee-expires-at", "1")])
         let producer = try Producer(ClientConfiguration(bootstrapServers: fixture.broker.bootstrapServers))
         let broken = [Header("ce_specversion", "1.0")]
         _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "?", headers: broken))
         await producer.close()
         let told = Told()
-        let worker = fixture.worker(of: try jobs(), set(\.hooks, [told]))
+        let worker = fixture.worker(try jobs(), set(\.hooks, [told]))
         try await running(worker) {
             try await eventually("all are finished") {
                 let count = worker.statistics
@@ -59,10 +59,10 @@ struct JobHooksTests {
     func throwing() async throws {
         let fixture = try WorkerFixture()
         let ids = (0..<20).map { "\($0)" } + ["flaky", "dead", "gone"]
-        try await fixture.produce(ids.map { ("t", $0) })
+        try await fixture.enqueue(ids.map { ("t", $0) })
         let (bad, good) = (Told { _ in throw Broken() }, Told())
         let log = LogCollector()
-        let worker = fixture.worker(of: try jobs(), logger: log.logger, set(\.hooks, [bad, good]))
+        let worker = fixture.worker(try jobs(), logger: log.logger, set(\.hooks, [bad, good]))
         try await running(worker) {
             try await eventually("all are finished, as if there were no hooks") {
                 let count = worker.statistics
@@ -79,7 +79,7 @@ struct JobHooksTests {
     @Test("a hook that is told of a dead letter, or of a retry, finds it in its topic")
     func written() async throws {
         let fixture = try WorkerFixture()
-        try await fixture.produce([("t", "flaky"), ("t", "dead")])
+        try await fixture.enqueue([("t", "flaky"), ("t", "dead")])
         let found = Mutex<[String: [String]]>([:])
         let told = Told { call in
             let topic = call.contains(" dead ") ? fixture.queue.deadLetterTopic : fixture.queue.retryTopics[0]
@@ -87,7 +87,7 @@ struct JobHooksTests {
             let ids = try await fixture.records(of: topic).compactMap { $0.value?.text }
             found.withLock { $0[call.contains(" dead ") ? "dead" : "retry"] = ids }
         }
-        let worker = fixture.worker(of: try jobs(), set(\.hooks, [told]))
+        let worker = fixture.worker(try jobs(), set(\.hooks, [told]))
         try await running(worker) {
             try await eventually("both were looked for") { found.withLock { $0.count } == 2 }
         }
@@ -98,7 +98,7 @@ struct JobHooksTests {
     func tooLarge() async throws {
         let fixture = try WorkerFixture()
         let headers = (0..<30).map { Header("x\($0)", Bytes([UInt8](repeating: 0x78, count: 990))) }
-        try await fixture.produce([("t", "flaky")], headers: headers)
+        try await fixture.enqueue([("t", "flaky")], headers: headers)
         let told = Told()
         var configuration = WorkerConfiguration()
         configuration.hooks = [told]
@@ -143,7 +143,7 @@ struct JobHooksTests {
         let (stuck, other) = (Told { if $0.hasPrefix("0 ") { await gate.passStubbornly() } }, Told())
         let log = LogCollector()
         let desk = HookDesk([stuck, other], metrics: metrics, logger: log.logger, limit: .milliseconds(20))
-        try await fixture.produce((0..<3).map { ("default", "\($0)") })
+        try await fixture.enqueue((0..<3).map { ("default", "\($0)") })
         var jobs = JobRegistry()
         try jobs.register("default") { _, _ in }
         let runtime = try QueueRuntime(

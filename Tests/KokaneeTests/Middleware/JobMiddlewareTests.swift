@@ -39,14 +39,14 @@ struct JobMiddlewareTests {
     @Test("the first is the outermost, a worker's is outside a type's, and each hands on what it likes")
     func order() async throws {
         let fixture = try WorkerFixture()
-        try await fixture.produce([("inner", "1")])
+        try await fixture.enqueue([("inner", "1")])
         let story = Story()
         var jobs = JobRegistry()
         try jobs.register("inner") { payload, _ in story.tell("handler has \(payload.text)") }
         try jobs.use(Named(name: "c", story: story), Named(name: "d", story: story), for: "inner")
         try jobs.use(Named(name: "e", story: story), for: "inner")
         let worker = fixture.worker(
-            of: jobs,
+            jobs,
             set(\.middleware, [Named(name: "a", story: story), Named(name: "b", story: story)])
         )
         try await running(worker) {
@@ -64,14 +64,14 @@ struct JobMiddlewareTests {
     @Test("a type's middleware is around no other type, and the worker's is around a catch-all as well")
     func types() async throws {
         let fixture = try WorkerFixture()
-        try await fixture.produce([("one", "1"), ("other", "2")])
+        try await fixture.enqueue([("one", "1"), ("other", "2")])
         let story = Story()
         var jobs = JobRegistry()
         try jobs.register("one") { payload, _ in story.tell(payload.text) }
         jobs.registerCatchAll(Catcher(story: story))
         try jobs.use(Named(name: "t", story: story), for: "one")
         #expect(throws: InputError.self) { try jobs.use(Named(name: "x", story: story), for: "other") }
-        let worker = fixture.worker(of: jobs, set(\.middleware, [Named(name: "w", story: story)]))
+        let worker = fixture.worker(jobs, set(\.middleware, [Named(name: "w", story: story)]))
         try await running(worker) {
             try await eventually("both are completed") { worker.statistics.completed == 2 }
         }
@@ -98,11 +98,11 @@ struct JobMiddlewareTests {
             }
         }
         let fixture = try WorkerFixture()
-        try await fixture.produce([("t", "dead"), ("t", "gone"), ("t", "fine")])
+        try await fixture.enqueue([("t", "dead"), ("t", "gone"), ("t", "fine")])
         var jobs = JobRegistry()
         let performed = Mutex<[String]>([])
         try jobs.register("t") { _, context in performed.withLock { $0.append(context.id) } }
-        let worker = fixture.worker(of: jobs, set(\.middleware, [Refusing()]))
+        let worker = fixture.worker(jobs, set(\.middleware, [Refusing()]))
         try await running(worker) {
             try await eventually("all are finished") { try await fixture.committed()?.offset == 3 }
         }
@@ -114,7 +114,7 @@ struct JobMiddlewareTests {
     @Test("logging and metrics are middleware: each attempt has its line, and its place in the histogram")
     func builtIn() async throws {
         let fixture = try WorkerFixture()
-        try await fixture.produce([("t", "1"), ("t", "2"), ("u", "3")])
+        try await fixture.enqueue([("t", "1"), ("t", "2"), ("u", "3")])
         var jobs = JobRegistry()
         try jobs.register("t") { payload, _ in
             if payload.text == "2" { throw JobError.deadLetter("no") }
@@ -123,7 +123,7 @@ struct JobMiddlewareTests {
         let log = LogCollector()
         let metrics = MetricsMiddleware()
         try jobs.use(metrics, for: "u")
-        let worker = fixture.worker(of: jobs, logger: log.logger) { configuration in
+        let worker = fixture.worker(jobs, logger: log.logger) { configuration in
             configuration.middleware = [LoggingMiddleware(), metrics]
         }
         try await running(worker) {

@@ -40,33 +40,3 @@ final class Told: JobHooks {
         try await note("\(context.id) discard \(reason)")
     }
 }
-
-extension WorkerFixture {
-    /// Produces jobs of types and ids, into partition 0.
-    func produce(_ jobs: [(type: String, id: String)], headers: [Header] = []) async throws {
-        let producer = try Producer(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
-        for job in jobs {
-            let event = [
-                Header("ce_specversion", "1.0"), Header("ce_id", Bytes(job.id)), Header("ce_type", Bytes(job.type)),
-                Header("ce_source", "/tests"),
-            ]
-            let record = ProducerRecord(topic: "q", partition: 0, value: Bytes(job.id), headers: event + headers)
-            _ = try await producer.send(record)
-        }
-        await producer.close()
-    }
-
-    /// A worker of some jobs, configured by the test.
-    func worker(
-        of jobs: JobRegistry,
-        logger: Logger = .disabled,
-        _ configure: (inout WorkerConfiguration) -> Void = { _ in }
-    ) -> Worker {
-        var configuration = WorkerConfiguration()
-        configuration.commitInterval = .milliseconds(50)
-        configuration.revocationLimit = .seconds(2)
-        configuration.circuit = nil
-        configure(&configuration)
-        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client, logger: logger)
-    }
-}

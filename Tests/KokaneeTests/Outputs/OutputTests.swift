@@ -5,69 +5,14 @@ import Testing
 
 @testable import Kokanee
 
-/// On a broker that isolates transactions and shuts producers out. One at a time: fail points hold for the whole process.
+/// One at a time: fail points hold for the whole process.
 @Suite("Outputs that are committed with their jobs", .serialized, .timeLimit(.minutes(3)))
 struct OutputTests {
     private struct Broken: Error {}
 
-    /// A queue with a topic for outputs, in which a job's value is the number that it produces.
-    private struct Place {
-        let cluster: TestCluster
-        let queue: Queue
-        let topic: String
-
-        init() async throws {
-            cluster = try await TestCluster.shared(.server)
-            queue = try Queue(TestCluster.uniqueName("out"), ladder: Ladder(text: "1s"))
-            _ = try await TopicAdministrator(cluster.admin).create(queue, partitions: 2)
-            topic = try await cluster.makeTopic("outputs")
-        }
-
-        func enqueue(_ numbers: Range<Int>, partition: Int32 = 0) async throws {
-            let producer = try Producer(cluster.configuration)
-            let records = numbers.map {
-                ProducerRecord(topic: queue.mainTopic, partition: partition, value: Bytes("\($0)"))
-            }
-            for result in await producer.send(records) { _ = try result.get() }
-            await producer.close()
-        }
-
-        func worker(
-            isRegistered: Bool = true,
-            _ configure: (inout WorkerConfiguration) -> Void = { _ in },
-            perform: @escaping @Sendable (String, JobContext) async throws -> Void
-        ) throws -> Worker {
-            var jobs = JobRegistry()
-            try jobs.register("default") { (payload: Bytes, context) in try await perform(payload.text, context) }
-            if isRegistered { try jobs.commitsOutputs("default") }
-            var configuration = WorkerConfiguration()
-            configuration.commitInterval = .milliseconds(50)
-            configuration.shutdownLimit = .seconds(2)
-            configure(&configuration)
-            return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: cluster.configuration)
-        }
-
-        /// What readers of `read_committed` see.
-        func outputs() async throws -> [String] {
-            let partition = TopicPartition(topic: topic, partition: 0)
-            guard let range = try await cluster.admin.extents(of: [partition])[partition] else { return [] }
-            let seen = Mutex<[String]>([])
-            try await TopicReader.read([partition: range], configuration: cluster.configuration) { record in
-                seen.withLock { $0.append(record.value?.text ?? "") }
-                return true
-            }
-            return seen.withLock { $0 }
-        }
-
-        func committed(_ partition: Int32 = 0) async throws -> Int64? {
-            let place = TopicPartition(topic: queue.mainTopic, partition: partition)
-            return try await (cluster.admin.committedOffsets(group: queue.group, [place])[place] ?? nil)?.offset
-        }
-    }
-
     @Test("they are seen once their job has completed, and those of a failed attempt never")
     func completion() async throws {
-        let place = try await Place()
+        let place = try await OutputPlace()
         try await place.enqueue(0..<20)
         let worker = try place.worker { [topic = place.topic] number, context in
             try await context.produce(JobOutput(topic: topic, value: Bytes("\(number)/\(context.attempt)")))
@@ -82,7 +27,7 @@ struct OutputTests {
 
     @Test("a job whose outputs are committed, and whose offset is not, doesn't run again")
     func crash() async throws {
-        let place = try await Place()
+        let place = try await OutputPlace()
         try await place.enqueue(0..<10)
         let runs = Mutex<[String]>([])
         let perform: @Sendable (String, JobContext) async throws -> Void = { [topic = place.topic] number, context in
@@ -108,7 +53,7 @@ struct OutputTests {
 
     @Test("after a reset of the group's offset all run again, and produce again")
     func reset() async throws {
-        let place = try await Place()
+        let place = try await OutputPlace()
         try await place.enqueue(0..<6)
         let perform: @Sendable (String, JobContext) async throws -> Void = { [topic = place.topic] number, context in
             try await context.produce(JobOutput(topic: topic, value: Bytes(number)))
@@ -130,7 +75,7 @@ struct OutputTests {
 
     @Test("an owner that has been replaced commits nothing, and the job's outputs are seen once")
     func zombie() async throws {
-        let place = try await Place()
+        let place = try await OutputPlace()
         try await place.enqueue(0..<1)
         let gate = Gate()
         let perform: @Sendable (String, JobContext) async throws -> Void = { [topic = place.topic] number, context in
@@ -157,7 +102,7 @@ struct OutputTests {
 
     @Test("a record that the broker refuses fails its own job, and nobody else's")
     func refused() async throws {
-        let place = try await Place()
+        let place = try await OutputPlace()
         try await place.enqueue(0..<8)
         let worker = try place.worker { [topic = place.topic] number, context in
             let value = number == "3" ? Bytes(Array(repeating: 0, count: 3 << 20)) : Bytes(number)
@@ -173,7 +118,7 @@ struct OutputTests {
 
     @Test("a type that was not registered for it is told how, and produces nothing")
     func unregistered() async throws {
-        let place = try await Place()
+        let place = try await OutputPlace()
         try await place.enqueue(0..<1)
         let error = Mutex("")
         let worker = try place.worker(isRegistered: false) { [topic = place.topic] number, context in

@@ -1,4 +1,5 @@
 import RdKafka
+import TestSupport
 import Testing
 
 @testable import Kokanee
@@ -41,5 +42,26 @@ struct ResultBookTests {
         for number in 0..<20 { _ = book.take(id: "\(number)", value: value(.completed), partition: 0) }
         #expect(book["0"] == nil && book["19"] != nil)
         #expect(book.hasForgotten("0") && !book.hasForgotten("19") && !book.hasForgotten("never"))
+    }
+
+    @Test("who asks for an end that found no room is told of it all the same", .timeLimit(.minutes(1)))
+    func readAgain() async throws {
+        let fixture = try WorkerFixture()
+        let producer = try Producer(fixture.client)
+        let topic = fixture.queue.stateTopic
+        for number in 0..<20 {
+            let key = JobRecord.key(of: "\(number)")
+            _ = try await producer.send(
+                ProducerRecord(topic: topic, partition: 0, key: key, value: value(.completed))
+            )
+        }
+        await producer.close()
+        let desk = ResultDesk(topic: topic, configuration: fixture.client, mostBytes: 1000)
+        // When the last one is known the first is so no more.
+        for id in ["19", "0"] {
+            let end = try await desk.ending(of: id, partition: 0, within: .seconds(20))
+            #expect(end.id == id && end.ending == .completed)
+        }
+        desk.close()
     }
 }

@@ -76,9 +76,9 @@ struct TraceContextTests {
     func attempts() async throws {
         let fixture = try WorkerFixture()
         let trace = [Header("traceparent", Bytes(Self.parent)), Header("tracestate", "a=1")]
-        try await fixture.produce([("t", "plain")])
-        try await fixture.produce([("t", "traced")], headers: trace)
-        try await fixture.produce([("t", "odd")], headers: [Header("traceparent", Bytes([0, 0xFF]))])
+        try await fixture.enqueue([("t", "plain")])
+        try await fixture.enqueue([("t", "traced")], headers: trace)
+        try await fixture.enqueue([("t", "odd")], headers: [Header("traceparent", Bytes([0, 0xFF]))])
         let event = """
             {"specversion":"1.0","id":"structured","type":"t","source":"/s","traceparent":"\(Self.parent)"}
             """
@@ -95,7 +95,7 @@ struct TraceContextTests {
             }
             if context.attempt == 1 { throw JobError.retry("again") }
         }
-        let worker = fixture.worker(of: jobs)
+        let worker = fixture.worker(jobs)
         try await running(worker) {
             try await eventually("all are completed") { worker.statistics.completed == 4 }
         }
@@ -111,8 +111,8 @@ struct TraceContextTests {
     @Test("what a handler enqueues goes on with the trace of its job, as sampled as that")
     func continued() async throws {
         let fixture = try WorkerFixture()
-        try await fixture.produce([("parent", "1")], headers: [Header("traceparent", Bytes(Self.parent))])
-        try await fixture.produce([("parent", "2")])
+        try await fixture.enqueue([("parent", "1")], headers: [Header("traceparent", Bytes(Self.parent))])
+        try await fixture.enqueue([("parent", "2")])
         let client = try JobClient(fixture.client)
         let log = LogCollector()
         var jobs = JobRegistry()
@@ -126,7 +126,7 @@ struct TraceContextTests {
         }
         try jobs.register("child") { _, _ in }
         let worker = fixture.worker(
-            of: jobs,
+            jobs,
             logger: log.logger,
             set(\.middleware, [TracingMiddleware(), LoggingMiddleware()])
         )

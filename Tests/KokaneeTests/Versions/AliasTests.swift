@@ -66,6 +66,28 @@ struct AliasTests {
         #expect(content.isPlain && content.type == "post")
     }
 
+    @Test("what is said of a type holds for its jobs under their earlier names: its limits, and what it produces")
+    func handled() async throws {
+        let fixture = try WorkerFixture()
+        var jobs = JobRegistry()
+        try jobs.register(Renamed.self)
+        try jobs.commitsOutputs("mail")
+        // One is read as a plain job, and the other has a history.
+        try await fixture.enqueue(type: "mail")
+        try await fixture.enqueue(type: "mail", headers: [Header("kokanee-attempt", "2")])
+        let runtime = try QueueRuntime(
+            index: 0,
+            queue: fixture.queue,
+            jobs: jobs,
+            configuration: WorkerConfiguration(),
+            logger: .disabled
+        )
+        for record in try await fixture.records(of: "q") {
+            let content = Intake.decide(record, runtime, now: 0).content
+            #expect(content.type == "mail" && content.limitedType == "invoice.send" && content.commitsOutputs)
+        }
+    }
+
     @Test("an alias of nothing, or that is a type or an alias already, is refused")
     func refused() throws {
         var jobs = JobRegistry()

@@ -18,7 +18,9 @@ struct ExpiryTests {
         try jobs.register("t") { (_: Bytes, context) in Issue.record("\(context.id) has run") }
         let worker = fixture.worker(jobs) { configuration in
             configuration.expiredJobs = policy
-            configuration.circuit?.minimumJobs = 1
+            var policy = CircuitPolicy()
+            policy.minimumJobs = 1
+            configuration.circuit = policy
         }
         try await running(worker) {
             try await eventually("they have ended") { isDone(worker.statistics) }

@@ -159,6 +159,24 @@ struct RollingDeployTests {
         #expect(error.contains("version 3 of t is too new") && error.contains("it waited"), "\(error)")
     }
 
+    @Test(
+        "a job that waits for a build is cancelled while it waits, and does not die of it",
+        arguments: [("t", 2), ("new", 1)]
+    )
+    func cancelled(type: String, version: Int) async throws {
+        let fixture = try WorkerFixture(ladder: "300ms,1h")
+        try await fixture.enqueue(type: type, version: version)
+        let old = fixture.worker(try Self.registry(1), Self.wait(.seconds(600)))
+        try await running(old) {
+            try await eventually("it was refused") { old.statistics.refused >= 1 }
+            try await QueueControl(fixture.client).cancel(["0"], of: fixture.queue, by: "ann")
+            try await eventually("it is cancelled", within: .seconds(30)) { old.statistics.cancelled == 1 }
+            try await eventually("nothing is left of it") { old.inFlight == 0 }
+        }
+        #expect(old.statistics.dead == 0)
+        #expect(try await fixture.letters().isEmpty)
+    }
+
     @Test("jobs that wait do not open the circuit; those that die for it can")
     func circuit() async throws {
         let fixture = try WorkerFixture(ladder: "300ms,1h")

@@ -1,4 +1,5 @@
 import RdKafka
+import Synchronization
 import TestSupport
 import Testing
 
@@ -61,6 +62,23 @@ struct IntakeTests {
         #expect(decisions[3].facts.bytes > 1_000_000)
         guard case .bury(.undecodable, let failure) = decisions[4].move else { return #expect(Bool(false)) }
         #expect(failure.text.contains("the headers can't be read"))
+    }
+
+    @Test("what unique jobs stand for is told by offsets of the main topic, and by those of no other priority's")
+    func seen() async throws {
+        let fixture = try WorkerFixture()
+        try fixture.broker.createTopic("q.high", partitions: 1)
+        let unique = [Header("kokanee-unique", "done/60000/k")]
+        try await fixture.enqueue(type: "known", count: 2, headers: unique)
+        try await fixture.enqueue(type: "known", count: 9, topic: "q.high", headers: unique)
+        let runtime = try runtime(fixture)
+        runtime.state.begin([0], now: 0)
+        for topic in ["q", "q.high"] {
+            for record in try await fixture.records(of: topic) {
+                #expect(Intake.decide(record, runtime, now: Self.now).content.isOnce)
+            }
+        }
+        #expect(runtime.state.shared.withLock { $0.table.partitions[0]?.seen } == 1)
     }
 
     private func due(in wait: Int64) -> [Header] {

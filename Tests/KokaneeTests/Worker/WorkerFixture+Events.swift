@@ -12,15 +12,38 @@ extension WorkerFixture {
         partition: Int32 = 0,
         headers: [Header] = []
     ) async throws {
+        let events = (0..<count).map { (type: type, id: "\($0)") }
+        try await enqueue(
+            events,
+            value: "{}",
+            version: version,
+            topic: topic,
+            partition: partition,
+            headers: headers
+        )
+    }
+
+    /// Enqueues events of types and ids.
+    ///
+    /// - Parameter value: of all of them; nil is each one's id.
+    func enqueue(
+        _ events: [(type: String, id: String)],
+        value: Bytes? = nil,
+        version: Int = 1,
+        topic: String? = nil,
+        partition: Int32 = 0,
+        headers: [Header] = []
+    ) async throws {
         let producer = try Producer(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
-        let records = (0..<count).map { index in
+        let records = events.map { event in
             ProducerRecord(
                 topic: topic ?? queue.mainTopic,
                 partition: partition,
-                value: "{}",
+                value: value ?? Bytes(event.id),
                 headers: [
-                    Header("ce_specversion", "1.0"), Header("ce_id", Bytes("\(index)")), Header("ce_type", Bytes(type)),
-                    Header("ce_source", "/s"), Header("ce_dataschemaversion", Bytes("\(version)")),
+                    Header("ce_specversion", "1.0"), Header("ce_id", Bytes(event.id)),
+                    Header("ce_type", Bytes(event.type)), Header("ce_source", "/s"),
+                    Header("ce_dataschemaversion", Bytes("\(version)")),
                 ] + headers
             )
         }
@@ -28,6 +51,7 @@ extension WorkerFixture {
         await producer.close()
     }
 
+    /// A worker of some jobs, which no circuit stops unless the test wants it.
     func worker(
         _ jobs: JobRegistry,
         logger: Logger = .disabled,
@@ -36,6 +60,7 @@ extension WorkerFixture {
         var configuration = WorkerConfiguration()
         configuration.commitInterval = .milliseconds(50)
         configuration.revocationLimit = .seconds(2)
+        configuration.circuit = nil
         configure(&configuration)
         return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client, logger: logger)
     }
