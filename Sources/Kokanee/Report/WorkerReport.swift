@@ -27,10 +27,14 @@ public struct WorkerReport: Sendable, Hashable {
         public var running: Int
         /// Where the queue is drained: jobs that were taken in before and are not finished.
         public var left: Int?
+        /// What keeps those that are left; some of it where that is much.
+        public var waits: [DrainWait] = []
     }
 
     /// The most alerts that a report carries.
     static let alertLimit = 20
+    /// The most that it tells of what a drain waits for.
+    static let waitLimit = 20
     private static let longestName = 300
 
     /// What the control topic's record is called: its last word is the one that counts.
@@ -59,6 +63,7 @@ extension WorkerReport {
             words.add("at", hold.at)
             words.add("running", hold.running)
             if let left = hold.left { words.add("left", left) }
+            if !hold.waits.isEmpty { words.add("waits", objects: hold.waits.map(\.json)) }
             object.add("hold", object: words)
         }
         var numbers = JSONObjectWriter()
@@ -86,7 +91,8 @@ extension WorkerReport {
                 Hold(
                     at: at,
                     running: hold.integer("running").map { Int(clamping: $0) } ?? 0,
-                    left: hold.integer("left").map { Int(clamping: $0) }
+                    left: hold.integer("left").map { Int(clamping: $0) },
+                    waits: hold.elements("waits").prefix(Self.waitLimit).compactMap(DrainWait.init(json:))
                 )
             }
         }

@@ -76,6 +76,8 @@ struct WatchObservation: Sendable {
         var running: Int
         /// Of a queue that is drained: jobs that are taken in and not finished.
         var left: Int?
+        /// The same, by what keeps them.
+        var waits: [DrainWait] = []
     }
 
     /// What the engine's lock guards.

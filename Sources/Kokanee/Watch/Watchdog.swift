@@ -167,7 +167,9 @@ extension WorkerReport.Hold {
     fileprivate init?(_ holding: WatchObservation.Holding) {
         switch holding.hold {
         case .unknown: return nil
-        case .pause(let at), .drain(let at): self.init(at: at, running: holding.running, left: holding.left)
+        case .pause(let at), .drain(let at):
+            let waits = Array(holding.waits.prefix(WorkerReport.waitLimit))
+            self.init(at: at, running: holding.running, left: holding.left, waits: waits)
         }
     }
 }

@@ -46,10 +46,12 @@ extension EngineState {
             if let circuit = gate?.circuit { seen.circuits[Int32(index)] = QueueStatus.Circuit(circuit.phase) }
             guard let gate, let hold = gate.hold, hold != .unknown else { continue }
             seen.paused.insert(Int32(index))
+            let waits = gate.drainsUpTo.map { scheduler.unfinished(of: Int32(index), upTo: $0) }
             seen.holds[Int32(index)] = WatchObservation.Holding(
                 hold: hold,
                 running: runners.count { $0.batch?.inHand?.item.content.queueIndex == Int32(index) },
-                left: gate.drainsUpTo.map { scheduler.unfinished(of: Int32(index), upTo: $0) }
+                left: waits?.reduce(0) { $0 + $1.jobs },
+                waits: waits ?? []
             )
         }
         seen.statistics = statistics

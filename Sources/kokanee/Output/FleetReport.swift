@@ -29,12 +29,52 @@ enum FleetReport {
     static func line(_ progress: DrainProgress) -> String {
         var parts: [String] = []
         if progress.left > 0 || progress.running > 0 {
-            parts.append("\(count(max(progress.left, progress.running))) left, \(progress.running) running")
+            let why = progress.waits.compactMap(words).joined(separator: ", ")
+            let left = "\(count(max(progress.left, progress.running))) left, \(progress.running) running"
+            parts.append(why.isEmpty ? left : "\(left), \(why)")
         }
+        if progress.left > 0, progress.circuit != .closed { parts.append("the circuit is \(progress.circuit)") }
         if !progress.unheard.isEmpty {
             parts.append("not heard yet: \(progress.unheard.prefix(10).joined(separator: ", "))")
         }
         return parts.isEmpty ? "at rest" : parts.joined(separator: "; ").onOneLine
+    }
+
+    /// Nil for those that run, whose number is said before.
+    private static func words(_ wait: DrainWait) -> String? {
+        let subject = wait.subject ?? "?"
+        switch wait.reason {
+        case .running: return nil
+        case .ready: return "\(wait.jobs) ready to run"
+        case .key: return "\(wait.jobs) behind another of their key"
+        case .typePaused: return "\(wait.jobs) of type \(subject), which is paused"
+        case .limit: return "\(wait.jobs) held by the limit of \(subject)"
+        case .notDue: return "\(wait.jobs) nearly due"
+        case .hopping: return "\(wait.jobs) on the way to a rung or the dead letters"
+        default: return "\(wait.jobs) \(wait.reason)"
+        }
+    }
+
+    /// What can be done about what a drain waits for.
+    static func advice(_ progress: DrainProgress, queue: String) -> [String] {
+        var lines = progress.waits.compactMap { wait -> String? in
+            let subject = wait.subject ?? "?"
+            switch wait.reason {
+            case .typePaused:
+                return "a paused type's jobs keep the drain waiting until: kokanee resume \(queue) --type \(subject)"
+            case .limit:
+                return "the limit of \(subject) lets its jobs start in their time, none if it is 0; see: "
+                    + "kokanee limits \(queue)"
+            default: return nil
+            }
+        }
+        if progress.left > 0, progress.circuit != .closed {
+            lines.append("nothing starts while the circuit is open; see: kokanee status \(queue)")
+        }
+        if !progress.unheard.isEmpty {
+            lines.append("a worker that tells nothing for half a minute counts as gone")
+        }
+        return lines.map(\.onOneLine)
     }
 
     private static func count(_ jobs: Int) -> String { jobs == 1 ? "1 job" : "\(jobs) jobs" }
