@@ -136,7 +136,7 @@ extension Command {
             switch change {
             case .added: ("added", [])
             case .unchanged: ("unchanged", [])
-            case .replaced(let changes): ("replaced", changes)
+            case .replaced(let changes): ("replaced", changes.map(console.redaction.text))
             }
         guard !console.isJSON else {
             var object = JSONObjectWriter()
