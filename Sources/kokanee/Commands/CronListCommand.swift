@@ -48,6 +48,7 @@ extension Command {
         object.add("queue", record.queue)
         object.add("name", schedule.name)
         object.add("type", schedule.type)
+        object.add("version", schedule.version)
         object.add("schedule", schedule.times.text)
         object.add("timezone", schedule.zone.name)
         if let payload = schedule.payload, JSONText.isValid(payload) {

@@ -18,6 +18,10 @@ extension Command {
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --delay 10m", "not before then"),
             .init(
                 "kokanee enqueue orders --type charge --data '{\"order\":1}' --idempotency-key charge-1",
+            .init(
+                "kokanee enqueue orders --type invoice.send --payload-version 2 --data '{\"orders\":[1]}'",
+                "a payload as the type's version 2 has it"
+            ),
                 "not if charge-1 was done in the last 24h"
             ),
             .init("kokanee enqueue reports --type report.build --wait 1m", "prints the job's result"),
@@ -30,6 +34,12 @@ extension Command {
             .value("data", "JSON", "the payload", default: "none"),
             .value("key", "KEY", "the ordering key"),
             .value("id", "ID", "the job's id", default: "a UUID"),
+            .value(
+                "payload-version",
+                "N",
+                "the payload's version; with --file, that of lines that say none",
+                default: "1"
+            ),
             .value(
                 "priority",
                 "P",
@@ -73,7 +83,8 @@ extension Command {
         }
     }
 
-    private static func job(_ context: Context) throws -> NewJob {
+    /// The one job that the flags say.
+    static func job(_ context: Context) throws -> NewJob {
         let values = context.values
         let data = values.string("data").map { Array($0.utf8) }
         if let data {
@@ -91,6 +102,7 @@ extension Command {
         )
         job.key = values.string("key").map { Bytes($0) }
         job.id = values.string("id")
+        if let version = try values.payloadVersion { job.version = version }
         job.priority = values.priority
         job.delay = try values.duration("delay")
         job.at = try values.time("at")
@@ -238,3 +250,8 @@ extension OptionValues {
         try parsed(long) { try Timestamp.parse($0, now: Timestamp.now) }
     }
 }
+    /// What ``NewJob/version`` takes.
+    var payloadVersion: Int? {
+        get throws(UsageError) { try integer("payload-version", in: 1...Int(Int32.max)) }
+    }
+
