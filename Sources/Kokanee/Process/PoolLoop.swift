@@ -282,6 +282,8 @@ final class PoolLoop {
                 return false
             case .extend(let time):
                 state.extend(inSlot: slot, by: time, .now)
+                // The pool minds the deadline; who watches the worker sees it there.
+                context.extend(by: time)
                 return false
             case .effect(let effect):
                 job.content.effects?.note(effect)

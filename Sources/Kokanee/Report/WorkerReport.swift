@@ -16,6 +16,9 @@ public struct WorkerReport: Sendable, Hashable {
     public var circuit: QueueStatus.Circuit
     /// Nil where no operator wants the queue to rest, as far as the worker knows.
     public var hold: Hold? = nil
+    /// Jobs that have held their partitions' watermarks for 10 seconds or more and have time left; some of them where there
+    /// are many.
+    public var running: [RunningJob] = []
     /// Metrics that only rise, by name, since the worker started.
     public var counters: [String: Int64]
 
@@ -33,6 +36,8 @@ public struct WorkerReport: Sendable, Hashable {
 
     /// The most alerts that a report carries.
     static let alertLimit = 20
+    /// The most running jobs that it tells.
+    static let runningLimit = 500
     /// The most that it tells of what a drain waits for.
     static let waitLimit = 20
     private static let longestName = 300
@@ -66,6 +71,7 @@ extension WorkerReport {
             if !hold.waits.isEmpty { words.add("waits", objects: hold.waits.map(\.json)) }
             object.add("hold", object: words)
         }
+        if !running.isEmpty { object.add("running", objects: running.map(\.json)) }
         var numbers = JSONObjectWriter()
         for (name, value) in counters.sorted(by: { $0.key < $1.key }) { numbers.add(name, value) }
         object.add("counters", object: numbers)
@@ -97,6 +103,7 @@ extension WorkerReport {
             }
         }
         alerts = object.elements("alerts").prefix(Self.alertLimit).compactMap(Alert.init(json:))
+        running = object.elements("running").prefix(Self.runningLimit).compactMap(RunningJob.init(json:))
         counters = object.object("counters")?.integers ?? [:]
     }
 }

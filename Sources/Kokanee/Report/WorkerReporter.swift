@@ -48,6 +48,7 @@ final class WorkerReporter: Sendable {
         _ health: Health,
         _ circuit: QueueStatus.Circuit,
         _ hold: WorkerReport.Hold? = nil,
+        _ running: [RunningJob] = [],
         counters: () -> [String: Int64]
     ) -> WorkerReport? {
         let own = Health(alerts: health.alerts.filter { $0.queue == nil || $0.queue == queue.name })
@@ -55,7 +56,8 @@ final class WorkerReporter: Sendable {
             health: own.level,
             kinds: Set(own.alerts.map(\.kind)),
             circuit: circuit,
-            hold: hold
+            hold: hold,
+            hasLongJobs: !running.isEmpty
         )
         guard pacer.withLock({ $0.shouldReport(essence, time: .now - start) }) else { return nil }
         return WorkerReport(
@@ -69,6 +71,7 @@ final class WorkerReporter: Sendable {
             alerts: Array(own.alerts.prefix(WorkerReport.alertLimit)),
             circuit: circuit,
             hold: hold,
+            running: Array(running.prefix(WorkerReport.runningLimit)),
             counters: counters()
         )
     }
