@@ -56,6 +56,19 @@ struct DrainTellerTests {
         #expect(told == 2)
     }
 
+    @Test("a pause names the schedules that go on firing: of the types that are paused, or all of them")
+    func schedules() throws {
+        let schedules = try [("nightly", "books.close"), ("digest", "mail.digest")].map { name, type in
+            try Schedule(name, type: type, at: "@daily")
+        }
+        let all = FleetReport.firing(schedules, queue: "q", types: [])
+        #expect(all.count == 1 && all[0].contains("schedules nightly, digest of q fire all the same"), "\(all)")
+        #expect(all[0].hasSuffix("kokanee cron pause q nightly"))
+        let one = FleetReport.firing(schedules, queue: "q", types: ["mail.digest"])
+        #expect(one.count == 1 && one[0].contains("schedule digest of q fires"), "\(one)")
+        #expect(FleetReport.firing(schedules, queue: "q", types: ["other"]).isEmpty)
+    }
+
     @Test("a worker from which nothing was heard yet is named")
     func unheard() {
         var teller = DrainTeller(queue: "mail")

@@ -137,6 +137,8 @@ struct ProgramTests {
             let data = #"{"email":"a@b.c","n":1}"#
             let added = await Self.run(add + ["--payload-version", "3", "--data", data], servers: servers)
             #expect(added.code == .success, "\(added.error.text)")
+            let paused = await Self.run(["pause", "orders"], servers: servers)
+            #expect(paused.error.text.contains("schedule n of orders fires all the same"), "\(paused.error.text)")
             let listed = await Self.run(["cron", "list", "orders", "--json", "--redact", "email"], servers: servers)
             #expect(listed.output.text.contains(#""version":3"#), "\(listed.output.text)")
             #expect(listed.output.text.contains(#""data":{"email":"[redacted]","n":1}"#), "\(listed.output.text)")

@@ -15,7 +15,8 @@ extension Command {
         summary: "Has no more jobs of a queue, or of a type, start, anywhere.",
         discussion: """
             Workers obey within a second; what runs goes on, offsets stay, and workers that start later obey as well. What \
-            is enqueued meanwhile waits. `resume` takes it back.
+            is enqueued meanwhile waits. The queue's schedules go on firing, and what they enqueue waits, too. `resume` takes \
+            it back.
             """,
         examples: [
             .init("kokanee pause mail --reason \"the relay is moved\"", "the whole queue"),
@@ -29,6 +30,7 @@ extension Command {
             let reason = try context.values.recordText("reason")
             let changes = try await control.pause(queue, types: types, by: try context.operatorName, reason: reason)
             try tell(changes, queue, context)
+            for line in await firing(of: queue, types, context) { context.console.say(line) }
         }
     )
 
@@ -97,6 +99,16 @@ extension Command {
     }
 
     // MARK: - Pauses
+
+    /// What there is to say of schedules that go on firing while their jobs are paused. That they can't be read is no
+    /// reason to fail: the pause stands by now.
+    private static func firing(of queue: Queue, _ types: [String], _ context: Context) async -> [String] {
+        guard let cluster = try? await context.connect(), let desk = try? ScheduleDesk(cluster.configuration),
+            let entries = try? await desk.entries(queue: queue)
+        else { return [] }
+        let schedules = entries.filter { !$0.record.isPaused }.map(\.record.schedule)
+        return FleetReport.firing(schedules, queue: queue.name, types: types)
+    }
 
     private static func tell(_ changes: [QueueControl.Change], _ queue: Queue, _ context: Context) throws {
         for change in changes {

@@ -26,6 +26,22 @@ enum FleetReport {
         return object
     }
 
+    /// What happens to the schedules of a queue that is paused, or of some of its types.
+    ///
+    /// - Parameters:
+    ///   - schedules: those that are not paused themselves.
+    ///   - types: none is the whole queue.
+    static func firing(_ schedules: [Schedule], queue: String, types: [String]) -> [String] {
+        let firing = schedules.filter { types.isEmpty || types.contains($0.type) }.map(\.name)
+        guard let first = firing.first else { return [] }
+        let names = firing.prefix(5).joined(separator: ", ") + (firing.count > 5 ? " and \(firing.count - 5) more" : "")
+        return [
+            "\(firing.count == 1 ? "schedule" : "schedules") \(names) of \(queue) fire\(firing.count == 1 ? "s" : "") "
+                + "all the same, and the jobs wait; to have none enqueued: kokanee cron pause \(queue) \(first)"
+        ]
+        .map(\.onOneLine)
+    }
+
     static func line(_ progress: DrainProgress) -> String {
         var parts: [String] = []
         if progress.left > 0 || progress.running > 0 {
