@@ -1,3 +1,5 @@
+internal import RdKafka
+
 /// What a worker says of itself and one of its queues, every 10 seconds, in `kokanee.control`, for `kokanee status`.
 public struct WorkerReport: Sendable, Hashable {
     /// When it was made, in milliseconds since the epoch, by the worker's clock.
@@ -19,6 +21,9 @@ public struct WorkerReport: Sendable, Hashable {
     /// Jobs that have held their partitions' watermarks for 10 seconds or more and have time left; some of them where there
     /// are many.
     public var running: [RunningJob] = []
+    /// What its configuration says of the queue's limits; some of it where that is much. It counts where `kokanee limits` has
+    /// set nothing.
+    public var limits: [JobLimit] = []
     /// Metrics that only rise, by name, since the worker started.
     public var counters: [String: Int64]
 
@@ -36,6 +41,8 @@ public struct WorkerReport: Sendable, Hashable {
 
     /// The most alerts that a report carries.
     static let alertLimit = 20
+    /// The most limits that it tells.
+    static let limitLimit = 50
     /// The most running jobs that it tells.
     static let runningLimit = 500
     /// The most that it tells of what a drain waits for.
@@ -47,8 +54,8 @@ public struct WorkerReport: Sendable, Hashable {
 
     static func key(group: String, name: String) -> String { "worker/\(group)/\(name)" }
 
-    /// The start of the keys of a group's reports.
-    static func keyPrefix(group: String) -> String { "worker/\(group)/" }
+    /// The start of the keys of a group's reports; nil is every group.
+    static func keyPrefix(group: String?) -> String { group.map { "worker/\($0)/" } ?? "worker/" }
 }
 
 extension WorkerReport {
@@ -72,6 +79,9 @@ extension WorkerReport {
             object.add("hold", object: words)
         }
         if !running.isEmpty { object.add("running", objects: running.map(\.json)) }
+        if !limits.isEmpty, let array = try? JSONCodec().encode(limits).array {
+            object.add("limits", json: array.span.bytes)
+        }
         var numbers = JSONObjectWriter()
         for (name, value) in counters.sorted(by: { $0.key < $1.key }) { numbers.add(name, value) }
         object.add("counters", object: numbers)
@@ -104,6 +114,9 @@ extension WorkerReport {
         }
         alerts = object.elements("alerts").prefix(Self.alertLimit).compactMap(Alert.init(json:))
         running = object.elements("running").prefix(Self.runningLimit).compactMap(RunningJob.init(json:))
+        limits = object.elements("limits").prefix(Self.limitLimit).compactMap { limit in
+            try? JSONCodec().decode(JobLimit.self, from: Bytes(limit))
+        }
         counters = object.object("counters")?.integers ?? [:]
     }
 }

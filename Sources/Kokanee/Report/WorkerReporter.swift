@@ -16,6 +16,8 @@ final class WorkerReporter: Sendable {
 
     private let queue: Queue
     private let name: String
+    /// As the worker's configuration has them.
+    private let limits: [JobLimit]
     private let started = Timestamp.now
     private let producer: Producer
     private let logger: Logger
@@ -28,12 +30,14 @@ final class WorkerReporter: Sendable {
     init(
         _ queue: Queue,
         name: String,
+        limits: [JobLimit] = [],
         producer: Producer,
         logger: Logger,
         whenEnded: @escaping WhenEnded = { _ in }
     ) {
         self.queue = queue
         self.name = name
+        self.limits = Array(limits.prefix(WorkerReport.limitLimit))
         self.producer = producer
         self.logger = logger
         self.whenEnded = whenEnded
@@ -72,6 +76,7 @@ final class WorkerReporter: Sendable {
             circuit: circuit,
             hold: hold,
             running: Array(running.prefix(WorkerReport.runningLimit)),
+            limits: limits,
             counters: counters()
         )
     }

@@ -23,6 +23,10 @@ struct ReportTests {
         running: [
             RunningJob(place: "q/1/2", since: 700), RunningJob(place: "q/2/9", since: 800, behind: "j1"),
         ],
+        limits: [
+            JobLimit(type: "mail", grouping: .prefix(":"), concurrency: 2),
+            JobLimit(rate: try! Rate(text: "5/s"), burst: 7),
+        ],
         counters: ["kokanee_jobs_completed_total": 12]
     )
 
