@@ -48,7 +48,12 @@ extension JobContext {
             share: min(max(share, 0), 1),
             note: note.map { SafeText.line($0, limit: ReportedProgress.longestNote) }
         )
-        content.follow(content.attemptNotes.contents.withLock { $0.progress.take(report, now: .now) })
+        let now = ContinuousClock.now
+        let step = content.attemptNotes.contents.withLock { contents in
+            contents.spokeAt = now
+            return contents.progress.take(report, now: now)
+        }
+        content.follow(step)
     }
 
     /// Lets the attempt run for `time` from now, where its deadline is sooner: ``WorkerConfiguration/attemptTimeout`` then
@@ -56,7 +61,10 @@ extension JobContext {
     public func extend(by time: Duration) {
         guard let content, time > .zero else { return }
         let deadline = ContinuousClock.now + time
-        content.attemptNotes.contents.withLock { $0.deadline = max($0.deadline ?? deadline, deadline) }
+        content.attemptNotes.contents.withLock { contents in
+            contents.deadline = max(contents.deadline ?? deadline, deadline)
+            contents.spokeAt = deadline - time
+        }
     }
 
     /// Gives the attempt the queue's timeout anew.

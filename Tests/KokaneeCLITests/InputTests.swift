@@ -1,4 +1,5 @@
 import Foundation
+import Kokanee
 import Testing
 
 @testable import kokanee
@@ -127,6 +128,52 @@ import Testing
         #expect(line.idempotencyKey == "x")
     }
 
+    @Test("a line says all that the flags of one job say")
+    func allThatFlagsSay() throws {
+        let job = try Self.parse(
+            #"{"type":"t","data":1,"version":3,"key":"k","expires":"1h","priority":"low","idempotencyKey":"x","#
+                + #""idempotencyWindow":"2h","unique":"done","uniqueKey":"u","uniqueFor":"5m","keepResult":"1d"}"#
+        ).job
+        #expect(job.version == 3 && job.expiresAfter == .seconds(3600) && job.priority == .low)
+        #expect(job.idempotencyKey == "x" && job.idempotencyWindow == .seconds(7200))
+        #expect(job.unique == .unique(until: .done, for: .seconds(300), key: "u"))
+        #expect(job.keepResult == .seconds(86_400))
+        let plain = try Self.parse(#"{"type":"t","data":1,"unique":"start"}"#).job
+        #expect(plain.unique == .unique(until: .start, for: .seconds(86_400), key: nil))
+        #expect(plain.version == 1 && plain.expiresAfter == nil && plain.keepResult == nil)
+    }
+
+    @Test("what a line says counts, and else what the flags say")
+    func defaults() throws {
+        let settings = BulkEnqueue.Settings(
+            version: 2,
+            expiresAfter: .seconds(60),
+            priority: .high,
+            priorities: [.high, .normal, .low]
+        )
+        func job(_ text: String) throws -> NewJob {
+            let batch = LineReader.Batch(lines: [.init(number: 1, bytes: Array(text.utf8))], bytesRead: 0)
+            return try #require(BulkEnqueue.Chunk(batch, settings: settings, now: 0).jobs.first)
+        }
+        let silent = try job(#"{"type":"t","data":1}"#)
+        #expect(silent.version == 2 && silent.expiresAfter == .seconds(60) && silent.priority == .high)
+        let telling = try job(#"{"type":"t","data":1,"version":1,"expires":"1s","priority":"normal"}"#)
+        #expect(telling.version == 1 && telling.expiresAfter == .seconds(1) && telling.priority == .normal)
+    }
+
+    @Test("a line that could never run ends the file there, and is named, before anything behind it is sent")
+    func neverRuns() throws {
+        let texts = [
+            #"{"type":"t","data":1}"#, #"{"type":"t","data":1,"idempotencyWindow":"1h"}"#, #"{"type":"t","data":1}"#,
+        ]
+        let lines = texts.enumerated().map { LineSplitter.Line(number: $0 + 1, bytes: Array($1.utf8)) }
+        let batch = LineReader.Batch(lines: lines, bytesRead: 0)
+        let chunk = BulkEnqueue.Chunk(batch, settings: .init(), now: 0)
+        #expect(chunk.lines == [1] && chunk.problems.map(\.line) == [2])
+        #expect(chunk.problems.first?.message.contains("idempotency window") == true)
+        #expect(BulkEnqueue.Chunk(batch, settings: .init(keepsGoing: true), now: 0).lines == [1, 3])
+    }
+
     @Test("a time stands for itself, and a type may come from the command line")
     func timeAndDefaultType() throws {
         let line = try Self.parse(#"{"data":null,"at":"1970-01-02T00:00:00Z"}"#, defaultType: "t")
@@ -145,8 +192,16 @@ import Testing
             (#"{"type":"a","data":1,"data":2}"#, "\"data\" is there twice"),
             (#"{"type":"a","data":1,"key":null}"#, "\"key\" must be a string"),
             (#"{"type":"a","data":1,"delay":5}"#, "\"delay\" must be a string"),
+            (#"{"type":"a","data":1,"delay":"soon"}"#, "\"delay\": "),
             (#"{"type":"a","data":1,"delay":"soon"}"#, "not a duration"),
             (#"{"type":"a","data":1,"at":"soon"}"#, "not a time"),
+            (#"{"type":"a","data":1,"expires":"soon"}"#, "\"expires\": "),
+            (#"{"type":"a","data":1,"keepResult":"x"}"#, "\"keepResult\": "),
+            (#"{"type":"a","data":1,"version":0}"#, "\"version\" is a whole number from 1"),
+            (#"{"type":"a","data":1,"version":"2"}"#, "\"version\" is a whole number from 1"),
+            (#"{"type":"a","data":1,"unique":"once"}"#, "\"unique\" is start or done"),
+            (#"{"type":"a","data":1,"uniqueFor":"1h"}"#, "are for \"unique\""),
+            (#"{"type":"a","data":1,"unique":"done","uniqueFor":"x"}"#, "\"uniqueFor\": "),
             (#"{"type":"a","data":1,"at":"now","delay":"1s"}"#, "exclude each other"),
             (#"{"type":"a","data":1} x"#, "not JSON"),
         ]

@@ -29,8 +29,8 @@ struct LimitsCommandTests {
         let shown = await run("--json")
         #expect(
             shown.output == """
-                {"type":"mail","rate":"5/s","burst":5}
-                {"keyGroup":":","concurrency":4}
+                {"type":"mail","rate":"5/s","burst":5,"source":"hand"}
+                {"keyGroup":":","concurrency":4,"source":"hand"}
 
                 """
         )
@@ -41,6 +41,28 @@ struct LimitsCommandTests {
         #expect(try await desk.table(of: queue.name) == LimitTable())
         #expect(await run("clear").code == .success)
         #expect(try await desk.table(of: queue.name) == nil)
+    }
+
+    @Test("limits of the workers' code are shown with those whose they are, unless others are set by hand")
+    func ofCode() throws {
+        let (mail, all) = (JobLimit(type: "mail", concurrency: 2), JobLimit(concurrency: 9))
+        let workers = [(worker: "a:1", limits: [mail, all]), (worker: "b:2", limits: [all])]
+        let report = LimitReport(queue: "q", table: nil, workers: workers)
+        let text = report.table.text()
+        #expect(text.contains("the code of a:1") && text.contains("the workers' code"), "\(text)")
+        #expect(
+            report.rows.map { String(decoding: LimitReport.json($0).finish(), as: UTF8.self) } == [
+                #"{"type":"mail","concurrency":2,"source":"code","workers":["a:1"]}"#,
+                #"{"concurrency":9,"source":"code","workers":["a:1","b:2"]}"#,
+            ]
+        )
+        let set = LimitReport(queue: "q", table: try LimitTable([JobLimit(concurrency: 1)]), workers: workers)
+        #expect(set.table.text().contains("set by hand") && set.rows.count == 1)
+        #expect(set.remarks.count == 1 && set.remarks[0].contains("kokanee limits q clear"), "\(set.remarks)")
+        let silent = LimitReport(queue: "q", table: nil, workers: [])
+        #expect(silent.rows.isEmpty && silent.remarks[0].contains("none reports now"))
+        let none = LimitReport(queue: "q", table: nil, workers: [(worker: "a", limits: [])])
+        #expect(none.remarks == ["no limits of q are set by hand, and the workers' code has none"])
     }
 
     @Test(

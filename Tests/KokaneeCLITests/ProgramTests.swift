@@ -101,10 +101,51 @@ struct ProgramTests {
             ["topics", "create", "q", "--partitions", "0"], ["enqueue", "q"], ["enqueue", "q", "--keep-going"],
             ["enqueue", "q", "--type", "t", "--delay", "soon"], ["enqueue", "q", "--file", "-", "--data", "1"],
             ["enqueue", "q", "--type", "t", "--delay", "1s", "--at", "now"], ["completion", "tcsh"],
+            ["enqueue", "q", "--type", "t", "--payload-version", "0"],
+            ["enqueue", "q", "--type", "t", "--payload-version", "two"],
+            ["enqueue", "q", "--type", "t", "--version", "2"],
+            ["cron", "add", "q", "n", "--type", "t", "--schedule", "@daily", "--version", "2"],
+            ["cron", "add", "q", "n", "--type", "t", "--schedule", "@daily", "--payload-version", "-1"],
         ]
     )
     func wrongUse(words: [String]) async {
         #expect(await Self.run(words).code == .usage)
+    }
+
+    @Test("--payload-version is the payload's, and --version with a value is refused", arguments: [1, 7])
+    func payloadVersion(version: Int) async throws {
+        let parser = CommandLineParser(root: Program.root, globals: Program.globals)
+        let words = ["enqueue", "q", "--type", "t", "--payload-version", "\(version)"]
+        let context = Context(
+            values: try parser.parse(words).values,
+            console: Console(output: Recorder().sink(), error: Recorder().sink()),
+            interruption: Interruption(),
+            environment: [:]
+        )
+        #expect(try Command.job(context).version == version)
+        let mistaken = await Self.run(["enqueue", "q", "--type", "t", "--version", "\(version)"])
+        #expect(mistaken.code == .usage && mistaken.output.text.isEmpty)
+        #expect(mistaken.error.text.contains("the payload's is --payload-version"), "\(mistaken.error.text)")
+        let asked = await Self.run(["enqueue", "q", "--version"])
+        #expect(asked.code == .success && asked.output.text.contains(Program.version))
+    }
+
+    @Test("a schedule has the payload's version, and shows its payload without redacted fields")
+    func cronVersion() async throws {
+        try await Self.withBroker { servers in
+            let add = ["cron", "add", "orders", "n", "--type", "t", "--schedule", "@daily"]
+            let data = #"{"email":"a@b.c","n":1}"#
+            let added = await Self.run(add + ["--payload-version", "3", "--data", data], servers: servers)
+            #expect(added.code == .success, "\(added.error.text)")
+            let paused = await Self.run(["pause", "orders"], servers: servers)
+            #expect(paused.error.text.contains("schedule n of orders fires all the same"), "\(paused.error.text)")
+            let listed = await Self.run(["cron", "list", "orders", "--json", "--redact", "email"], servers: servers)
+            #expect(listed.output.text.contains(#""version":3"#), "\(listed.output.text)")
+            #expect(listed.output.text.contains(#""data":{"email":"[redacted]","n":1}"#), "\(listed.output.text)")
+            let changed = await Self.run(add + ["--data", "{}", "--redact", "email"], servers: servers)
+            #expect(changed.error.text.contains("version 3 → 1"), "\(changed.error.text)")
+            #expect(!changed.error.text.contains("a@b.c"), "\(changed.error.text)")
+        }
     }
 
     @Test("no broker is 69 within seconds, and names the address", arguments: ["enqueue", "topics"])

@@ -1,3 +1,4 @@
+import Foundation
 import RdKafka
 import TestSupport
 import Testing
@@ -65,6 +66,63 @@ struct RedactOptionTests {
         #expect(isJSON ? shown.contains(#""dataBase64":null"#) : shown.contains("withheld"))
     }
 
+    private static func state(_ record: String) throws -> JobState {
+        let record = try #require(JobRecord(value: Bytes(record)))
+        return JobState(id: "i", partition: 0, record)
+    }
+
+    private func shown(_ state: JobState, isJSON: Bool, redacting fields: [String]) throws -> String {
+        let text = JobStateText(state: state, redaction: try Redaction(fields))
+        return isJSON ? String(decoding: text.json().finish(), as: UTF8.self) : text.text
+    }
+
+    @Test("what a job has left is shown without the fields, or withheld if no JSON", arguments: [false, true])
+    func states(isJSON: Bool) throws {
+        let state = try Self.state(
+            #"{"attempt":1,"at":1,"checkpoint":{"email":"a@b.c","n":7},"result":["a@b.c",{"Email":"a@b.c"}],"#
+                + #""progress":0.5,"note":"email=a@b.c"}"#
+        )
+        #expect(try shown(state, isJSON: isJSON, redacting: []).contains("a@b.c"))
+        let text = try shown(state, isJSON: isJSON, redacting: ["email"])
+        #expect(text.components("a@b.c") == 1 && text.components("[redacted]") == 3 && text.contains("7"), "\(text)")
+        let bytes = try Self.state(#"{"attempt":1,"at":1,"resultBase64":"ZW1haWwgaXMgYUBiLmM="}"#)
+        #expect(try shown(bytes, isJSON: isJSON, redacting: []).contains(isJSON ? "ZW1haWwgaXMgYUBiLmM" : "a@b.c"))
+        let hidden = try shown(bytes, isJSON: isJSON, redacting: ["email"])
+        #expect(hidden.contains(isJSON ? #""resultBase64":null"# : "withheld"), "\(hidden)")
+    }
+
+    @Test("a result is printed without the fields, and so is why there is none", arguments: [false, true])
+    func result(isJSON: Bool) throws {
+        func printed(_ record: String) throws -> String {
+            let recorder = Recorder()
+            let console = Console(
+                output: recorder.sink(),
+                error: recorder.sink(),
+                redaction: try Redaction(["email"]),
+                isJSON: isJSON
+            )
+            let context = Context(
+                values: OptionValues(),
+                console: console,
+                interruption: Interruption(),
+                environment: [:]
+            )
+            do {
+                try Command.show(try Self.state(record), context)
+            } catch {
+                console.complain("\(error)")
+            }
+            return recorder.text
+        }
+        let done = try printed(#"{"attempt":1,"at":1,"outcome":"completed","result":{"email":"a@b.c","n":7}}"#)
+        #expect(!done.contains("a@b.c") && done.contains(#""n":7"#), "\(done)")
+        let dead = try printed(#"{"attempt":1,"at":1,"outcome":"dead","error":"E: email=a@b.c is gone"}"#)
+        #expect(!dead.contains("a@b.c") && dead.contains("is gone"), "\(dead)")
+        let bytes = try printed(#"{"attempt":1,"at":1,"outcome":"completed","resultBase64":"ZW1haWwgaXMgYUBiLmM="}"#)
+        #expect(!bytes.contains("a@b.c") && !bytes.contains("ZW1haWwg"), "\(bytes)")
+        #expect(isJSON || bytes.contains("withheld"), "\(bytes)")
+    }
+
     @Test("an export is not redacted, for it is to be put back")
     func export() {
         let line = String(decoding: LetterLine.text(of: Self.letter(#"{"email":"a@b.c"}"#)), as: UTF8.self)
@@ -87,4 +145,9 @@ struct RedactOptionTests {
         #expect(await program.run(["status"]) == .usage)
         #expect(refused.text.hasPrefix("kokanee: $KOKANEE_REDACT: "), "\(refused.text)")
     }
+}
+
+extension String {
+    /// How often a text is in it.
+    fileprivate func components(_ text: String) -> Int { components(separatedBy: text).count - 1 }
 }

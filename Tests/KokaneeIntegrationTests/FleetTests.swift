@@ -97,6 +97,30 @@ struct FleetTests {
         }
     }
 
+    @Test("a drain that a paused type keeps waiting says so, and ends once the type is resumed")
+    func drainOfPausedType() async throws {
+        try await Stand.with { stand in
+            let worker = try stand.startWorker()
+            try await order(stand, "pause", stand.queue, "--type", "news")
+            try await stand.enqueue(
+                (0..<3).map { #"{"type":"news","id":"n\#($0)","data":{}}"# } + [#"{"type":"t","id":"t","data":{}}"#]
+            )
+            try await stand.ledger.waitFor(lines: 2)
+            let drain = try stand.start(["drain", stand.queue])
+            try await eventually("it tells what it waits for, and what to do", within: .seconds(30)) {
+                drain.error.contains("3 jobs left, 0 running, 3 of type news, which is paused")
+                    && drain.error.contains("kokanee resume \(stand.queue) --type news")
+            }
+            let seen = try await order(stand, "status", stand.queue).output
+            #expect(seen.contains("3 of type news, which is paused"), "\(seen)")
+            try await order(stand, "resume", stand.queue, "--type", "news")
+            let outcome = try await drain.outcome(within: .seconds(60))
+            #expect(outcome.code == 0 && outcome.error.contains("is drained"), "\(outcome)")
+            #expect(Set(try stand.ledger.runs().ids) == ["t", "n0", "n1", "n2"])
+            worker.signal(SIGTERM)
+        }
+    }
+
     @Test("cancelled jobs never run, whether they wait or are delayed")
     func cancel() async throws {
         try await Stand.with(ladder: "1s,2s") { stand in

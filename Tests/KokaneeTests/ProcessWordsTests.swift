@@ -102,6 +102,30 @@ struct ProcessWordsTests {
         await pool.close(within: .seconds(5))
     }
 
+    @Test("a process that stops unasked has failed its attempt, which counts, and lives on")
+    func stoppedUnasked() async throws {
+        let source = """
+            for job in jobs():
+                say(id=job["id"], **({"ok": True} if job["data"] == "quick" else {"stopped": True}))
+
+            """
+        let command = try scripts.python(ProcessTest.prelude + source)
+        let pool = try ProcessPool(command: command, count: 1, logger: log.logger)
+        try await pool.start()
+        for _ in 0..<3 {
+            let error = await #expect(throws: JobError.self) {
+                try await pool.perform("1", ProcessTest.context("a"))
+            }
+            guard case .retry(after: nil)? = error?.verdict else {
+                Issue.record("\(String(describing: error))")
+                break
+            }
+            #expect(error?.reason.contains("nobody had asked") == true)
+        }
+        try await pool.perform(#""quick""#, ProcessTest.context("b"))
+        await pool.close(within: .seconds(5))
+    }
+
     @Test("a job over its time has failed, however politely it ends")
     func overrun() async throws {
         let pool = try pool(#"say(id=job["id"], stopped=True)"#) { $0.timeout = .seconds(2) }

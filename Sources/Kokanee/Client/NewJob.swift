@@ -70,8 +70,7 @@ public struct NewJob: Sendable {
         at now: Int64,
         using generator: inout some RandomNumberGenerator
     ) throws -> (id: String, record: ProducerRecord) {
-        try Self.validate("job type", type)
-        try check(at: now)
+        try validate(at: now)
         let id = id.map { JobID.given($0) } ?? .made(UUIDv7(at: now, using: &generator))
         var list = HeaderList()
         list.headers.reserveCapacity(10 + headers.count)
@@ -84,6 +83,14 @@ public struct NewJob: Sendable {
             timestamp: now
         )
         return (id.text, record)
+    }
+
+    /// Refuses what ``record(for:source:at:using:)`` would.
+    ///
+    /// - Throws: ``InputError``.
+    package func validate(at now: Int64) throws {
+        try Self.validate("job type", type)
+        try check(at: now)
     }
 
     /// Refuses what could not be read back, or could never run; but for the type, which most jobs of a call share.

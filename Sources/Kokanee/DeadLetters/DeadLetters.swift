@@ -151,7 +151,7 @@ public final class DeadLetters: Sendable {
             throw TopicError("there is no replay \(id) of \(queue.mainTopic), or it has no dead letters' topic")
         }
         guard !partitions[0].isEmpty else {
-            throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+            throw TopicError.noQueue(queue)
         }
         let missing = zip(names, partitions).filter { $1.isEmpty }.map(\.0)
         guard missing.isEmpty else {

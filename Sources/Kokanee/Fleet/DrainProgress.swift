@@ -12,6 +12,10 @@ public struct DrainProgress: Sendable, Hashable {
     public internal(set) var running = 0
     /// Jobs that were taken in before a drain and are not finished, those that run among them.
     public internal(set) var left = 0
+    /// What keeps those that are left, what people can change first, as far as the workers tell.
+    public internal(set) var waits: [DrainWait] = []
+    /// The worst of the workers that have something left.
+    public internal(set) var circuit = QueueStatus.Circuit.closed
 
     /// Nothing runs any more, and nothing will, as far as the workers tell. Silent ones count as gone.
     public var isDone: Bool { unheard.isEmpty && left == 0 && running == 0 }
@@ -20,6 +24,7 @@ public struct DrainProgress: Sendable, Hashable {
     ///   - pause: the word that is to be obeyed.
     ///   - members: of the group, by name; nil where the broker can't tell.
     package init(of pause: Pause, reports: [ReportedWorker], members: [String]?) {
+        var circuits: [QueueStatus.Circuit] = []
         for worker in reports {
             let report = worker.report
             guard !worker.isSilent else {
@@ -33,7 +38,11 @@ public struct DrainProgress: Sendable, Hashable {
             obeying.append(report.name)
             running += hold.running
             left += hold.left ?? hold.running
+            if hold.left ?? 0 > 0 { circuits.append(report.circuit) }
+            waits += hold.waits
         }
+        waits = DrainWait.merged(waits)
+        circuit = .worst(of: circuits)
         let reported = Set(reports.map(\.report.name))
         unheard += (members ?? []).filter { !reported.contains($0) }
     }

@@ -214,7 +214,7 @@ public struct QueueControl: Sendable {
     private func require(_ queue: Queue) async throws -> Int64 {
         let topics = try await admin.metadata().topics
         guard (try? topics[queue.mainTopic]?.get()) != nil else {
-            throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+            throw TopicError.noQueue(queue)
         }
         let prefix = "\(queue.name).retry."
         return topics.keys.reduce(0) { longest, topic in

@@ -3,10 +3,14 @@ package import RdKafka
 /// Reads and writes what `kokanee.control` says of queues' limits.
 package struct LimitDesk: Sendable {
     private let control: ControlTopic
+    private let configuration: ClientConfiguration
+    private let admin: AdminClient
 
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
     package init(_ configuration: ClientConfiguration) throws(KafkaError) {
+        self.configuration = configuration
         control = try ControlTopic(configuration)
+        admin = try AdminClient(configuration)
     }
 
     /// A queue's limits; nil where none have been written, so that those of the workers' code count.
@@ -20,6 +24,15 @@ package struct LimitDesk: Sendable {
         } catch {
             throw InputError("what \(Queue.controlTopic) has under \(key) can't be read: \(error); write it anew")
         }
+    }
+
+    /// What a queue's workers, of whichever group, say that their configuration has of its limits; one without any among
+    /// them. Workers of which nothing is heard are left out.
+    package func reported(of queue: String) async throws -> [(worker: String, limits: [JobLimit])] {
+        let control = try await admin.metadata(topics: [Queue.controlTopic]).partitions(of: Queue.controlTopic) ?? []
+        let workers = try await ReportReader(configuration: configuration, admin: admin)
+            .read(control, group: nil, now: Timestamp.now)
+        return workers.filter { !$0.isSilent && $0.report.queue == queue }.map { ($0.report.name, $0.report.limits) }
     }
 
     /// Puts a queue's limits in the place of what they were; nil lets those of the workers' code count again.

@@ -42,6 +42,8 @@ struct Limiter {
         var subject: JobLimit.Subject
         var rule: LimitBucket.Rule
         var allowsOvertaking = false
+        /// It is an operator's pause of a type, and no limit.
+        var isPause = false
         /// From when on tokens count.
         var since: Int64
     }
@@ -100,6 +102,21 @@ struct Limiter {
     /// Whether the job may leave for a rung, though it has a key.
     func mayBeOvertaken(_ place: Int) -> Bool { place < members.count && members[place]?.mayBeOvertaken == true }
 
+    /// What keeps a job from starting.
+    struct Hindrance: Hashable {
+        var subject: JobLimit.Subject
+        /// An operator has paused the type.
+        var isPause: Bool
+    }
+
+    /// What a job waits for; nil where it waits for none of the limits.
+    func hindrance(of place: Int) -> Hindrance? {
+        guard place < members.count, case .waiting(let index)? = members[place]?.state, let bucket = buckets[index]
+        else { return nil }
+        let entry = rules[bucket.key.rule]
+        return Hindrance(subject: entry.subject, isPause: entry.isPause)
+    }
+
     mutating func takeAwakened() -> [LimitBucket.Waiter] {
         defer { awakened.removeAll(keepingCapacity: true) }
         return awakened
@@ -116,6 +133,7 @@ extension Limiter {
             let subject = JobLimit.Subject(type: type, grouping: .none)
             // Of its own name: a limit of the type may stand beside it.
             let id = id(of: RuleKey(queue: queue, subject: .init(type: "\0\(type)", grouping: .none)), subject, .paused)
+            rules[id].isPause = true
             compiled.byType[type, default: []].append(id)
         }
         for limit in table.limits {

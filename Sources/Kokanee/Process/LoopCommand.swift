@@ -16,6 +16,8 @@ final class LoopJob<Content: Sendable>: @unchecked Sendable {
     /// Its place in the thread's ``JobTable``, as long as it has one.
     fileprivate(set) var ticket: Ticket?
     fileprivate var continuation: UnsafeContinuation<Void, any Error>?
+    /// It had better end soon: its worker, or its partition, goes.
+    var isToStop = false
 
     init(_ content: Content) {
         self.content = content

@@ -31,6 +31,10 @@ final class PoolLoop {
     private static let shortestRest = Duration.microseconds(40)
     private static let fewEnds = 4
 
+    private static let stoppedUnasked: any Error = JobError.retry(
+        "the handler answered \"stopped\", though nobody had asked it to stop"
+    )
+
     private let command: String
     private let configuration: ProcessPool.Configuration
     private let logger: Logger
@@ -207,6 +211,7 @@ final class PoolLoop {
             }
             end(job, .failure(CancellationError()))
         case .stop(let job):
+            job.isToStop = true
             guard let child = job.ticket.flatMap({ state.listener(of: $0) }) else { return }
             table.send(HandlerRequest.stop(job.content.id), to: child)
         case .awaitStart(let continuation):
@@ -277,13 +282,18 @@ final class PoolLoop {
                 return false
             case .extend(let time):
                 state.extend(inSlot: slot, by: time, .now)
+                // The pool minds the deadline; who watches the worker sees it there.
+                context.extend(by: time)
                 return false
             case .effect(let effect):
                 job.content.effects?.note(effect)
                 return false
             case .completed(let value):
                 result = Result { if let value { try context.setResult(Bytes(value)) } }
-            case .stopped: result = .failure(JobStop())
+            case .stopped:
+                // Unasked it would come again at once, and stop again, for ever and uncounted.
+                let isAsked = job.isToStop || state.isAsked(inSlot: slot) || context.isStopping
+                result = .failure(isAsked ? JobStop() : Self.stoppedUnasked)
             case .retry(let delay, let error): result = .failure(JobError.retry(after: delay, error))
             case .deadLetter(let error): result = .failure(JobError.deadLetter(error))
             }

@@ -81,6 +81,9 @@ extension PoolState {
         return slots[slot].child
     }
 
+    /// Whether the process has been told to end the job in hand.
+    func isAsked(inSlot slot: Int) -> Bool { slots[slot].cancelsUntil != nil }
+
     /// The job in hand may be so for `time` from now.
     mutating func extend(inSlot slot: Int, by time: Duration, _ now: Instant) {
         slots[slot].extendedUntil = max(slots[slot].extendedUntil ?? now, now + time)

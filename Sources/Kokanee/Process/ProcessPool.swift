@@ -67,6 +67,7 @@ public final class ProcessPool: JobHandler, Sendable {
     package let demand: HandlerDemand
     /// The most that ``demand`` may come to and a worker need be ready for. Beyond it more processes get fewer jobs ahead.
     private let mostAttempts: Int
+    private let timeout: Duration?
     private let hasListeners = SharedFlag()
 
     /// Starts the processes. They are replaced until the pool is closed.
@@ -79,6 +80,7 @@ public final class ProcessPool: JobHandler, Sendable {
         let count = max(1, count)
         let demand = HandlerDemand(count)
         self.demand = demand
+        timeout = configuration.timeout
         mostAttempts =
             configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
         thread = try LoopThread { [hasListeners] inbox in
@@ -103,6 +105,7 @@ public final class ProcessPool: JobHandler, Sendable {
     /// their timeout itself, because one that waits in a pipe has not begun.
     package func prepare(_ worker: inout WorkerConfiguration) {
         worker.attemptTimeout = nil
+        worker.handlerTimeout = timeout
         worker.concurrency = mostAttempts
         worker.demand = demand
     }

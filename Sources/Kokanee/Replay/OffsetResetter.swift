@@ -26,7 +26,7 @@ public struct OffsetResetter: Sendable {
     func plan(_ target: OffsetReset.Target, of queue: Queue, isLive: Bool) async throws -> OffsetReset {
         guard let partitions = try await admin.metadata(topics: [queue.mainTopic]).partitions(of: queue.mainTopic)
         else {
-            throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+            throw TopicError.noQueue(queue)
         }
         if !isLive { try await refuseMembers(of: queue.group) }
         let committed = try await admin.committedOffsets(group: queue.group, partitions)

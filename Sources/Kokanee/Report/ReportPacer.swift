@@ -7,6 +7,8 @@ struct ReportPacer {
         var kinds: Set<Alert.Kind>
         var circuit: QueueStatus.Circuit
         var hold: WorkerReport.Hold?
+        /// Whether it tells of jobs that take long; of which, waits for the next report.
+        var hasLongJobs = false
     }
 
     static let interval = Duration.seconds(10)

@@ -1,3 +1,5 @@
+internal import RdKafka
+
 /// What a worker says of itself and one of its queues, every 10 seconds, in `kokanee.control`, for `kokanee status`.
 public struct WorkerReport: Sendable, Hashable {
     /// When it was made, in milliseconds since the epoch, by the worker's clock.
@@ -16,6 +18,12 @@ public struct WorkerReport: Sendable, Hashable {
     public var circuit: QueueStatus.Circuit
     /// Nil where no operator wants the queue to rest, as far as the worker knows.
     public var hold: Hold? = nil
+    /// Jobs that have held their partitions' watermarks for 10 seconds or more and have time left; some of them where there
+    /// are many.
+    public var running: [RunningJob] = []
+    /// What its configuration says of the queue's limits; some of it where that is much. It counts where `kokanee limits` has
+    /// set nothing.
+    public var limits: [JobLimit] = []
     /// Metrics that only rise, by name, since the worker started.
     public var counters: [String: Int64]
 
@@ -27,10 +35,18 @@ public struct WorkerReport: Sendable, Hashable {
         public var running: Int
         /// Where the queue is drained: jobs that were taken in before and are not finished.
         public var left: Int?
+        /// What keeps those that are left; some of it where that is much.
+        public var waits: [DrainWait] = []
     }
 
     /// The most alerts that a report carries.
     static let alertLimit = 20
+    /// The most limits that it tells.
+    static let limitLimit = 50
+    /// The most running jobs that it tells.
+    static let runningLimit = 500
+    /// The most that it tells of what a drain waits for.
+    static let waitLimit = 20
     private static let longestName = 300
 
     /// What the control topic's record is called: its last word is the one that counts.
@@ -38,8 +54,8 @@ public struct WorkerReport: Sendable, Hashable {
 
     static func key(group: String, name: String) -> String { "worker/\(group)/\(name)" }
 
-    /// The start of the keys of a group's reports.
-    static func keyPrefix(group: String) -> String { "worker/\(group)/" }
+    /// The start of the keys of a group's reports; nil is every group.
+    static func keyPrefix(group: String?) -> String { group.map { "worker/\($0)/" } ?? "worker/" }
 }
 
 extension WorkerReport {
@@ -59,7 +75,12 @@ extension WorkerReport {
             words.add("at", hold.at)
             words.add("running", hold.running)
             if let left = hold.left { words.add("left", left) }
+            if !hold.waits.isEmpty { words.add("waits", objects: hold.waits.map(\.json)) }
             object.add("hold", object: words)
+        }
+        if !running.isEmpty { object.add("running", objects: running.map(\.json)) }
+        if !limits.isEmpty, let array = try? JSONCodec().encode(limits).array {
+            object.add("limits", json: array.span.bytes)
         }
         var numbers = JSONObjectWriter()
         for (name, value) in counters.sorted(by: { $0.key < $1.key }) { numbers.add(name, value) }
@@ -86,11 +107,16 @@ extension WorkerReport {
                 Hold(
                     at: at,
                     running: hold.integer("running").map { Int(clamping: $0) } ?? 0,
-                    left: hold.integer("left").map { Int(clamping: $0) }
+                    left: hold.integer("left").map { Int(clamping: $0) },
+                    waits: hold.elements("waits").prefix(Self.waitLimit).compactMap(DrainWait.init(json:))
                 )
             }
         }
         alerts = object.elements("alerts").prefix(Self.alertLimit).compactMap(Alert.init(json:))
+        running = object.elements("running").prefix(Self.runningLimit).compactMap(RunningJob.init(json:))
+        limits = object.elements("limits").prefix(Self.limitLimit).compactMap { limit in
+            try? JSONCodec().decode(JobLimit.self, from: Bytes(limit))
+        }
         counters = object.object("counters")?.integers ?? [:]
     }
 }

@@ -16,6 +16,8 @@ final class WorkerReporter: Sendable {
 
     private let queue: Queue
     private let name: String
+    /// As the worker's configuration has them.
+    private let limits: [JobLimit]
     private let started = Timestamp.now
     private let producer: Producer
     private let logger: Logger
@@ -28,12 +30,14 @@ final class WorkerReporter: Sendable {
     init(
         _ queue: Queue,
         name: String,
+        limits: [JobLimit] = [],
         producer: Producer,
         logger: Logger,
         whenEnded: @escaping WhenEnded = { _ in }
     ) {
         self.queue = queue
         self.name = name
+        self.limits = Array(limits.prefix(WorkerReport.limitLimit))
         self.producer = producer
         self.logger = logger
         self.whenEnded = whenEnded
@@ -48,6 +52,7 @@ final class WorkerReporter: Sendable {
         _ health: Health,
         _ circuit: QueueStatus.Circuit,
         _ hold: WorkerReport.Hold? = nil,
+        _ running: [RunningJob] = [],
         counters: () -> [String: Int64]
     ) -> WorkerReport? {
         let own = Health(alerts: health.alerts.filter { $0.queue == nil || $0.queue == queue.name })
@@ -55,7 +60,8 @@ final class WorkerReporter: Sendable {
             health: own.level,
             kinds: Set(own.alerts.map(\.kind)),
             circuit: circuit,
-            hold: hold
+            hold: hold,
+            hasLongJobs: !running.isEmpty
         )
         guard pacer.withLock({ $0.shouldReport(essence, time: .now - start) }) else { return nil }
         return WorkerReport(
@@ -69,6 +75,8 @@ final class WorkerReporter: Sendable {
             alerts: Array(own.alerts.prefix(WorkerReport.alertLimit)),
             circuit: circuit,
             hold: hold,
+            running: Array(running.prefix(WorkerReport.runningLimit)),
+            limits: limits,
             counters: counters()
         )
     }

@@ -15,6 +15,8 @@ final class AttemptNotes: Sendable {
     struct Contents: Sendable {
         /// The attempt may run until then, whatever its queue's timeout says; on the worker's monotonic clock.
         var deadline: ContinuousClock.Instant?
+        /// When it last said that it goes on.
+        var spokeAt: ContinuousClock.Instant?
         /// What the job is to leave for who enqueued it, once it completes.
         var result: JobRecord.Blob?
         /// How far it says it is.

@@ -77,6 +77,7 @@ extension JobContext {
         let bytes = Bytes(json ?? Array("null".utf8))
         do {
             try QueueState.check(bytes, limit: content.runtime.state.settings.checkpointLimit)
+            content.attemptNotes.contents.withLock { $0.spokeAt = .now }
             content.saveSoon(bytes)
         } catch {
             content.attemptNotes.contents.withLock { $0.failure = .deadLetter("\(error)") }

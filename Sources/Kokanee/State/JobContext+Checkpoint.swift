@@ -1,4 +1,5 @@
 public import RdKafka
+internal import Synchronization
 
 extension JobContext {
     /// Keeps how far the job has come: when this returns the brokers have it, and the job's next attempt, wherever it runs,
@@ -20,6 +21,7 @@ extension JobContext {
         guard let content else { return try QueueState.check(bytes, limit: QueueState.Settings().checkpointLimit) }
         let state = content.runtime.state
         try QueueState.check(bytes, limit: state.settings.checkpointLimit)
+        content.attemptNotes.contents.withLock { $0.spokeAt = .now }
         try await state.save(of: content) { $0.checkpoint = JobRecord.Blob(bytes: bytes) }
     }
 

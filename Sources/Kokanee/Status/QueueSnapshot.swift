@@ -66,6 +66,7 @@ struct QueueSnapshot {
                 owner: owners[partition]
             )
         }
+        let still = stalls(mainLogs + otherLogs, owners, after: limit)
         return QueueStatus(
             queue: queue.name,
             group: queue.group,
@@ -81,7 +82,8 @@ struct QueueSnapshot {
             oldest: oldest.min { ($0.value.timestamp, $0.key) < ($1.value.timestamp, $1.key) }?.value,
             workers: workers(freshFor: limit),
             membersAreKnown: membership != .unknown,
-            stalls: stalls(mainLogs + otherLogs, owners, after: limit),
+            stalls: still.stalls,
+            running: still.running,
             circuit: .worst(of: reports.filter { !$0.isSilent }.map(\.report.circuit)),
             reports: reports,
             reportFailure: reportFailure,
@@ -89,19 +91,46 @@ struct QueueSnapshot {
         )
     }
 
-    /// One for each partition number: that which has lasted longest.
+    /// One for each partition number: that which has lasted longest. What a worker says of a job that takes long, and may,
+    /// counts for as long as the worker is heard of.
     private func stalls(
         _ logs: [(key: TopicPartition, value: Log)],
         _ owners: [TopicPartition: String],
         after limit: Int64
-    ) -> [QueueStatus.Stall] {
+    ) -> (stalls: [QueueStatus.Stall], running: [QueueStatus.Running]) {
         var stalls: [Int32: QueueStatus.Stall] = [:]
+        var running: [QueueStatus.Running] = []
+        let told = runningJobs
         for (partition, log) in logs {
             guard let stall = stall(of: partition, log, owner: owners[partition], after: limit) else { continue }
+            if let (said, worker) = told["\(partition.topic)/\(partition.partition)/\(stall.job.offset)"] {
+                running.append(
+                    .init(
+                        partition: partition.partition,
+                        job: stall.job,
+                        since: said.since,
+                        behind: said.behind,
+                        worker: worker
+                    )
+                )
+                continue
+            }
             let known = stalls[partition.partition]
             if known.map({ $0.milliseconds < stall.milliseconds }) ?? true { stalls[partition.partition] = stall }
         }
-        return stalls.values.sorted { $0.partition < $1.partition }
+        return (
+            stalls.values.sorted { $0.partition < $1.partition },
+            running.sorted { ($0.partition, $0.job.offset) < ($1.partition, $1.job.offset) }
+        )
+    }
+
+    /// What the workers that are heard of say of jobs that take long, and may, by the jobs' places.
+    private var runningJobs: [String: (job: RunningJob, worker: String)] {
+        var jobs: [String: (job: RunningJob, worker: String)] = [:]
+        for worker in reports where !worker.isSilent {
+            for job in worker.report.running { jobs[job.place] = (job, worker.report.name) }
+        }
+        return jobs
     }
 
     private func stall(
@@ -111,7 +140,9 @@ struct QueueSnapshot {
         after limit: Int64
     ) -> QueueStatus.Stall? {
         // What an operator holds back has not stalled, nor has what was held back until a moment ago.
-        guard log.waiting > 0, orders.pause == nil, let job = oldest[partition] else { return nil }
+        guard log.waiting > 0, orders.pause == nil, let job = oldest[partition],
+            !orders.pausedTypes.contains(where: { $0.type == job.type })
+        else { return nil }
         // A partition that was idle for hours has not stalled when its first job comes.
         let still = takenAt - max(log.metadata?.movedAt ?? .min, job.timestamp, orders.resumedAt ?? .min)
         guard still > limit else { return nil }

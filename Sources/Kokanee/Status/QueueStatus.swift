@@ -73,6 +73,28 @@ public struct QueueStatus: Sendable, Hashable {
         }
     }
 
+    /// A partition of the main topic whose watermark does not move because its job takes long, and may: it runs within its
+    /// time on a worker that is heard of, or waits for another of its key that does.
+    public struct Running: Sendable, Hashable {
+        public let partition: Int32
+        /// The job that holds the watermark.
+        public let job: Job
+        /// Since when it runs, or the one that it waits for, in milliseconds since the epoch by the worker's clock.
+        public let since: Int64
+        /// The id of the job that it waits for; nil where it runs itself.
+        public let behind: String?
+        /// The worker that says so.
+        public let worker: String
+
+        public init(partition: Int32, job: Job, since: Int64, behind: String? = nil, worker: String) {
+            self.partition = partition
+            self.job = job
+            self.since = since
+            self.behind = behind
+            self.worker = worker
+        }
+    }
+
     /// Whether the queue's workers take in work.
     public struct Circuit: Sendable, Hashable, CustomStringConvertible {
         enum State: String, CaseIterable {
@@ -128,6 +150,8 @@ public struct QueueStatus: Sendable, Hashable {
     public let membersAreKnown: Bool
     /// In the partitions' order.
     public let stalls: [Stall]
+    /// Partitions that would be among ``stalls`` did not a worker say that their job runs, and has time left. In their order.
+    public let running: [Running]
     /// The worst that a worker reports.
     public let circuit: Circuit
     /// What the queue's workers say of themselves, by name.

@@ -12,8 +12,10 @@ struct ReportReader {
     let configuration: ClientConfiguration
     let admin: AdminClient
 
-    /// - Parameter partitions: of the control topic; they may have any number.
-    func read(_ partitions: [TopicPartition], group: String, now: Int64) async throws -> [ReportedWorker] {
+    /// - Parameters:
+    ///   - partitions: of the control topic; they may have any number.
+    ///   - group: nil is every group.
+    func read(_ partitions: [TopicPartition], group: String?, now: Int64) async throws -> [ReportedWorker] {
         let lows = try await admin.listOffsets(partitions, .earliest)
         let ends = try await admin.listOffsets(partitions, .latest)
         var starts: [TopicPartition: Int64]?

@@ -16,14 +16,16 @@ public struct ReportedWorker: Sendable, Hashable {
     ///
     /// - Parameter records: of the control topic's key, in the log's order, the last of each being the one that counts;
     ///   with the record's timestamp.
+    /// - Parameter group: nil is every group.
     static func workers(
         _ records: [(key: String, value: [UInt8]?, timestamp: Int64)],
-        group: String,
+        group: String?,
         now: Int64
     ) -> [ReportedWorker] {
         var last: [String: ReportedWorker] = [:]
         for record in records where record.key.hasPrefix(WorkerReport.keyPrefix(group: group)) {
-            guard let report = record.value.flatMap(WorkerReport.init(json:)), report.group == group else {
+            guard let report = record.value.flatMap(WorkerReport.init(json:)), report.group == group ?? report.group
+            else {
                 last[record.key] = nil
                 continue
             }

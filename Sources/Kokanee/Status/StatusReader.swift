@@ -32,7 +32,7 @@ public struct StatusReader: Sendable {
     public func status(of queue: Queue, stalledAfter: Duration = .seconds(60)) async throws -> QueueStatus {
         let topics = try await admin.metadata().topics
         guard let main = try Self.partitions(of: queue.mainTopic, topics) else {
-            throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+            throw TopicError.noQueue(queue)
         }
         let rungs = Self.rungs(of: queue, topics)
         let urgent = try queue.priorityTopics.keys.sorted().flatMap { try Self.partitions(of: $0, topics) ?? [] }

@@ -58,10 +58,9 @@ public struct TopicAdministrator: Sendable {
         let inspection = try await inspect(queue, partitions: own, includingSettings: false)
         let missing = inspection.missing.map(\.name)
         guard missing.isEmpty else {
-            let what =
-                missing.contains(queue.mainTopic)
-                ? "there is no queue \(queue.name)" : "queue \(queue.name) lacks \(missing.joined(separator: ", "))"
-            throw TopicError("\(what); create it with: \(inspection.command)")
+            guard !missing.contains(queue.mainTopic) else { throw TopicError.noQueue(queue) }
+            let lacking = missing.joined(separator: ", ")
+            throw TopicError("queue \(queue.name) lacks \(lacking); create it with: \(inspection.command)")
         }
         let differences = inspection.findings.compactMap { topic, finding -> String? in
             guard case .differs(let differences) = finding, own == nil || topic.name != queue.mainTopic else {

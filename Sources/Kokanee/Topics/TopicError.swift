@@ -8,3 +8,10 @@ public struct TopicError: Error, Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { message }
 }
+
+extension TopicError {
+    /// The cluster has no main topic of the queue.
+    package static func noQueue(_ queue: Queue) -> TopicError {
+        TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+    }
+}

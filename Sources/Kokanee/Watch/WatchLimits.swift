@@ -4,6 +4,8 @@ struct WatchLimits: Sendable {
     var interval = Duration.seconds(1)
     /// A watermark that does not move while there is work.
     var stall = Duration.seconds(60)
+    /// A watermark that has not moved for so long that it is told, in the report, what holds it.
+    var look = Duration.seconds(10)
     /// A thread that does not go round.
     var silence = Duration.seconds(10)
     /// A due record of a rung that is not taken in.

@@ -33,6 +33,8 @@ struct WatchObservation: Sendable {
     struct Holder: Sendable, Hashable {
         var job: Job
         var activity: Activity
+        /// Whether it runs, or waits for one that runs, within the time that it has, or that has said lately that it goes on.
+        var isInTime = false
     }
 
     /// Which bound leaves no room for a partition's next record.
@@ -76,6 +78,8 @@ struct WatchObservation: Sendable {
         var running: Int
         /// Of a queue that is drained: jobs that are taken in and not finished.
         var left: Int?
+        /// The same, by what keeps them.
+        var waits: [DrainWait] = []
     }
 
     /// What the engine's lock guards.

@@ -24,7 +24,7 @@ struct WatchRules {
     let limits: WatchLimits
     /// How long the watch has been awake.
     private(set) var time = Duration.zero
-    /// Partitions whose watermark stands still for so long that the next observation should tell the job.
+    /// Partitions whose watermark stands still for so long that the next observation is to tell the job.
     private(set) var suspects: Set<Int> = []
     private var dispatchers: [Int32: Stillness<Int>] = [:]
     private var producer: Stillness<Int>?
@@ -186,12 +186,13 @@ struct WatchRules {
             let still = isPaused ? stillness : min(stillness, sincePause(of: partition.queue))
             let isIdle = partition.unfinished == 0 && partition.isAtEnd
             present[partition.id] = isIdle ? nil : positions[partition.id]
-            guard !isIdle, still >= limits.stall, let queue = seen.queues.first(where: { $0.index == partition.queue })
+            guard !isIdle, still >= min(limits.look, limits.stall) else { continue }
+            if partition.unfinished > 0 { suspects.insert(partition.id) }
+            guard still >= limits.stall, let queue = seen.queues.first(where: { $0.index == partition.queue })
             else { continue }
             let name = queue.names[partition.id]
             let isHeldBack = engine.holdsBack(partition.queue)
             if partition.unfinished > 0 {
-                suspects.insert(partition.id)
                 guard let holder = partition.holder, holder.isAlarming(isHeldBack: isHeldBack) else { continue }
                 raise(
                     AlertBook.Subject(kind: .stalled, queue: partition.queue, partition: partition.id),
@@ -246,14 +247,15 @@ struct WatchRules {
 }
 
 extension WatchObservation.Holder {
-    /// Whether it is wrong that the job holds its partition. What is held back on purpose is not.
+    /// Whether it is wrong that the job holds its partition. What is held back on purpose is not, nor is what has time left.
     fileprivate func isAlarming(isHeldBack: Bool) -> Bool {
         switch activity {
-        case .running, .hopping: true
+        case .running: !isInTime
+        case .hopping: true
         case .ready, .held: !isHeldBack
         // That is what the limit is for, and `kokanee status` tells how many wait.
         case .limited: false
-        case .waiting(_, let running): !isHeldBack || running != nil
+        case .waiting(_, let running): running == nil ? !isHeldBack : !isInTime
         }
     }
 }

@@ -109,7 +109,8 @@ final class Watchdog: Sendable {
     private func report(_ health: Health, _ seen: WatchObservation.Engine) {
         for (runtime, reporter) in zip(runtimes, reporters) {
             let hold = seen.holds[runtime.index].flatMap(WorkerReport.Hold.init)
-            let report = reporter.reportIfDue(health, seen.circuits[runtime.index] ?? .closed, hold) {
+            let running = seen.running(in: runtime.index, wall: engine.clock.wall())
+            let report = reporter.reportIfDue(health, seen.circuits[runtime.index] ?? .closed, hold, running) {
                 let queues = runtimes.map(\.queue.name)
                 let counts = WorkerMetrics.samples(seen.statistics, fenced: seen.fenced, queues: queues)
                 return MetricsSnapshot(metrics.countersNow() + counts).counters(ofQueue: runtime.queue.name)
@@ -167,7 +168,9 @@ extension WorkerReport.Hold {
     fileprivate init?(_ holding: WatchObservation.Holding) {
         switch holding.hold {
         case .unknown: return nil
-        case .pause(let at), .drain(let at): self.init(at: at, running: holding.running, left: holding.left)
+        case .pause(let at), .drain(let at):
+            let waits = Array(holding.waits.prefix(WorkerReport.waitLimit))
+            self.init(at: at, running: holding.running, left: holding.left, waits: waits)
         }
     }
 }

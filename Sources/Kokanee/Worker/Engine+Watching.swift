@@ -32,9 +32,12 @@ extension EngineState {
             guard let ticket = tickets[seen.partitions[index].id], let job = scheduler[ticket],
                 let content = scheduler.content(of: ticket)
             else { continue }
+            // The job itself, or the one that has its lane.
+            let hand = hand(of: scheduler.holderOfLane(of: job) ?? ticket)
             seen.partitions[index].holder = WatchObservation.Holder(
                 job: content.watched,
-                activity: activity(of: job, ticket, now: now)
+                activity: activity(of: job, ticket, now: now),
+                isInTime: hand.map { isInTime($0, now: now) } ?? false
             )
         }
         seen.abandoned = abandoned.values.map {
@@ -46,10 +49,12 @@ extension EngineState {
             if let circuit = gate?.circuit { seen.circuits[Int32(index)] = QueueStatus.Circuit(circuit.phase) }
             guard let gate, let hold = gate.hold, hold != .unknown else { continue }
             seen.paused.insert(Int32(index))
+            let waits = gate.drainsUpTo.map { scheduler.unfinished(of: Int32(index), upTo: $0) }
             seen.holds[Int32(index)] = WatchObservation.Holding(
                 hold: hold,
                 running: runners.count { $0.batch?.inHand?.item.content.queueIndex == Int32(index) },
-                left: gate.drainsUpTo.map { scheduler.unfinished(of: Int32(index), upTo: $0) }
+                left: waits?.reduce(0) { $0 + $1.jobs },
+                waits: waits ?? []
             )
         }
         seen.statistics = statistics
@@ -80,10 +85,27 @@ extension EngineState {
 
     /// How long an attempt has run; nil if it does not.
     private func age(of ticket: Engine.Ticket, now: ContinuousClock.Instant) -> Duration? {
+        hand(of: ticket)?.age(at: now)
+    }
+
+    private func hand(of ticket: Engine.Ticket) -> Batch.Hand? {
         for runner in runners {
-            if let hand = runner.batch?.inHand, hand.item.ticket == ticket { return hand.age(at: now) }
+            if let hand = runner.batch?.inHand, hand.item.ticket == ticket { return hand }
         }
         return nil
+    }
+
+    /// A word of a job's is this old at most, and says that it goes on.
+    private static let lately = Duration.seconds(60)
+
+    /// Whether an attempt has time left, by its timeout or by its own word. Where there is no timeout, what counts is
+    /// whether it has said anything lately.
+    private func isInTime(_ hand: Batch.Hand, now: ContinuousClock.Instant) -> Bool {
+        let content = hand.item.content
+        let (deadline, spokeAt) = content.writtenNotes?.contents.withLock { ($0.deadline, $0.spokeAt) } ?? (nil, nil)
+        if let deadline, deadline > now { return true }
+        if let limit = content.runtime.usualTime { return hand.age(at: now) < limit }
+        return spokeAt.map { now - $0 < Self.lately } ?? false
     }
 }
 

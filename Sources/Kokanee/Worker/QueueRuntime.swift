@@ -11,6 +11,8 @@ final class QueueRuntime: Sendable {
     let retryPolicy: any RetryPolicy
     let maximumAttempts: Int
     let attemptTimeout: Duration?
+    /// How long an attempt may run, whether the worker minds it or the handler does.
+    let usualTime: Duration?
     let resultLimit: Int
     let resultRetention: Duration
     let refusals: Refusals
@@ -68,6 +70,7 @@ final class QueueRuntime: Sendable {
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
+        usualTime = configuration.attemptTimeout ?? configuration.handlerTimeout
         resultLimit = configuration.resultLimit
         resultRetention = configuration.resultRetention
         refusals = Refusals(unknownTypes: configuration.unknownTypes, newerVersions: configuration.newerVersions)

@@ -38,11 +38,37 @@ extension Scheduler {
         return true
     }
 
-    /// How many jobs of a queue are not finished, of those up to a stamp; it looks at all that is in flight.
-    func unfinished(of queue: Int32, upTo stamp: UInt64) -> Int {
-        jobs.count { job in
-            !job.isFree && job.stamp <= stamp && partitions[slot: job.slot].queue == queue
+    private enum Cause: Hashable {
+        case phase(Phase)
+        case hindrance(Limiter.Hindrance)
+
+        var wait: (reason: DrainWait.Reason, subject: String?) {
+            switch self {
+            case .phase(.waiting): (.key, nil)
+            case .phase(.ready), .phase(.setAside): (.ready, nil)
+            case .phase(.running): (.running, nil)
+            case .phase(.hopping): (.hopping, nil)
+            case .phase(.held): (.notDue, nil)
+            case .hindrance(let hindrance) where hindrance.isPause: (.typePaused, hindrance.subject.type)
+            case .hindrance(let hindrance): (.limit, hindrance.subject.words)
+            }
         }
+    }
+
+    /// Which jobs of a queue are not finished, of those up to a stamp, and why; it looks at all that is in flight.
+    func unfinished(of queue: Int32, upTo stamp: UInt64) -> [DrainWait] {
+        var counts: [Cause: Int] = [:]
+        for (place, job) in jobs.enumerated() {
+            guard !job.isFree, job.stamp <= stamp, partitions[slot: job.slot].queue == queue else { continue }
+            let hindrance = job.phase == .setAside ? limiter.hindrance(of: place) : nil
+            counts[hindrance.map(Cause.hindrance) ?? .phase(job.phase), default: 0] += 1
+        }
+        return DrainWait.merged(
+            counts.map { cause, jobs in
+                let (reason, subject) = cause.wait
+                return DrainWait(reason: reason, subject: subject, jobs: jobs)
+            }
+        )
     }
 
     /// Forgets the tickets behind gates whose jobs have left: rebalances would pile them up.

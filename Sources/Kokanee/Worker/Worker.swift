@@ -211,7 +211,13 @@ public final class Worker: Sendable {
             runtime.state.attach(StateLink(engine: engine, client: client, queue: runtime.index))
         }
         let reporters = layouts.map { layout in
-            WorkerReporter(layout.queue, name: control.name, producer: producer, logger: logger) { result in
+            WorkerReporter(
+                layout.queue,
+                name: control.name,
+                limits: configuration.limits[layout.queue.name]?.limits ?? [],
+                producer: producer,
+                logger: logger
+            ) { result in
                 engine.settleClock(by: result)
             }
         }

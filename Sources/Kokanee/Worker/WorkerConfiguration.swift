@@ -38,6 +38,8 @@ public struct WorkerConfiguration: Sendable {
     /// How long an attempt may run before its task is cancelled. Default 10 minutes; nil is for ever, and then a
     /// handler that hangs holds its partition's watermark until the worker is restarted.
     public var attemptTimeout: Duration? = .seconds(600)
+    /// How long a handler lets attempts run that minds their timeout itself. Default nil: it does not.
+    package var handlerTimeout: Duration?
     /// Bytes that a job's result may have at most. Default 256 KiB: results travel through Kafka, and every worker that
     /// takes a partition over reads those that are kept.
     public var resultLimit = 256 << 10
@@ -83,7 +85,8 @@ public struct WorkerConfiguration: Sendable {
     /// Bytes of their payloads and keys. Default 32 MiB; a partition gets its share, of 64 KiB at least.
     public var prefetchedBytes = 32 << 20
     /// For how long a partition's watermark may stand still while there is work, before the worker raises an alert.
-    /// Default 60 s. Jobs that take longer hold their partitions' watermarks, which this tells of, and do no harm.
+    /// Default 60 s. A job that runs within ``attemptTimeout`` may hold it for longer; without a timeout, one that has said
+    /// within the last minute that it goes on: by its progress, a checkpoint, or ``JobContext/extend(by:)``.
     public var stallLimit: Duration {
         get { watchLimits.stall }
         set { watchLimits.stall = newValue }

@@ -9,6 +9,9 @@ struct BulkEnqueue {
     struct Settings: Sendable {
         /// The type of lines that have none.
         var defaultType: String?
+        /// Of lines that say none.
+        var version: Int?
+        /// Of lines that say none.
         var expiresAfter: Duration?
         /// Of lines that name none.
         var trace: TraceContext?
@@ -57,9 +60,11 @@ struct BulkEnqueue {
             bytesRead = batch.bytesRead
             for line in batch.lines {
                 do throws(JobLine.Problem) {
-                    var job = try JobLine(line, defaultType: settings.defaultType, now: now).job
-                    job.expiresAfter = settings.expiresAfter
-                    if job.priority == .normal { job.priority = settings.priority }
+                    let said = try JobLine(line, defaultType: settings.defaultType, now: now)
+                    var job = said.job
+                    if said.expires == nil { job.expiresAfter = settings.expiresAfter }
+                    if said.version == nil, let version = settings.version { job.version = version }
+                    if said.priority == nil { job.priority = settings.priority }
                     guard settings.priorities.contains(job.priority) else {
                         throw JobLine.Problem(
                             line: line.number,
@@ -67,6 +72,11 @@ struct BulkEnqueue {
                         )
                     }
                     if job.traceparent == nil, let trace = settings.trace { job.traceContext = trace }
+                    do {
+                        try job.validate(at: now)
+                    } catch {
+                        throw JobLine.Problem(line: line.number, message: "\(error)".onOneLine)
+                    }
                     // Found here and not by the broker, so that nothing behind it is under way yet.
                     let size = job.payload?.count ?? 0
                     guard size + (job.key?.count ?? 0) <= settings.largestJob else {

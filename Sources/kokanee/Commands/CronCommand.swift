@@ -49,6 +49,7 @@ extension Command {
             .value("schedule", "EXPR", "when"),
             .value("timezone", "Z", "whose clock, such as Europe/Oslo", default: "UTC"),
             .value("data", "JSON", "the jobs' payload", default: "none"),
+            .value("payload-version", "N", "the payload's version", default: "1"),
             .value("key", "KEY", "the jobs' ordering key", default: "none"),
             .value("jitter", "D", "fire each tick later by up to this", default: "0s"),
             .value(
@@ -95,6 +96,7 @@ extension Command {
             throw values.error("\(error)")
         }
         schedule.zone = zone
+        if let version = try values.payloadVersion { schedule.version = version }
         if let data = values.string("data").map({ Array($0.utf8) }) {
             do {
                 try JSONText.validate(data)
@@ -136,7 +138,7 @@ extension Command {
             switch change {
             case .added: ("added", [])
             case .unchanged: ("unchanged", [])
-            case .replaced(let changes): ("replaced", changes)
+            case .replaced(let changes): ("replaced", changes.map(console.redaction.text))
             }
         guard !console.isJSON else {
             var object = JSONObjectWriter()

@@ -17,7 +17,7 @@ extension Command {
             }
             guard !entries.isEmpty else { return context.console.say("queue \(queue.name) has no schedules") }
             if context.console.isJSON {
-                for entry in entries { try context.console.print(json(entry)) }
+                for entry in entries { try context.console.print(json(entry, context.console.redaction)) }
             } else {
                 try context.console.print(table(entries))
             }
@@ -41,16 +41,18 @@ extension Command {
         return table
     }
 
-    private static func json(_ entry: ScheduleDesk.Entry) -> JSONObjectWriter {
+    private static func json(_ entry: ScheduleDesk.Entry, _ redaction: Redaction) -> JSONObjectWriter {
         let (record, schedule) = (entry.record, entry.record.schedule)
         func text(_ time: Int64) -> String { schedule.zone.text(time) }
         var object = JSONObjectWriter()
         object.add("queue", record.queue)
         object.add("name", schedule.name)
         object.add("type", schedule.type)
+        object.add("version", schedule.version)
         object.add("schedule", schedule.times.text)
         object.add("timezone", schedule.zone.name)
-        if let payload = schedule.payload, (try? JSONText.validate(payload)) != nil {
+        if let payload = schedule.payload, JSONText.isValid(payload) {
+            let payload = redaction.json(payload)
             object.add("data", json: payload.span.bytes)
         }
         if let key = schedule.key { object.add("key", key) }

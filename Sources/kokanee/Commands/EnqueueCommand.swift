@@ -6,9 +6,11 @@ extension Command {
         name: "enqueue",
         summary: "Enqueues one job, or a file of them.",
         discussion: """
-            A file has a job a line: {"type","data","key"?,"id"?,"delay"?,"at"?,"priority"?,"idempotencyKey"?,\
-            "idempotencyWindow"?,"traceparent"?}. It is streamed, so that it may be of any length. A bad line is named, and nothing after it is sent unless \
-            --keep-going.
+            A file has a job a line: {"type","data","version"?,"key"?,"id"?,"delay"?,"at"?,"expires"?,"priority"?,\
+            "idempotencyKey"?,"idempotencyWindow"?,"unique"?,"uniqueKey"?,"uniqueFor"?,"keepResult"?,"traceparent"?}: \
+            strings as the flags take them, but for data, which is any JSON, and version, a number. It is streamed, so \
+            that it may be of any length. A bad line is named, and nothing after it is sent unless --keep-going. What a \
+            line says counts before --type, --payload-version, --priority, --expires and --traceparent.
 
             Jobs belong to the trace that --traceparent, or else the environment's TRACEPARENT and TRACESTATE, name; a \
             value there that is not valid is passed over.
@@ -16,6 +18,10 @@ extension Command {
         examples: [
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --key 1", "prints the job's id"),
             .init("kokanee enqueue orders --type invoice.send --data '{\"order\":1}' --delay 10m", "not before then"),
+            .init(
+                "kokanee enqueue orders --type invoice.send --payload-version 2 --data '{\"orders\":[1]}'",
+                "a payload as the type's version 2 has it"
+            ),
             .init(
                 "kokanee enqueue orders --type charge --data '{\"order\":1}' --idempotency-key charge-1",
                 "not if charge-1 was done in the last 24h"
@@ -28,6 +34,12 @@ extension Command {
         options: [
             .value("type", "TYPE", "the job's type; with --file, that of lines that have none"),
             .value("data", "JSON", "the payload", default: "none"),
+            .value(
+                "payload-version",
+                "N",
+                "the payload's version; with --file, that of lines that say none",
+                default: "1"
+            ),
             .value("key", "KEY", "the ordering key"),
             .value("id", "ID", "the job's id", default: "a UUID"),
             .value(
@@ -39,7 +51,7 @@ extension Command {
             ),
             .value("delay", "D", "don't start it before this has passed"),
             .value("at", "TIME", "don't start it before this time"),
-            .value("expires", "D", "don't start it after this has passed"),
+            .value("expires", "D", "don't start it after this has passed; with --file, of lines that say none"),
             .value("idempotency-key", "KEY", "don't run it if a job of that key was done"),
             .value("idempotency-window", "D", "for how long that counts", default: "the worker's, 24h"),
             .value("unique", "UNTIL", "start or done: till then it stands for others like it, which are skipped"),
@@ -73,7 +85,8 @@ extension Command {
         }
     }
 
-    private static func job(_ context: Context) throws -> NewJob {
+    /// The one job that the flags say.
+    static func job(_ context: Context) throws -> NewJob {
         let values = context.values
         let data = values.string("data").map { Array($0.utf8) }
         if let data {
@@ -89,6 +102,7 @@ extension Command {
             payload: data.map { Bytes($0) },
             contentType: hasData ? "application/json" : nil
         )
+        if let version = try values.payloadVersion { job.version = version }
         job.key = values.string("key").map { Bytes($0) }
         job.id = values.string("id")
         job.priority = values.priority
@@ -126,13 +140,10 @@ extension Command {
             }
             return nil
         }
-        let until: Uniqueness.Until
-        switch text {
-        case "start": until = .start
-        case "done": until = .done
-        default: throw values.error("--unique is start or done, not \(text.onOneLine)")
+        guard let until = Uniqueness.Until(text: text) else {
+            throw values.error("--unique is start or done, not \(text.onOneLine)")
         }
-        return .unique(until: until, for: limit ?? .seconds(86_400), key: values.string("unique-key"))
+        return .unique(until: until, for: limit ?? Uniqueness.usualLimit, key: values.string("unique-key"))
     }
 
     private static func enqueueOne(
@@ -170,6 +181,7 @@ extension Command {
         let values = context.values
         let reader = try LineReader(path: path)
         let expiresAfter = try values.duration("expires")
+        let version = try values.payloadVersion
         // Until the first line is sent an interruption has nothing to finish.
         let (client, largestJob, priorities) = try await context.untilInterrupted {
             try await connect(to: queue, context)
@@ -177,6 +189,7 @@ extension Command {
         guard priorities.contains(values.priority) else { throw noPriority(values.priority, of: queue) }
         let settings = BulkEnqueue.Settings(
             defaultType: values.string("type"),
+            version: version,
             expiresAfter: expiresAfter,
             trace: try trace(context),
             largestJob: largestJob,
@@ -226,8 +239,29 @@ extension Command {
     private static let headerRoom = 4096
 }
 
+extension Uniqueness {
+    /// Where no other is said.
+    static let usualLimit = Duration.seconds(86_400)
+}
+
+extension Uniqueness.Until {
+    /// Nil for a text that is neither `start` nor `done`.
+    init?(text: String) {
+        switch text {
+        case "start": self = .start
+        case "done": self = .done
+        default: return nil
+        }
+    }
+}
+
 extension OptionValues {
     var priority: Priority { string("priority").flatMap(Priority.init) ?? .normal }
+
+    /// What ``NewJob/version`` takes.
+    var payloadVersion: Int? {
+        get throws(UsageError) { try integer("payload-version", in: 1...Int(Int32.max)) }
+    }
 
     func duration(_ long: String) throws(UsageError) -> Duration? {
         try parsed(long) { try Duration(text: $0) }

@@ -15,7 +15,8 @@ extension Command {
         summary: "Has no more jobs of a queue, or of a type, start, anywhere.",
         discussion: """
             Workers obey within a second; what runs goes on, offsets stay, and workers that start later obey as well. What \
-            is enqueued meanwhile waits. `resume` takes it back.
+            is enqueued meanwhile waits. The queue's schedules go on firing, and what they enqueue waits, too. `resume` takes \
+            it back.
             """,
         examples: [
             .init("kokanee pause mail --reason \"the relay is moved\"", "the whole queue"),
@@ -29,6 +30,7 @@ extension Command {
             let reason = try context.values.recordText("reason")
             let changes = try await control.pause(queue, types: types, by: try context.operatorName, reason: reason)
             try tell(changes, queue, context)
+            for line in await firing(of: queue, types, context) { context.console.say(line) }
         }
     )
 
@@ -60,7 +62,8 @@ extension Command {
         summary: "Has workers finish what they have taken in, and waits until nothing of a queue runs.",
         discussion: """
             Nothing new is taken in, by no worker, until `resume`. A worker has taken in what it has read and not begun, too, \
-            a few thousand jobs at most. With --timeout it gives up waiting after that time, with exit code 1; the queue \
+            a few thousand jobs at most. What it waits for is said while it does: a job of a paused type, or one that a \
+            limit holds, keeps it waiting for as long as that lasts. With --timeout it gives up waiting after that time, with exit code 1; the queue \
             goes on being drained, as it does where the command is interrupted.
             """,
         examples: [
@@ -97,6 +100,16 @@ extension Command {
 
     // MARK: - Pauses
 
+    /// What there is to say of schedules that go on firing while their jobs are paused. That they can't be read is no
+    /// reason to fail: the pause stands by now.
+    private static func firing(of queue: Queue, _ types: [String], _ context: Context) async -> [String] {
+        guard let cluster = try? await context.connect(), let desk = try? ScheduleDesk(cluster.configuration),
+            let entries = try? await desk.entries(queue: queue)
+        else { return [] }
+        let schedules = entries.filter { !$0.record.isPaused }.map(\.record.schedule)
+        return FleetReport.firing(schedules, queue: queue.name, types: types)
+    }
+
     private static func tell(_ changes: [QueueControl.Change], _ queue: Queue, _ context: Context) throws {
         for change in changes {
             if context.console.isJSON {
@@ -115,20 +128,19 @@ extension Command {
         let change = try await control.drain(queue, by: name, reason: reason)
         if !context.console.isJSON { context.console.say(FleetReport.line(change, queue: queue)) }
         guard let word = change.now else { return }
-        let deadline = limit.map { ContinuousClock.now + $0 }
-        var lastLine = ""
+        let start = ContinuousClock.now
+        var teller = DrainTeller(queue: queue.name)
         while true {
             let progress = try await control.progress(of: word, in: queue)
             if progress.isDone { return try tell(progress, queue, context) }
             guard try await control.orders(of: queue).pause?.at == word.at else {
                 throw Failure("\(queue.name) has got another order meanwhile: see kokanee status \(queue.name)")
             }
-            let line = FleetReport.line(progress)
-            if line != lastLine { context.console.say(line) }
-            lastLine = line
-            if let deadline, ContinuousClock.now >= deadline {
-                let wait = (limit ?? .zero).text
-                throw Failure("\(queue.name) is not drained after \(wait): \(line); it goes on being drained")
+            let time = ContinuousClock.now - start
+            for line in teller.lines(progress, time: time) { context.console.say(line) }
+            if let limit, time >= limit {
+                let line = FleetReport.line(progress)
+                throw Failure("\(queue.name) is not drained after \(limit.text): \(line); it goes on being drained")
             }
             try await Task.sleep(for: .milliseconds(500))
         }

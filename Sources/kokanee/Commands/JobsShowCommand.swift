@@ -25,7 +25,7 @@ extension Command {
                 )
             }
             await client.close()
-            let text = JobStateText(state: state)
+            let text = JobStateText(state: state, redaction: context.console.redaction)
             guard context.console.isJSON else { return try context.console.print(text.text) }
             try context.console.print(text.json())
         }

@@ -7,10 +7,11 @@ extension Command {
         summary: "Shows and changes how many jobs of a queue may run, or start, at once.",
         discussion: """
             A concurrency counts in each worker; a rate holds over all workers together. What is set here counts instead \
-            of what the workers' code says, within a second, and for jobs that wait already, too.
+            of what the workers' code says, within a second, and for jobs that wait already, too. What the code says is \
+            shown as far as workers report it, which running ones do each 10 seconds.
             """,
         examples: [
-            .init("kokanee limits orders", "what is set"),
+            .init("kokanee limits orders", "what counts, and who said it"),
             .init("kokanee limits orders set --type mail --rate 100/s --burst 20", "mail is sent no faster than that"),
             .init("kokanee limits orders set --per-key --concurrency 1", "one job of a key at a time, in a worker"),
             .init("kokanee limits orders set --key-group : --concurrency 4", "four of each tenant of keys tenant:user"),
@@ -41,7 +42,7 @@ extension Command {
         case "show":
             try refuse(["type", "per-key", "key-group"] + Self.boundOptions, of: "show", values)
             let desk = try LimitDesk(try await context.connect().configuration)
-            try show(try await desk.table(of: queue), of: queue, context.console)
+            try await show(try await desk.table(of: queue), of: queue, desk, context.console)
         case "set":
             let limit = try limit(values)
             let cluster = try await context.connect()
@@ -50,7 +51,7 @@ extension Command {
             var table = try await desk.table(of: queue) ?? LimitTable()
             try table.set(limit)
             try await desk.write(table, of: queue)
-            try show(table, of: queue, context.console)
+            try await show(table, of: queue, desk, context.console)
         case "clear":
             try refuse(Self.boundOptions, of: "clear", values)
             let desk = try LimitDesk(try await context.connect().configuration)
@@ -87,7 +88,7 @@ extension Command {
         }
         guard values.isSet("type") || values.isSet("per-key") || values.isSet("key-group") else {
             try await desk.write(nil, of: queue)
-            return context.console.say("no limits of \(queue) are set; what the workers' code says counts")
+            return try await show(nil, of: queue, desk, context.console)
         }
         let (type, grouping) = (values.string("type"), values.limitGrouping)
         guard table.remove(where: { $0.type == type && $0.grouping == grouping }) > 0 else {
@@ -95,27 +96,20 @@ extension Command {
         }
         // An empty table, not none: whoever clears the last limit does not mean that the code's are to count.
         try await desk.write(table, of: queue)
-        try show(table, of: queue, context.console)
+        try await show(table, of: queue, desk, context.console)
     }
 
-    private static func show(_ table: LimitTable?, of queue: String, _ console: Console) throws {
-        guard let table else {
-            return console.say("no limits of \(queue) are set; what the workers' code says counts")
-        }
-        if table.limits.isEmpty { console.say("\(queue) is set to have no limits, whatever the workers' code says") }
-        var rows = Table([.text("type"), .text("for"), .number("concurrency"), .text("rate"), .number("burst")])
-        for limit in table.limits {
-            guard !console.isJSON else {
-                try console.print(limit.json)
-                continue
-            }
-            rows.add([
-                limit.type ?? "all", limit.grouping.words, limit.concurrency.map { "\($0)" } ?? "",
-                limit.rate?.text ?? "",
-                limit.rate == nil ? "" : "\(limit.burstOrDefault)",
-            ])
-        }
-        if !table.limits.isEmpty { try console.print(rows) }
+    private static func show(
+        _ table: LimitTable?,
+        of queue: String,
+        _ desk: LimitDesk,
+        _ console: Console
+    ) async throws {
+        let report = LimitReport(queue: queue, table: table, workers: try await desk.reported(of: queue))
+        for line in report.remarks { console.say(line) }
+        guard !report.rows.isEmpty else { return }
+        guard console.isJSON else { return try console.print(report.table) }
+        for row in report.rows { try console.print(LimitReport.json(row)) }
     }
 }
 
@@ -123,34 +117,5 @@ extension OptionValues {
     fileprivate var limitGrouping: JobLimit.Grouping {
         if isSet("per-key") { return .key }
         return string("key-group").map { .prefix($0) } ?? .none
-    }
-}
-
-extension JobLimit {
-    fileprivate var json: JSONObjectWriter {
-        var object = JSONObjectWriter()
-        if let type { object.add("type", type) }
-        switch grouping {
-        case .none: break
-        case .key: object.add("perKey", true)
-        case .prefix(let separator): object.add("keyGroup", separator)
-        }
-        if let concurrency { object.add("concurrency", concurrency) }
-        if let rate {
-            object.add("rate", rate.text)
-            object.add("burst", burstOrDefault)
-        }
-        if allowsOvertaking { object.add("overtaking", true) }
-        return object
-    }
-}
-
-extension JobLimit.Grouping {
-    fileprivate var words: String {
-        switch self {
-        case .none: "all together"
-        case .key: "each key"
-        case .prefix(let separator): "each key up to \(separator.onOneLine)"
-        }
     }
 }

@@ -8,7 +8,8 @@ extension Command {
         discussion: """
             Results are kept for as long as the job's enqueuer or its worker says, and are gone then. A job leaves one \
             where its handler sets it, and word of any other end where it was enqueued with --keep-result. Exit code 0 is \
-            a completed job, 1 any other end, or none that is known. A result that is not UTF-8 is printed in Base64.
+            a completed job, 1 any other end, or none that is known. A result that is not UTF-8 is printed in Base64. \
+            With --redact a result that is no JSON is withheld.
             """,
         examples: [
             .init("kokanee result reports 42 --wait 1m", "waits for it, a minute at most"),
@@ -41,17 +42,19 @@ extension Command {
 
     /// Prints how a job has ended, and throws where that was not well.
     static func show(_ state: JobState, _ context: Context) throws {
-        if context.console.isJSON { try context.console.print(JobStateText(state: state).json()) }
+        let text = JobStateText(state: state, redaction: context.console.redaction)
+        if context.console.isJSON { try context.console.print(text.json()) }
         switch state.ending {
         case .completed:
             guard !context.console.isJSON else { return }
-            guard let result = state.result else {
-                return context.console.say("the job completed, and set no result")
+            guard state.result != nil else { return context.console.say("the job completed, and set no result") }
+            guard let result = text.result else {
+                return context.console.say("the job's result is \(JobStateText.withheld)")
             }
             try context.console.print(JobStateText.line(result))
         case nil: throw Failure("the job has not ended; --wait D waits for it")
         case let ending?:
-            let error = state.error.map { ": \($0)" } ?? ""
+            let error = text.error.map { ": \($0)" } ?? ""
             throw Failure("the job has no result, it is \(ending.rawValue)\(error)")
         }
     }

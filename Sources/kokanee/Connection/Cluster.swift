@@ -22,7 +22,7 @@ struct Cluster: Sendable {
     func require(_ queue: Queue, _ needed: [String]) async throws -> TopicInspection {
         let inspection = try await topics.inspect(queue, includingSettings: false)
         guard !inspection.missing.contains(where: { needed.contains($0.name) }) else {
-            throw Failure("there is no queue \(queue.name); create it with: \(inspection.command)")
+            throw Failure(TopicError.noQueue(queue).message)
         }
         return inspection
     }

@@ -6,14 +6,19 @@ struct JobLine: Sendable, Equatable {
     var type: String
     /// The payload as it was written.
     var data: [UInt8]
+    /// The payload's.
+    var version: Int?
     var key: String?
     var id: String?
     var delay: Duration?
     /// Milliseconds since the epoch.
     var at: Int64?
+    var expires: Duration?
     var idempotencyKey: String?
-    var priority = Priority.normal
+    var priority: Priority?
     var idempotencyWindow: Duration?
+    var unique: Uniqueness?
+    var keepResult: Duration?
     /// It is carried, valid or not.
     var traceparent: String?
 
@@ -26,8 +31,8 @@ struct JobLine: Sendable, Equatable {
     }
 
     private static let names = [
-        "type", "data", "key", "id", "delay", "at", "idempotencyKey", "idempotencyWindow", "priority",
-        "traceparent",
+        "type", "data", "version", "key", "id", "delay", "at", "expires", "idempotencyKey", "idempotencyWindow",
+        "priority", "unique", "uniqueKey", "uniqueFor", "keepResult", "traceparent",
     ]
 
     /// - Parameters:
@@ -56,6 +61,14 @@ struct JobLine: Sendable, Equatable {
                 data = range
                 continue
             }
+            guard name != "version" else {
+                let text = String(decoding: line.bytes[range], as: UTF8.self)
+                guard let number = Int32(text), number >= 1 else {
+                    throw problem("\"version\" is a whole number from 1 to \(Int32.max), not \(text.onOneLine)")
+                }
+                version = Int(number)
+                continue
+            }
             guard let text = JSONText.string(line.bytes[range]) else {
                 throw problem("\"\(name)\" must be a string")
             }
@@ -80,25 +93,45 @@ struct JobLine: Sendable, Equatable {
         id = strings["id"]
         idempotencyKey = strings["idempotencyKey"]
         traceparent = strings["traceparent"]
-        do {
-            idempotencyWindow = try strings["idempotencyWindow"].map { try Duration(text: $0) }
-            delay = try strings["delay"].map { try Duration(text: $0) }
-            at = try strings["at"].map { try Timestamp.parse($0, now: now) }
-        } catch {
-            throw problem("\(error)")
+        func parsed<Value>(_ name: String, _ parse: (String) throws -> Value) throws(Problem) -> Value? {
+            do {
+                return try strings[name].map(parse)
+            } catch {
+                throw problem("\"\(name)\": \(error)")
+            }
         }
+        idempotencyWindow = try parsed("idempotencyWindow") { try Duration(text: $0) }
+        delay = try parsed("delay") { try Duration(text: $0) }
+        at = try parsed("at") { try Timestamp.parse($0, now: now) }
+        expires = try parsed("expires") { try Duration(text: $0) }
+        keepResult = try parsed("keepResult") { try Duration(text: $0) }
+        let uniqueFor = try parsed("uniqueFor") { try Duration(text: $0) }
+        guard let text = strings["unique"] else {
+            guard uniqueFor == nil, strings["uniqueKey"] == nil else {
+                throw problem("\"uniqueKey\" and \"uniqueFor\" are for \"unique\"")
+            }
+            return
+        }
+        guard let until = Uniqueness.Until(text: text) else {
+            throw problem("\"unique\" is start or done, not \(text.onOneLine)")
+        }
+        unique = .unique(until: until, for: uniqueFor ?? Uniqueness.usualLimit, key: strings["uniqueKey"])
     }
 
     /// The job to enqueue.
     var job: NewJob {
         var job = NewJob(type: type, payload: Bytes(data), contentType: "application/json")
+        if let version { job.version = version }
         job.key = key.map { Bytes($0) }
         job.id = id
         job.delay = delay
         job.at = at
         job.idempotencyKey = idempotencyKey
-        job.priority = priority
+        if let priority { job.priority = priority }
         job.idempotencyWindow = idempotencyWindow
+        job.expiresAfter = expires
+        job.unique = unique
+        job.keepResult = keepResult
         if let traceparent { job.traceparent = traceparent }
         return job
     }

@@ -44,8 +44,12 @@ struct CommandLineParser {
         values.commandName = path.map(\.name).joined(separator: " ")
         let outcome = Outcome(path: path, values: values)
         // Who asks for help or the version is not told off for what is missing.
-        guard !values.isSet("help"), !values.isSet("version") else { return outcome }
+        guard !values.isSet("help") else { return outcome }
         do throws(UsageError) {
+            guard !values.isSet("version") else {
+                try refusePayloadVersion(outcome)
+                return outcome
+            }
             try check(outcome)
         } catch {
             throw located(error, path)
@@ -95,6 +99,15 @@ struct CommandLineParser {
             let both = set.filter(outcome.values.isSet)
             guard both.count <= 1 else { throw UsageError("--\(both[0]) and --\(both[1]) exclude each other") }
         }
+    }
+
+    /// `--version 2` where a payload's is meant would print the tool's, and enqueue nothing.
+    private func refusePayloadVersion(_ outcome: Outcome) throws(UsageError) {
+        let command = outcome.command
+        let most = command.arguments.reduce(0) { $0 + $1.maximum }
+        guard outcome.values.positionals.count > most, command.options.contains(where: { $0.long == "payload-version" })
+        else { return }
+        throw UsageError("--version prints the tool's own, and takes no value; the payload's is --payload-version")
     }
 
     private func located(_ error: UsageError, _ path: [Command]) -> UsageError {

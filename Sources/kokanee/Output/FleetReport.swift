@@ -26,15 +26,71 @@ enum FleetReport {
         return object
     }
 
+    /// What happens to the schedules of a queue that is paused, or of some of its types.
+    ///
+    /// - Parameters:
+    ///   - schedules: those that are not paused themselves.
+    ///   - types: none is the whole queue.
+    static func firing(_ schedules: [Schedule], queue: String, types: [String]) -> [String] {
+        let firing = schedules.filter { types.isEmpty || types.contains($0.type) }.map(\.name)
+        guard let first = firing.first else { return [] }
+        let names = firing.prefix(5).joined(separator: ", ") + (firing.count > 5 ? " and \(firing.count - 5) more" : "")
+        return [
+            "\(firing.count == 1 ? "schedule" : "schedules") \(names) of \(queue) fire\(firing.count == 1 ? "s" : "") "
+                + "all the same, and the jobs wait; to have none enqueued: kokanee cron pause \(queue) \(first)"
+        ]
+        .map(\.onOneLine)
+    }
+
     static func line(_ progress: DrainProgress) -> String {
         var parts: [String] = []
         if progress.left > 0 || progress.running > 0 {
-            parts.append("\(count(max(progress.left, progress.running))) left, \(progress.running) running")
+            let why = progress.waits.compactMap(words).joined(separator: ", ")
+            let left = "\(count(max(progress.left, progress.running))) left, \(progress.running) running"
+            parts.append(why.isEmpty ? left : "\(left), \(why)")
         }
+        if progress.left > 0, progress.circuit != .closed { parts.append("the circuit is \(progress.circuit)") }
         if !progress.unheard.isEmpty {
             parts.append("not heard yet: \(progress.unheard.prefix(10).joined(separator: ", "))")
         }
         return parts.isEmpty ? "at rest" : parts.joined(separator: "; ").onOneLine
+    }
+
+    /// Nil for those that run, whose number is said before.
+    private static func words(_ wait: DrainWait) -> String? {
+        let subject = wait.subject ?? "?"
+        switch wait.reason {
+        case .running: return nil
+        case .ready: return "\(wait.jobs) ready to run"
+        case .key: return "\(wait.jobs) behind another of their key"
+        case .typePaused: return "\(wait.jobs) of type \(subject), which is paused"
+        case .limit: return "\(wait.jobs) held by the limit of \(subject)"
+        case .notDue: return "\(wait.jobs) nearly due"
+        case .hopping: return "\(wait.jobs) on the way to a rung or the dead letters"
+        default: return "\(wait.jobs) \(wait.reason)"
+        }
+    }
+
+    /// What can be done about what a drain waits for.
+    static func advice(_ progress: DrainProgress, queue: String) -> [String] {
+        var lines = progress.waits.compactMap { wait -> String? in
+            let subject = wait.subject ?? "?"
+            switch wait.reason {
+            case .typePaused:
+                return "a paused type's jobs keep the drain waiting until: kokanee resume \(queue) --type \(subject)"
+            case .limit:
+                return "the limit of \(subject) lets its jobs start in their time, none if it is 0; see: "
+                    + "kokanee limits \(queue)"
+            default: return nil
+            }
+        }
+        if progress.left > 0, progress.circuit != .closed {
+            lines.append("nothing starts while the circuit is open; see: kokanee status \(queue)")
+        }
+        if !progress.unheard.isEmpty {
+            lines.append("a worker that tells nothing for half a minute counts as gone")
+        }
+        return lines.map(\.onOneLine)
     }
 
     private static func count(_ jobs: Int) -> String { jobs == 1 ? "1 job" : "\(jobs) jobs" }

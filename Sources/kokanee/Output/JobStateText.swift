@@ -4,7 +4,12 @@ internal import RdKafka
 
 /// A job's state as people and programs read it.
 struct JobStateText {
+    /// What is shown where it can't be told where the fields are that are not to be seen.
+    static let withheld = "withheld: it is no JSON, and where --redact's fields are in it can't be told"
+
     let state: JobState
+    /// What of checkpoint and result is not to be shown.
+    var redaction = Redaction.none
 
     /// One object: how far the job is, or how it has ended.
     func json(showsCheckpoint: Bool = true) -> JSONObjectWriter {
@@ -15,15 +20,31 @@ struct JobStateText {
         object.add("at", state.at)
         object.add("ending", state.ending)
         if let progress = state.progress { object.add("progress", progress) }
-        if let note = state.note { object.add("note", note) }
+        if let note { object.add("note", note) }
         if let checkpoint = state.checkpoint {
             object.add("checkpointBytes", checkpoint.count)
-            if showsCheckpoint { object.add("checkpoint", payload: checkpoint) }
+            if showsCheckpoint { add("checkpoint", checkpoint, to: &object) }
         }
-        if let result = state.result { object.add("result", payload: result) }
-        if let error = state.error { object.add("error", error) }
+        if let result = state.result { add("result", result, to: &object) }
+        if let error { object.add("error", error) }
         if let expiresAt = state.expiresAt { object.add("expiresAt", expiresAt) }
         return object
+    }
+
+    /// What went wrong, as it may be shown.
+    var error: String? { state.error.map(redaction.text) }
+
+    /// The result as it may be shown; nil where there is none, and where it can't be told where the fields are in it.
+    var result: Bytes? { state.result.flatMap { redaction.payload($0.array) }.map { Bytes($0) } }
+
+    private var note: String? { state.note.map(redaction.text) }
+
+    private func add(_ name: String, _ payload: Bytes, to object: inout JSONObjectWriter) {
+        if let shown = redaction.payload(payload.array) {
+            object.add(name, payload: Bytes(shown))
+        } else {
+            object.addNull("\(name)Base64")
+        }
     }
 
     /// A line a fact.
@@ -32,16 +53,16 @@ struct JobStateText {
             ("job", state.id), ("partition", "\(state.partition)"), ("state", state.ending?.rawValue ?? "goes on"),
         ]
         if let progress = state.progress {
-            let note = state.note.map { ", \($0)" } ?? ""
+            let note = note.map { ", \($0)" } ?? ""
             lines.append(("progress", "\((progress * 1000).rounded() / 10) %\(note)"))
-        } else if let note = state.note {
+        } else if let note {
             lines.append(("progress", note))
         }
         if let checkpoint = state.checkpoint {
-            lines.append(("checkpoint", "\(checkpoint.count) bytes: \(Self.excerpt(checkpoint))"))
+            lines.append(("checkpoint", "\(checkpoint.count) bytes: \(excerpt(checkpoint))"))
         }
-        if let result = state.result { lines.append(("result", "\(result.count) bytes: \(Self.excerpt(result))")) }
-        if let error = state.error { lines.append(("error", error)) }
+        if let result = state.result { lines.append(("result", "\(result.count) bytes: \(excerpt(result))")) }
+        if let error { lines.append(("error", error)) }
         lines.append(("attempt", "\(state.attempt)"))
         lines.append(("written at", Timestamp.text(state.at)))
         if let expiresAt = state.expiresAt { lines.append(("kept until", Timestamp.text(expiresAt))) }
@@ -54,8 +75,8 @@ struct JobStateText {
         String(validating: result.array, as: UTF8.self) ?? Data(result.array).base64EncodedString()
     }
 
-    private static func excerpt(_ bytes: Bytes) -> String {
-        SafeText.line(line(bytes), limit: 200)
+    private func excerpt(_ bytes: Bytes) -> String {
+        redaction.payload(bytes.array).map { SafeText.line(Self.line(Bytes($0)), limit: 200) } ?? Self.withheld
     }
 }
 

@@ -36,6 +36,10 @@ struct StatusReport {
         if status.stalls.count > Self.mostStalls {
             lines.append("  and \(status.stalls.count - Self.mostStalls) more partitions")
         }
+        lines += status.running.prefix(Self.mostStalls).map { "  \(running($0).onOneLine)" }
+        if status.running.count > Self.mostStalls {
+            lines.append("  and \(status.running.count - Self.mostStalls) more partitions whose job runs")
+        }
         lines += replays.map { "  \($0.line)" }
         lines += WorkerLines(status).lines.map { "  \($0)" }
         if showsPartitions || status.partitions.count <= Self.fewPartitions {
@@ -57,6 +61,15 @@ struct StatusReport {
             }
         let still = Self.age(stall.milliseconds)
         return "! partition \(stall.partition) has not moved for \(still): held by \(job); \(owner)"
+    }
+
+    /// Why a partition that does not move is not stalled.
+    private func running(_ running: QueueStatus.Running) -> String {
+        let age = Self.age(max(0, status.takenAt - running.since))
+        let job = "job \(running.job.id) of type \(running.job.type)"
+        let who = running.behind.map { "\(job) waits for job \($0) of its key, which is" } ?? "\(job) is"
+        return "partition \(running.partition): \(who) running since \(Timestamp.text(running.since)), \(age), on "
+            + "\(running.worker), and has time left"
     }
 
     private var partitions: Table {
@@ -115,6 +128,7 @@ struct StatusReport {
         object.add("stalledPartitions", integers: status.stalls.map(\.partition))
         object.add("circuit", status.circuit.description)
         object.add("partitions", objects: status.partitions.map(Self.json))
+        object.add("running", objects: status.running.map(Self.json))
         if let health = status.health {
             object.add("health", health.name)
         } else {
@@ -133,6 +147,18 @@ struct StatusReport {
         var object = worker.report.json
         object.add("silent", worker.isSilent)
         object.add("ageSeconds", Double(worker.age) / 1000)
+        return object
+    }
+
+    private static func json(_ running: QueueStatus.Running) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("partition", running.partition)
+        object.add("offset", running.job.offset)
+        object.add("id", running.job.id)
+        object.add("type", running.job.type)
+        object.add("since", Timestamp.text(running.since))
+        if let behind = running.behind { object.add("behind", behind) }
+        object.add("worker", running.worker)
         return object
     }
 

@@ -18,14 +18,58 @@ struct DrainTests {
         #expect(scheduler.room(in: 0) == 0)
         // Records can come by other ways than those that ask for room.
         admit(2)
-        #expect(scheduler.unfinished(of: 0, upTo: bound) == 2)
+        #expect(scheduler.unfinished(of: 0, upTo: bound) == [DrainWait(reason: .ready, jobs: 2)])
         var taken: [Scheduler<String>.Ticket] = []
         while let next = scheduler.take() { taken.append(next.ticket) }
         #expect(taken.compactMap { scheduler.content(of: $0) } == ["0", "1"])
         for ticket in taken { _ = scheduler.conclude(ticket, hops: false, now: 0) }
-        #expect(scheduler.unfinished(of: 0, upTo: bound) == 0)
+        #expect(scheduler.unfinished(of: 0, upTo: bound).isEmpty)
         scheduler.setGate(of: 0, nil)
         #expect(scheduler.take()?.content == "2")
+    }
+
+    @Test("what keeps jobs that were taken in is told: a paused type, a limit, a job of their key")
+    func waits() throws {
+        var queue = try LimitedQueue([JobLimit(type: "mail", concurrency: 1)])
+        var table = try LimitTable([JobLimit(type: "mail", concurrency: 1)])
+        table.pausedTypes = ["news"]
+        queue.scheduler.setLimits(table, of: 0, now: 0)
+        for type in ["news", "news", "mail", "mail", "other"] { queue.admit(type: type) }
+        queue.admit(type: "news", key: "k", lane: 1)
+        queue.admit(type: "other", key: "k", lane: 1)
+        #expect(queue.names() == [2, 4])
+        queue.admit(type: "other")
+        #expect(
+            queue.scheduler.unfinished(of: 0, upTo: queue.scheduler.nextStamp) == [
+                DrainWait(reason: .typePaused, subject: "news", jobs: 3),
+                DrainWait(reason: .limit, subject: "mail", jobs: 1),
+                DrainWait(reason: .key, jobs: 1),
+                DrainWait(reason: .ready, jobs: 1),
+                DrainWait(reason: .running, jobs: 2),
+            ]
+        )
+    }
+
+    @Test("what several workers wait for is told in one sum, and what has nothing left does not count")
+    func sums() {
+        func hold(_ left: Int, _ waits: DrainWait...) -> WorkerReport.Hold {
+            .init(at: 5, running: 0, left: left, waits: waits)
+        }
+        let progress = DrainProgress(
+            of: pause,
+            reports: [
+                worker("a", hold: hold(3, .init(reason: .key, jobs: 1), .init(reason: .limit, subject: "x", jobs: 2))),
+                worker("b", hold: hold(1, .init(reason: .limit, subject: "x", jobs: 1))),
+                worker("c", hold: hold(7, .init(reason: .key, jobs: 7)), age: 40_000),
+            ],
+            members: nil
+        )
+        #expect(progress.left == 4)
+        #expect(
+            progress.waits == [
+                DrainWait(reason: .limit, subject: "x", jobs: 3), DrainWait(reason: .key, jobs: 1),
+            ]
+        )
     }
 
     private let pause = Pause(queue: "mail", mode: .draining, by: "ann", at: 5)
@@ -65,7 +109,8 @@ struct DrainTests {
 
     @Test("a report tells which word the worker obeys, and what runs still")
     func report() throws {
-        let hold = WorkerReport.Hold(at: 5, running: 2, left: 3)
+        let waits = [DrainWait(reason: .typePaused, subject: "news", jobs: 1), DrainWait(reason: .running, jobs: 2)]
+        let hold = WorkerReport.Hold(at: 5, running: 2, left: 3, waits: waits)
         let report = worker("a", hold: hold).report
         #expect(WorkerReport(json: report.json.finish()) == report)
         let paused = worker("a", hold: .init(at: 5, running: 2, left: nil)).report

@@ -196,6 +196,19 @@ struct WorkerLimitTests {
         }
     }
 
+    @Test("a worker tells the limits of its code, for as long as it works the queue")
+    func reported() async throws {
+        let fixture = try WorkerFixture()
+        let limit = JobLimit(type: "a", grouping: .key, concurrency: 3)
+        let worker = try Self.worker(fixture, try LimitTable([limit])) { _ in }
+        let desk = try LimitDesk(fixture.client)
+        try await running(worker) {
+            try await eventually("it tells them") { try await desk.reported(of: "q").map(\.limits) == [[limit]] }
+            #expect(try await desk.reported(of: "other").isEmpty)
+        }
+        #expect(try await desk.reported(of: "q").isEmpty)
+    }
+
     @Test("a limit for a queue that the worker does not work is refused")
     func unknownQueue() async throws {
         let fixture = try WorkerFixture()

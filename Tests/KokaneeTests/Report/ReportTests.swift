@@ -20,6 +20,13 @@ struct ReportTests {
             Alert(kind: .stalled, queue: "q", place: "q/1/2", since: 700, text: "\"stuck\"\n", advice: "look")
         ],
         circuit: .probing,
+        running: [
+            RunningJob(place: "q/1/2", since: 700), RunningJob(place: "q/2/9", since: 800, behind: "j1"),
+        ],
+        limits: [
+            JobLimit(type: "mail", grouping: .prefix(":"), concurrency: 2),
+            JobLimit(rate: try! Rate(text: "5/s"), burst: 7),
+        ],
         counters: ["kokanee_jobs_completed_total": 12]
     )
 

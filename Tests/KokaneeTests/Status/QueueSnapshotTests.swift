@@ -74,6 +74,53 @@ struct QueueSnapshotTests {
         }
     }
 
+    @Test("a partition whose worker says that its job has time left is not stalled, unless the worker is silent")
+    func running() {
+        func status(_ place: String, age: Int64 = 5000) -> QueueStatus {
+            let log = QueueSnapshot.Log(low: 0, end: 9, committed: Self.committed(5, movedAgo: 300_000))
+            var snapshot = Self.snapshot(
+                [Self.partition(2): log],
+                oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
+            )
+            let report = WorkerReport(
+                at: 0,
+                queue: "q",
+                group: "g",
+                name: "host:7",
+                version: "",
+                started: 0,
+                health: .ok,
+                alerts: [],
+                circuit: .closed,
+                running: [RunningJob(place: place, since: Self.now - 290_000)],
+                counters: [:]
+            )
+            snapshot.reports = [ReportedWorker(report: report, age: age)]
+            return snapshot.status(stalledAfter: 60_000)
+        }
+        let runs = status("q/2/5")
+        #expect(runs.stalls.isEmpty)
+        let job = Self.job(5, ago: 300_000)
+        #expect(runs.running == [.init(partition: 2, job: job, since: Self.now - 290_000, worker: "host:7")])
+        for other in [status("q/2/4"), status("q/1/5"), status("q/2/5", age: 31_000)] {
+            #expect(other.stalls.map(\.partition) == [2] && other.running.isEmpty)
+        }
+    }
+
+    @Test("what an operator holds back is no stall, the whole queue or the type of the job")
+    func heldBack() {
+        for (type, expected) in [("t", 0), ("other", 1), (nil, 0)] {
+            let log = QueueSnapshot.Log(low: 0, end: 9, committed: Self.committed(5, movedAgo: 300_000))
+            var snapshot = Self.snapshot(
+                [Self.partition(2): log],
+                oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
+            )
+            let pause = Pause(queue: "q", type: type, mode: .paused, by: "ann", at: 0)
+            if type == nil { snapshot.orders.pause = pause } else { snapshot.orders.pausedTypes = [pause] }
+            #expect(snapshot.status(stalledAfter: 60_000).stalls.count == expected)
+        }
+    }
+
     @Test(
         "a time that somebody forged in a commit's metadata is one like any other",
         arguments: [Int64.min, -1, .max]

@@ -50,6 +50,7 @@ struct WatchRulesTests {
         func partition(
             unfinished: Int = 1,
             holder: WatchObservation.Activity? = nil,
+            isInTime: Bool = false,
             watermark: Int64 = 41,
             isAtEnd: Bool = true,
             shortage: WatchObservation.Shortage? = nil
@@ -63,7 +64,7 @@ struct WatchRulesTests {
                 isAtEnd: isAtEnd,
                 shortage: shortage
             )
-            partition.holder = holder.map { .init(job: WatchRulesTests.job, activity: $0) }
+            partition.holder = holder.map { .init(job: WatchRulesTests.job, activity: $0, isInTime: isInTime) }
             engine?.partitions = [partition]
         }
     }
@@ -85,10 +86,12 @@ struct WatchRulesTests {
     func stall() throws {
         let stand = Stand()
         stand.partition()
-        #expect(stand.looks(60).alerts.isEmpty)
+        #expect(stand.looks(10).alerts.isEmpty)
         #expect(stand.rules.suspects.isEmpty)
         #expect(stand.look().alerts.isEmpty)
         #expect(stand.rules.suspects == [3])
+        stand.partition(holder: .running(for: .seconds(60)))
+        #expect(stand.looks(49).alerts.isEmpty)
         stand.partition(holder: .running(for: .seconds(62)))
         let findings = stand.look()
         let alert = try #require(findings.alerts[Self.stalled])
@@ -99,6 +102,22 @@ struct WatchRulesTests {
         #expect(stand.look().alerts[Self.stalled]?.since == alert.since, "it began once")
         stand.partition(holder: .running(for: .seconds(1)), watermark: 42)
         #expect(stand.look().alerts.isEmpty)
+    }
+
+    @Test(
+        "a job that has time left may hold its watermark; once it has none, that is told",
+        arguments: [
+            WatchObservation.Activity.running(for: .seconds(300)),
+            .waiting(behind: WatchRulesTests.other, running: .seconds(300)),
+        ]
+    )
+    func inTime(activity: WatchObservation.Activity) {
+        let stand = Stand()
+        stand.partition(holder: activity, isInTime: true)
+        #expect(stand.looks(600).alerts.isEmpty)
+        #expect(stand.rules.suspects == [3], "it goes on to be looked at")
+        stand.partition(holder: activity)
+        #expect(stand.look().alerts.keys.contains(Self.stalled))
     }
 
     @Test("time in which a partition had no work does not count")

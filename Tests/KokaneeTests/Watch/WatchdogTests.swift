@@ -55,9 +55,12 @@ struct WatchdogTests {
     }
 
     private static func closely(_ configuration: inout WorkerConfiguration) {
+        // With one a job that holds its partition has time left.
+        configuration.attemptTimeout = nil
         configuration.watchLimits = WatchLimits(
             interval: .milliseconds(50),
             stall: .milliseconds(500),
+            look: .milliseconds(50),
             silence: .milliseconds(800),
             overdue: .milliseconds(300),
             delivery: .milliseconds(500),
@@ -100,6 +103,38 @@ struct WatchdogTests {
         }
         let after = try await reader.status(of: fixture.queue)
         #expect(after.reports.isEmpty && after.health == nil, "it ended in good order, and took its report back")
+    }
+
+    @Test(
+        "a job that has time left, or says that it goes on, raises no alert, and status says since when it runs",
+        arguments: ["timeout", "extension", "progress"]
+    )
+    func inTime(sign: String) async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(2)
+        let gate = Gate()
+        let configure = Self.closely { configuration in
+            if sign == "timeout" { configuration.attemptTimeout = .seconds(600) }
+        }
+        let worker = try fixture.worker(configure) { job, context in
+            guard job == 0 else { return }
+            if sign == "extension" { context.extend(by: .seconds(600)) }
+            if sign == "progress" { context.progress(0.5) }
+            try await gate.pass()
+        }
+        let reader = try StatusReader(fixture.client)
+        try await running(worker) {
+            try await eventually("status sees that it runs") {
+                let status = try await reader.status(of: fixture.queue, stalledAfter: .seconds(1))
+                guard let running = status.running.first else { return false }
+                #expect(running.job.offset == 0 && running.behind == nil && running.since > 0)
+                #expect(status.stalls.isEmpty && status.health == .ok)
+                return true
+            }
+            #expect(worker.health == .ok)
+            #expect(worker.metrics.snapshot().value(of: "kokanee_alerts_raised_total", .init("kind", "stalled")) == 0)
+            gate.open()
+        }
     }
 
     @Test("a job that waits in its lane is told with the one that it waits for")

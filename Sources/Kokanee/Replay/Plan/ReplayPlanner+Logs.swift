@@ -10,7 +10,7 @@ extension ReplayPlanner {
     ) async throws -> (logs: [Int32: ReplayRanges.Log], notes: [String]) {
         guard let partitions = try await admin.metadata(topics: [queue.mainTopic]).partitions(of: queue.mainTopic)
         else {
-            throw TopicError("there is no queue \(queue.name); create it with: \(TopicInspection.command(for: queue))")
+            throw TopicError.noQueue(queue)
         }
         let lows = try await admin.listOffsets(partitions, .earliest)
         let ends = try await admin.listOffsets(partitions, .latest)
