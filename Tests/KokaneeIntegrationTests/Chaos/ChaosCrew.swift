@@ -35,7 +35,7 @@ final class ChaosCrew: Sendable {
             let process = try stand.start(
                 [
                     "work", stand.queue, "--handler", "exec python3 '\(handler.path)' '\(ledger.file.path)' \(name)",
-                    "--concurrency", "3", "--ladder", ChaosJobs.ladder, "-X",
+                    "--concurrency", "\(ChaosCheck.workerConcurrency)", "--ladder", ChaosJobs.ladder, "-X",
                     "session.timeout.ms=\(ChaosPlan.sessionTimeout.components.seconds * 1000)",
                 ] + profile.properties.flatMap { ["-X", "\($0.key)=\($0.value)"] }
             )
@@ -133,11 +133,9 @@ final class ChaosCrew: Sendable {
     /// What each worker said on stderr.
     var logs: [(name: String, text: String)] { members.withLock { $0.map { ($0.name, $0.process.error) } } }
 
-    /// The workers as a history has them, and the jobs that they said they discarded.
-    func testimony() -> (workers: [String: ChaosHistory.Worker], discarded: Set<String>) {
+    /// Adds the workers to a history, and the jobs that they said they discarded, or could not keep a checkpoint of.
+    func testify(_ history: inout ChaosHistory) {
         let members = members.withLock { $0 }
-        var workers: [String: ChaosHistory.Worker] = [:]
-        var discarded: Set<String> = []
         for member in members {
             let log = ChaosLog(member.process.error)
             var worker = member.history
@@ -146,10 +144,10 @@ final class ChaosCrew: Sendable {
                 let thawed = worker.freezes[index].thawed
                 worker.freezes[index].knew = log.changes.first { $0 >= thawed } ?? .max
             }
-            workers[member.name] = worker
-            discarded.formUnion(log.discarded)
+            history.workers[member.name] = worker
+            history.discarded.formUnion(log.discarded)
+            history.unstored.formUnion(log.unstored)
         }
-        return (workers, discarded)
     }
 }
 
@@ -158,13 +156,18 @@ struct ChaosLog {
     /// When it was given partitions, and when it was given, handed back or lost some.
     private(set) var assignments: [Int64] = []
     private(set) var changes: [Int64] = []
+    /// Jobs that it discarded, and jobs of which the brokers did not take a checkpoint.
     private(set) var discarded: Set<String> = []
+    private(set) var unstored: Set<String> = []
 
     /// - Parameter wallOffset: from milliseconds since the epoch to nanoseconds of the monotonic clock.
     init(_ text: String, wallOffset: Int64 = Ledger.monotonicNow - Ledger.wallNow * 1_000_000) {
         for line in text.split(separator: "\n") {
             if line.contains(" job discarded "), let id = line.firstMatch(of: /\ job="?([^" ]+)/) {
                 discarded.insert(String(id.1))
+            }
+            if line.contains(" a checkpoint could not be stored"), let id = line.firstMatch(of: /\ job="?([^" ]+)/) {
+                unstored.insert(String(id.1))
             }
             let isAssignment = line.contains(" partitions assigned ")
             guard isAssignment || line.contains(" partitions revoked ") || line.contains(" partitions lost: "),

@@ -17,6 +17,39 @@ struct ChaosHistory: Sendable {
         var end: ChaosJobs.End
         /// It has a place in its key's order. A job with a delay has none.
         var isOrdered = true
+        var type = ChaosJobs.type
+        /// How many steps it goes; nil where it is all one.
+        var steps: Int?
+    }
+
+    /// What bounds the jobs of a type.
+    struct Limit: Sendable {
+        var type: String
+        /// In each worker.
+        var concurrency: Int?
+        /// In a second, over all workers.
+        var rate: Int?
+        var burst: Int?
+    }
+
+    /// A schedule whose ticks are all whole seconds.
+    struct Schedule: Sendable {
+        var name: String
+        /// Fires nothing while its last job has not come to its end.
+        var skips = false
+        /// Its first and its last tick that must be there: seconds since the epoch.
+        var due: ClosedRange<Int64>
+    }
+
+    /// A record of a schedule's job in the main topic, as a client reads it that reads what is committed.
+    struct Tick: Sendable {
+        var schedule: String
+        /// Seconds since the epoch.
+        var at: Int64
+        var id: String
+        /// When it was written, in the machine's monotonic time; so is the tick's own.
+        var writtenAt: Int64
+        var dueAt: Int64
     }
 
     /// A record of a rung or of the dead letters, as another client reads it.
@@ -88,6 +121,11 @@ struct ChaosHistory: Sendable {
     var letters: [Copy] = []
     /// Jobs that a worker said it discarded.
     var discarded: Set<String> = []
+    /// Jobs of which a worker said that the brokers did not take a checkpoint.
+    var unstored: Set<String> = []
+    var limits: [Limit] = []
+    var schedules: [Schedule] = []
+    var ticks: [Tick] = []
     var commits: [Commit] = []
     var faults: [Fault] = []
     var workers: [String: Worker] = [:]

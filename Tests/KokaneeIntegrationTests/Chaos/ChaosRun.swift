@@ -63,6 +63,9 @@ final class ChaosRun: Sendable {
 
     private func run() async throws -> (ChaosFigures, [String]) {
         try await cluster.createTopics(of: stand)
+        let limits = ChaosJobs.limits(burst: burst)
+        try await setLimits(limits)
+        let schedules = plan.profile.keepsTransactions ? try await ChaosSchedules(stand) : nil
         let from = Ledger.monotonicNow
         for _ in 0..<ChaosPlan.workersAtFirst { try crew.start() }
         let joining = ChaosHistory.Fault(kind: .join, from: from, until: Ledger.monotonicNow, isPlanned: false)
@@ -73,6 +76,7 @@ final class ChaosRun: Sendable {
                 group.addTask { try await self.enqueue() }
                 group.addTask { try await self.watchCommits() }
                 try await makeChaos()
+                try await schedules?.end()
                 state.withLock { $0.isOver = true }
                 try await group.waitForAll()
             }
@@ -84,13 +88,26 @@ final class ChaosRun: Sendable {
             violations.append("the run could not go on: \(error)")
         }
         violations += crew.desertions
-        let history = try await history()
+        var history = try await history()
+        history.limits = limits
+        history.schedules = schedules?.due ?? []
         for (name, check) in ChaosCheck.all {
             violations += check(history).map { "\(name): \($0)" }
         }
         let figures = ChaosFigures(history, violations: violations.count)
         if !violations.isEmpty { violations.append("kept in \(try keep(history, figures, violations).path)") }
         return (figures, violations)
+    }
+
+    private func setLimits(_ limits: [ChaosHistory.Limit]) async throws {
+        let desk = try LimitDesk(ClientConfiguration(bootstrapServers: cluster.bootstrapServers))
+        let table = try LimitTable(
+            limits.map { limit in
+                let rate = try limit.rate.map { try Rate(text: "\($0)/s") }
+                return JobLimit(type: limit.type, concurrency: limit.concurrency, rate: rate, burst: limit.burst)
+            }
+        )
+        try await desk.write(table, of: stand.queue)
     }
 
     // MARK: - While it lasts
@@ -216,16 +233,22 @@ final class ChaosRun: Sendable {
         history.commits = state.commits
         history.faults = state.faults
         history.enqueuedUntil = state.faults.last.map { $0.until } ?? 0
-        (history.workers, history.discarded) = crew.testimony()
+        crew.testify(&history)
         history.executions = try crew.ledger.executions()
+        let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
         for (place, record) in try await records(of: stand.queue) {
+            if let tick = ChaosSchedules.tick(record, wallOffset: wallOffset) {
+                history.ticks.append(tick)
+                history.enqueued.append(.init(id: tick.id, key: tick.schedule, place: place, end: .completed))
+                continue
+            }
             let id = record.header("ce_id") ?? ""
             guard let job = state.jobs[id] else { continue }
-            history.enqueued.append(
-                .init(id: id, key: job.key, place: place, end: job.kind.end, isOrdered: job.kind.isOrdered)
-            )
+            var enqueued = ChaosHistory.Enqueued(id: id, key: job.key, place: place, end: job.kind.end)
+            enqueued.isOrdered = job.kind.isOrdered
+            (enqueued.type, enqueued.steps) = (job.kind.type, job.kind.steps)
+            history.enqueued.append(enqueued)
         }
-        let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
         for topic in stand.rungTopics(ChaosJobs.ladder) {
             let delay = try Duration(text: String(topic.split(separator: ".").last ?? "")).components.seconds
             history.rungs += try await records(of: topic).map { place, record in
