@@ -45,7 +45,11 @@ enum ChaosCheck {
 
     static func acknowledged(_ history: History) -> [String] {
         let log = Dictionary(history.enqueued.map { ($0.place, $0.id) }) { first, _ in first }
-        return history.acknowledged.filter { log[$0.key] != $0.value }.map { place, id in
+        return history.acknowledged.filter { place, id in
+            guard log[place] != id else { return false }
+            let at = history.acknowledgedAt[place] ?? .min
+            return !history.restarts.contains { ($0.from...$0.until).contains(at) }
+        }.map { place, id in
             "job \(id) was acknowledged at \(place), where the log has \(log[place] ?? "nothing")"
         }.sorted()
     }
@@ -85,16 +89,18 @@ enum ChaosCheck {
         var records = Dictionary(history.enqueued.map { ($0.place, ($0.id, 1)) }) { first, _ in first }
         for copy in history.rungs { records[copy.place] = (copy.id, copy.attempt) }
         let keys = Dictionary(history.enqueued.map { ($0.id, $0.key) }) { first, _ in first }
-        let isForgetful = history.faults.contains { $0.kind == .restartBroker }
+        let isForgetful = !history.restarts.isEmpty
         let arrivals = Set(
             history.rungs.map { Arrival($0.id, $0.attempt, $0.place) }
                 + history.enqueued.map { Arrival($0.id, 1, $0.place) }
         )
         /// The separate broker shows consumers what it has not written yet, and forgets that when it is ended: what came
-        /// like that was never acknowledged, was produced again, and stands further up.
+        /// like that was produced again, and stands further up, or its producer gave up.
         func isForgotten(_ execution: ChaosExecution) -> Bool {
             let arrival = Arrival(execution.id, execution.attempt, execution.place)
-            return isForgetful && arrivals.contains(arrival) && keys[execution.id] == execution.key
+            guard isForgetful else { return false }
+            if keys[execution.id] == nil { return history.offered[execution.id] == execution.key }
+            return arrivals.contains(arrival) && keys[execution.id] == execution.key
         }
         var violations: [String] = []
         for execution in history.executions {
@@ -162,6 +168,7 @@ enum ChaosCheck {
     }
 
     static func regress(_ history: History) -> [String] {
+        let shortened = history.shortened
         let byPartition = Dictionary(grouping: history.commits, by: \.partition)
             .mapValues { $0.sorted { $0.seenAt < $1.seenAt } }
         return history.executions.compactMap { execution in
@@ -170,6 +177,8 @@ enum ChaosCheck {
             else { return nil }
             let earlier = commits.prefix { $0.seenAt < execution.start }
             guard let commit = earlier.last, commit.finished(execution.place.offset) else { return nil }
+            let isShortened = shortened.contains(execution.place.topicPartition)
+            guard !isShortened || !history.restarts.contains(where: { $0.from <= execution.start }) else { return nil }
             let age = (execution.start - commit.seenAt) / 1_000_000
             return "\(execution.name) ran, though a commit seen \(age) ms before named it as finished"
         }

@@ -72,8 +72,35 @@ struct ChaosCheckTests {
     @Test("an acknowledged job that the log has not is found")
     func acknowledged() {
         var history = Self.good
-        history.acknowledged[.init(topic: "q", partition: 0, offset: 3)] = "3"
+        let place = ChaosHistory.Place(topic: "q", partition: 0, offset: 3)
+        history.acknowledged[place] = "3"
         #expect(failures(history) == ["acknowledged jobs are in the log"])
+        // The separate broker forgot what it acknowledged while it was being ended.
+        history.acknowledgedAt[place] = 3 * Self.second
+        history.faults = [.init(kind: .restartBroker, from: 2 * Self.second, until: 4 * Self.second)]
+        #expect(failures(history) == [])
+        history.acknowledgedAt[place] = Self.second
+        #expect(failures(history) == ["acknowledged jobs are in the log"])
+    }
+
+    @Test("a partition that lost its last records when its broker was ended may begin anew, and no other")
+    func shortened() {
+        let names = ["nothing ran again that a commit named", "every repetition has a cause"]
+        var history = Self.good
+        history.profile = .process
+        history.executions.append(Self.run("2", at: 6.6))
+        let partition = TopicPartition(topic: "q", partition: 0)
+        history.commits = [
+            .init(seenAt: 5 * Self.second, partition: partition, offset: 3, finishedBeyond: CompletionMap())
+        ]
+        history.faults = [.init(kind: .restartBroker, from: 5 * Self.second, until: 6 * Self.second)]
+        #expect(failures(history) == names)
+        // What ran from behind them is nowhere.
+        history.offered["3"] = "k"
+        history.executions.append(Self.run("3", at: 5.1))
+        #expect(failures(history) == [])
+        history.executions[history.executions.count - 1].place.partition = 1
+        #expect(failures(history) == names)
     }
 
     @Test("a job that never ran, or ended otherwise than it must, is lost")
@@ -128,6 +155,11 @@ struct ChaosCheckTests {
         history.enqueued[0].place.offset += 100
         #expect(!failures(history).contains(name))
         history.enqueued[0].id = "another"
+        #expect(failures(history).contains(name))
+        // Or its producer gave up.
+        history.offered["0"] = "k"
+        #expect(!failures(history).contains(name))
+        history.faults = []
         #expect(failures(history).contains(name))
     }
 

@@ -111,8 +111,12 @@ struct ChaosHistory: Sendable {
     }
 
     var profile: ChaosProfile
+    /// The keys of the jobs that the producer was given.
+    var offered: [String: String] = [:]
     /// What the producer was told is in the log.
     var acknowledged: [Place: String] = [:]
+    /// And when.
+    var acknowledgedAt: [Place: Int64] = [:]
     /// By offset.
     var enqueued: [Enqueued] = []
     /// By start.
@@ -135,6 +139,21 @@ struct ChaosHistory: Sendable {
     /// Whether a worker is dead, or can't know what became of its partitions.
     func isIgnorant(_ worker: String, at time: Int64) -> Bool {
         workers[worker]?.isIgnorant(at: time) ?? false
+    }
+
+    /// The times at which the separate broker was ended, and was there again.
+    ///
+    /// When it is ended it may acknowledge what it does not write any more; consumers may have seen it all the same. And it
+    /// forgets its groups' members and which producer had taken over a transactional id last.
+    var restarts: [Fault] { faults.filter { $0.kind == .restartBroker } }
+
+    /// Partitions that lost their last records when the separate broker was ended: something ran from a place where
+    /// something else stands now, or nothing. Whoever had read beyond the end there is now begins at the log's start.
+    var shortened: Set<TopicPartition> {
+        guard !restarts.isEmpty else { return [] }
+        var ids = Dictionary(enqueued.map { ($0.place, $0.id) }) { first, _ in first }
+        for copy in rungs { ids[copy.place] = copy.id }
+        return Set(executions.filter { ids[$0.place] != $0.id }.map(\.place.topicPartition))
     }
 
     static let second: Int64 = 1_000_000_000

@@ -16,6 +16,7 @@ final class ChaosRun: Sendable {
     private struct State {
         var jobs: [String: ChaosJobs.Job] = [:]
         var acknowledged: [ChaosHistory.Place: String] = [:]
+        var acknowledgedAt: [ChaosHistory.Place: Int64] = [:]
         var commits: [ChaosHistory.Commit] = []
         var faults: [ChaosHistory.Fault] = []
         var isOver = false
@@ -156,7 +157,8 @@ final class ChaosRun: Sendable {
                 // One that is not acknowledged may be in the log or not: the log itself decides.
                 guard let job = try? result.get() else { continue }
                 let place = ChaosHistory.Place(topic: job.topic, partition: job.partition, offset: job.offset)
-                state.withLock { $0.acknowledged[place] = job.id }
+                let now = Ledger.monotonicNow
+                state.withLock { ($0.acknowledged[place], $0.acknowledgedAt[place]) = (job.id, now) }
             }
             try await Task.sleep(for: Self.burstPause)
         }
@@ -229,7 +231,8 @@ final class ChaosRun: Sendable {
     private func history() async throws -> ChaosHistory {
         var history = ChaosHistory(profile: plan.profile)
         let state = state.withLock { $0 }
-        history.acknowledged = state.acknowledged
+        (history.acknowledged, history.acknowledgedAt) = (state.acknowledged, state.acknowledgedAt)
+        history.offered = state.jobs.mapValues(\.key)
         history.commits = state.commits
         history.faults = state.faults
         history.enqueuedUntil = state.faults.last.map { $0.until } ?? 0

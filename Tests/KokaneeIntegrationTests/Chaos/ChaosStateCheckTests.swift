@@ -264,6 +264,26 @@ struct ChaosStateCheckTests {
         }
     }
 
+    @Test("it is none if a restarted broker knew no more who was in charge: of what was under way, and at a handover")
+    func unfenced() {
+        let name = ["each tick is fired once"]
+        var history = Self.scheduled
+        var again = history.ticks[2]
+        again.writtenAt = Self.moment(7.5)
+        history.ticks.append(again)
+        // Its time is 3.
+        history.faults = [Self.restart(from: 2.5, until: 3.5)]
+        #expect(failures(history) == [])
+        history.faults = [Self.restart(from: 7.6, until: 8)]
+        #expect(failures(history) == name)
+        history.faults = [Self.restart(from: 2, until: 2.5)]
+        #expect(failures(history) == name)
+        history.workers["w1"]?.assignments = [Self.second, Self.moment(4)]
+        #expect(failures(history) == [])
+        history.workers["w1"]?.assignments = [Self.second, Self.moment(3)]
+        #expect(failures(history) == name)
+    }
+
     @Test("a tick that is left out is found, between others and at either end")
     func leftOut() {
         for tick in [2, 5, 7] as [Int64] {
