@@ -51,12 +51,14 @@ extension ChaosCheck {
         else { return nil }
         let known = executionsKnown(to: execution, of: earlier, history)
         // Each of those may be the one whose hop this is.
-        let hop = known.filter { $0.attempt == execution.attempt - 1 && $0.outcome == .failed }.map(\.level).min()
-        // Only of whose writers all are known to it.
+        let failed = earlier.filter {
+            $0.attempt == execution.attempt - 1 && $0.outcome == .failed && ($0.end ?? .max) < execution.start
+        }
+        let hop = failed.allSatisfy(known.contains) ? failed.map(\.level).min() : nil
+        // And any of those who left it may be who wrote what was given.
         let given = earlier.compactMap(\.given?.step).max().flatMap { step in
-            earlier.allSatisfy { before in
-                !before.left.contains { $0.step == step } || known.contains(before)
-            } ? step : nil
+            let writers = earlier.filter { $0.left.contains { $0.step == step } }
+            return writers.allSatisfy(known.contains) ? step : nil
         }
         let least = max(hop ?? 0, given ?? 0)
         let start = execution.given?.step ?? 0

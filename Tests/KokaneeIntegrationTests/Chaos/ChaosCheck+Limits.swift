@@ -10,8 +10,9 @@ extension ChaosCheck {
     static func concurrency(_ history: History) -> [String] {
         history.limits.flatMap { limit -> [String] in
             guard let most = limit.concurrency else { return [] }
-            // One whose end nobody wrote down was killed, nobody knows when.
-            let ended = executions(of: limit.type, history).filter { $0.end != nil }
+            // One whose end nobody wrote down was killed, nobody knows when; and a process that is stopped, because its
+            // job was taken away, has given its place back when it hears of it.
+            let ended = executions(of: limit.type, history).filter { $0.end != nil && $0.outcome != .cut }
             return Dictionary(grouping: ended, by: \.worker).values.flatMap { executions in
                 var running: [ChaosExecution] = []
                 return executions.compactMap { execution -> String? in

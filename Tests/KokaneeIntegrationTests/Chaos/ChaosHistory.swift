@@ -47,9 +47,7 @@ struct ChaosHistory: Sendable {
         /// Seconds since the epoch.
         var at: Int64
         var id: String
-        /// When it was written, in the machine's monotonic time; so is the tick's own.
         var writtenAt: Int64
-        var dueAt: Int64
     }
 
     /// A record of a rung or of the dead letters, as another client reads it.
@@ -130,11 +128,16 @@ struct ChaosHistory: Sendable {
     var limits: [Limit] = []
     var schedules: [Schedule] = []
     var ticks: [Tick] = []
+    /// From nanoseconds since the epoch to the monotonic clock.
+    var wallOffset: Int64 = 0
     var commits: [Commit] = []
     var faults: [Fault] = []
     var workers: [String: Worker] = [:]
     /// When enqueuing ended: up to then there was always work.
     var enqueuedUntil: Int64 = 0
+
+    /// When a tick was due.
+    func dueAt(_ tick: Int64) -> Int64 { tick * Self.second + wallOffset }
 
     /// Whether a worker is dead, or can't know what became of its partitions.
     func isIgnorant(_ worker: String, at time: Int64) -> Bool {

@@ -25,7 +25,7 @@ struct ChaosJobs {
     }
 
     /// Of a hundred jobs.
-    private static let pacedShare = 6
+    private static let pacedShare = 12
 
     /// How a job must end.
     enum End: Sendable {
@@ -140,9 +140,9 @@ struct ChaosJobs {
         defer { number += 1 }
         let kind: Kind
         switch Int.random(in: 0..<100, using: &random) {
-        case 0..<54: kind = .quick
-        case 54..<62: kind = number.isMultiple(of: 2) ? .narrow : stepwise
-        case 62..<62 + Self.pacedShare: kind = .paced
+        case 0..<48: kind = .quick
+        case 48..<56: kind = number.isMultiple(of: 2) ? .narrow : stepwise
+        case 56..<56 + Self.pacedShare: kind = .paced
         case 68..<80:
             kind = .twin(effect: twins / 2)
             twins += 1

@@ -77,6 +77,7 @@ final class ChaosRun: Sendable {
                 group.addTask { try await self.enqueue() }
                 group.addTask { try await self.watchCommits() }
                 try await makeChaos()
+                // While jobs still come in: the marker of a transaction at a log's end would count as a job that waits.
                 try await schedules?.end()
                 state.withLock { $0.isOver = true }
                 try await group.waitForAll()
@@ -239,6 +240,7 @@ final class ChaosRun: Sendable {
         crew.testify(&history)
         history.executions = try crew.ledger.executions()
         let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
+        history.wallOffset = wallOffset
         for (place, record) in try await records(of: stand.queue) {
             if let tick = ChaosSchedules.tick(record, wallOffset: wallOffset) {
                 history.ticks.append(tick)

@@ -73,8 +73,7 @@ final class ChaosSchedules: Sendable {
             schedule: name,
             at: time / 1000,
             id: id,
-            writtenAt: (record.timestamp ?? 0) * 1_000_000 + wallOffset,
-            dueAt: time * 1_000_000 + wallOffset
+            writtenAt: (record.timestamp ?? 0) * 1_000_000 + wallOffset
         )
     }
 }
