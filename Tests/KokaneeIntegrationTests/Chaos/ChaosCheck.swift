@@ -60,6 +60,7 @@ enum ChaosCheck {
         let dead = Set(history.letters.map(\.id))
         var seen: Set<String> = []
         var effects: Set<Int> = []
+        let ticks = Set(history.ticks.map(\.id))
         for job in history.enqueued where completed.contains(job.id) {
             if case .once(let effect) = job.end { effects.insert(effect) }
         }
@@ -70,7 +71,10 @@ enum ChaosCheck {
             let name = "job \(job.id) at \(job.place)"
             switch job.end {
             case .completed:
-                guard isCompleted else { return ["\(name) is lost: it was never completed"] }
+                guard isCompleted else {
+                    let isHidden = ticks.contains(job.id) && history.isHidden(job.place)
+                    return isHidden ? [] : ["\(name) is lost: it was never completed"]
+                }
                 return isDead || isDiscarded ? ["\(name) was completed, and is a dead letter or discarded too"] : []
             case .dead:
                 guard isDead else { return ["\(name) is lost: it is no dead letter"] }

@@ -47,6 +47,8 @@ struct ChaosHistory: Sendable {
         /// Seconds since the epoch.
         var at: Int64
         var id: String
+        var place: Place
+        /// When it was written, in the machine's monotonic time.
         var writtenAt: Int64
     }
 
@@ -128,6 +130,8 @@ struct ChaosHistory: Sendable {
     var limits: [Limit] = []
     var schedules: [Schedule] = []
     var ticks: [Tick] = []
+    /// Where the main topic has records of transactions that were taken back.
+    var takenBack: Set<Place> = []
     /// From nanoseconds since the epoch to the monotonic clock.
     var wallOffset: Int64 = 0
     var commits: [Commit] = []
@@ -157,6 +161,14 @@ struct ChaosHistory: Sendable {
         var ids = Dictionary(enqueued.map { ($0.place, $0.id) }) { first, _ in first }
         for copy in rungs { ids[copy.place] = copy.id }
         return Set(executions.filter { ids[$0.place] != $0.id }.map(\.place.topicPartition))
+    }
+
+    /// Whether the separate broker hides a schedule's job from workers. It tells them of a transaction that was taken back
+    /// also when they read on from behind it, and clients then leave out what the same producer wrote later. Whoever
+    /// reads from the start has it; and a Kafka names only the transactions of what is read.
+    func isHidden(_ place: Place) -> Bool {
+        profile == .process
+            && takenBack.contains { $0.topicPartition == place.topicPartition && $0.offset < place.offset }
     }
 
     static let second: Int64 = 1_000_000_000

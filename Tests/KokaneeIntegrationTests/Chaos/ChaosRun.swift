@@ -242,7 +242,7 @@ final class ChaosRun: Sendable {
         let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
         history.wallOffset = wallOffset
         for (place, record) in try await records(of: stand.queue) {
-            if let tick = ChaosSchedules.tick(record, wallOffset: wallOffset) {
+            if let tick = ChaosSchedules.tick(record, at: place, wallOffset: wallOffset) {
                 history.ticks.append(tick)
                 history.enqueued.append(.init(id: tick.id, key: tick.schedule, place: place, end: .completed))
                 continue
@@ -253,6 +253,13 @@ final class ChaosRun: Sendable {
             enqueued.isOrdered = job.kind.isOrdered
             (enqueued.type, enqueued.steps) = (job.kind.type, job.kind.steps)
             history.enqueued.append(enqueued)
+        }
+        if !history.ticks.isEmpty {
+            let committed = Set(history.ticks.map(\.place))
+            let all = try await records(of: stand.queue, isCommitted: false)
+            history.takenBack = Set(
+                all.filter { ChaosSchedules.tick($1, at: $0, wallOffset: wallOffset) != nil }.map(\.0)
+            ).subtracting(committed)
         }
         for topic in stand.rungTopics(ChaosJobs.ladder) {
             let delay = try Duration(text: String(topic.split(separator: ".").last ?? "")).components.seconds
@@ -278,8 +285,11 @@ final class ChaosRun: Sendable {
         return .init(id: id, attempt: attempt, place: place, writtenAt: writtenAt, dueAt: dueAt)
     }
 
-    private func records(of topic: String) async throws -> [(ChaosHistory.Place, KafkaOracle.Record)] {
-        try await stand.oracle.records(of: topic).map { record in
+    private func records(
+        of topic: String,
+        isCommitted: Bool = true
+    ) async throws -> [(ChaosHistory.Place, KafkaOracle.Record)] {
+        try await stand.oracle.records(of: topic, isCommitted: isCommitted).map { record in
             let (partition, offset) = (Int32(record.partition ?? -1), record.offset ?? -1)
             return (.init(topic: topic, partition: partition, offset: offset), record)
         }

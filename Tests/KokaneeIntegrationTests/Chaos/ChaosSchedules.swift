@@ -65,7 +65,11 @@ final class ChaosSchedules: Sendable {
     /// The firing that a record of the main topic is; nil where no schedule wrote it.
     ///
     /// - Parameter wallOffset: from nanoseconds since the epoch to the machine's monotonic time.
-    static func tick(_ record: KafkaOracle.Record, wallOffset: Int64) -> ChaosHistory.Tick? {
+    static func tick(
+        _ record: KafkaOracle.Record,
+        at place: ChaosHistory.Place,
+        wallOffset: Int64
+    ) -> ChaosHistory.Tick? {
         guard let name = record.header("kokanee-schedule"), let id = record.header("ce_id"),
             let time = try? Timestamp.parse(String(id.dropFirst(name.count + 1)), now: 0)
         else { return nil }
@@ -73,6 +77,7 @@ final class ChaosSchedules: Sendable {
             schedule: name,
             at: time / 1000,
             id: id,
+            place: place,
             writtenAt: (record.timestamp ?? 0) * 1_000_000 + wallOffset
         )
     }
