@@ -159,6 +159,12 @@ struct ChaosCheckTests {
         // Or its producer gave up.
         history.offered["0"] = "k"
         #expect(!failures(history).contains(name))
+        // What became of it may be there all the same.
+        history.letters = [.init(id: "0", attempt: 1, place: .init(topic: "q.dlq", partition: 0, offset: 0), dueAt: 0)]
+        #expect(!failures(history).contains(name))
+        history.letters[0].id = "7"
+        #expect(failures(history).contains(name))
+        history.letters = []
         history.faults = []
         #expect(failures(history).contains(name))
     }
