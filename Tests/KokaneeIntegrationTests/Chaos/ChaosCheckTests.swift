@@ -117,6 +117,19 @@ struct ChaosCheckTests {
         history = Self.good
         history.discarded = ["2"]
         #expect(failures(history) == name)
+        // One that expires may just have been in time; then it ran again, or was discarded.
+        history = Self.good
+        history.enqueued[2].end = .discarded
+        history.enqueued[2].expiresAt = 4 * Self.second
+        #expect(failures(history) == [])
+        history.discarded = ["2"]
+        #expect(failures(history) == [])
+        history.enqueued[2].expiresAt = 2 * Self.second
+        #expect(failures(history) == name)
+        history.executions.removeAll { $0.id == "2" }
+        #expect(failures(history) == [])
+        history.discarded = []
+        #expect(failures(history) == name)
     }
 
     @Test("a run of a job that nobody enqueued, or that another place says of it, is found")

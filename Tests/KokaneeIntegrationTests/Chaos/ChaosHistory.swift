@@ -17,6 +17,8 @@ struct ChaosHistory: Sendable {
         var end: ChaosJobs.End
         /// It has a place in its key's order. A job with a delay has none.
         var isOrdered = true
+        /// When it expires, if it is to.
+        var expiresAt: Int64 = 0
         var type = ChaosJobs.type
         /// How many steps it goes; nil where it is all one.
         var steps: Int?

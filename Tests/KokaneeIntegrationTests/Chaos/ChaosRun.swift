@@ -251,6 +251,9 @@ final class ChaosRun: Sendable {
             guard let job = state.jobs[id] else { continue }
             var enqueued = ChaosHistory.Enqueued(id: id, key: job.key, place: place, end: job.kind.end)
             enqueued.isOrdered = job.kind.isOrdered
+            if let time = record.header("kokanee-expires-at").flatMap({ Int64($0) }) {
+                enqueued.expiresAt = time * 1_000_000 + wallOffset
+            }
             (enqueued.type, enqueued.steps) = (job.kind.type, job.kind.steps)
             history.enqueued.append(enqueued)
         }
