@@ -13,14 +13,14 @@ struct ChaosJobs {
     static let narrowType = "chaos.narrow"
     static let pacedType = "chaos.paced"
 
-    /// The limits that the queue is given before anything runs. The rate is twice what is enqueued in the mean, so that what
-    /// waits after a time in which nothing ran, and is far more, is soon done.
+    /// The limits that the queue is given before anything runs. The rate is half as much again as what is enqueued in the
+    /// mean, so that what waits after a time in which nothing ran, and is far more, is done soon.
     ///
     /// - Parameter burst: jobs that are enqueued ten times a second.
     static func limits(burst: Int) -> [ChaosHistory.Limit] {
         [
             .init(type: narrowType, concurrency: 1),
-            .init(type: pacedType, rate: 10 * burst * pacedShare * 2 / 100, burst: 2),
+            .init(type: pacedType, rate: 10 * burst * pacedShare * 3 / 200, burst: 2),
         ]
     }
 
