@@ -17,9 +17,16 @@ extension ChaosCheck {
     static func causes(_ history: History) -> [(again: ChaosExecution, cause: Cause)] {
         var earlier: [History.Place: ChaosExecution] = [:]
         var causes: [(ChaosExecution, Cause)] = []
+        let shortened = history.shortened
         for execution in history.executions {
             if let before = earlier[execution.place] {
-                causes.append((execution, cause(of: execution, after: before, history)))
+                let isShortened = shortened.contains(execution.place.topicPartition)
+                let isFromStart =
+                    isShortened
+                    && history.restarts.contains { before.start <= $0.until && $0.from <= execution.start }
+                let cause =
+                    isFromStart ? .fault(.restartBroker) : cause(of: execution, after: before, history)
+                causes.append((execution, cause))
             }
             // The one that ended last; where that went on at the fault, the earlier one need not have been committed.
             let lastEnd = earlier[execution.place].map { $0.end ?? .max } ?? .min
@@ -34,9 +41,6 @@ extension ChaosCheck {
         _ history: History
     ) -> Cause {
         if history.isIgnorant(again.worker, at: again.start) { return .zombie }
-        if let back = history.regression(before: again), before.start <= back.at + logPrecision {
-            return .fault(.restartBroker)
-        }
         guard let assigned = history.workers[again.worker]?.assignment(before: again.start + logPrecision) else {
             return .none("its worker had no partitions")
         }
@@ -156,6 +160,9 @@ struct ChaosFigures: Sendable {
     var zombieStarts = 0
     /// Executions of one key beside each other, all of them with a cause.
     var excusedOverlaps = 0
+    /// Executions that went on from a checkpoint.
+    var resumptions = 0
+    var ticks = 0
     var longestGap: Int64 = 0
     var violations = 0
 
@@ -180,6 +187,8 @@ struct ChaosFigures: Sendable {
             } ?? false
         }
         excusedOverlaps = ChaosCheck.overlapping(history).count
+        resumptions = history.executions.count { $0.given != nil }
+        ticks = history.ticks.count
         longestGap = ChaosCheck.gaps(history).map { $0.until - $0.from }.max() ?? 0
         self.violations = violations
     }
@@ -192,6 +201,8 @@ struct ChaosFigures: Sendable {
         repeatedHops += other.repeatedHops
         zombieStarts += other.zombieStarts
         excusedOverlaps += other.excusedOverlaps
+        resumptions += other.resumptions
+        ticks += other.ticks
         longestGap = max(longestGap, other.longestGap)
         violations += other.violations
     }
@@ -207,6 +218,7 @@ extension ChaosFigures: CustomStringConvertible {
             ran again: \(repetitions.values.reduce(0, +)) (\(causes.joined(separator: ", "))); \
             hopped again: \(repeatedHops)
             starts by thawed workers before they knew: \(zombieStarts); overlaps with a cause: \(excusedOverlaps)
+            went on from a checkpoint: \(resumptions); ticks fired: \(ticks)
             longest time without an end of a job: \(longestGap / 1_000_000) ms; violations: \(violations)
             """
     }

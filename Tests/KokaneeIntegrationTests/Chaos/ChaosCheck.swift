@@ -18,6 +18,9 @@ enum ChaosCheck {
     /// A worker's log is written in whole milliseconds.
     static let logPrecision: Int64 = 2_000_000
 
+    /// A worker's clock is behind the brokers' by a round trip at most, and a handler starts a little after it was decided.
+    static let clockLag = 1 * History.second
+
     static let all: [(name: String, check: @Sendable (History) -> [String])] = [
         ("acknowledged jobs are in the log", acknowledged),
         ("every job ended as it must", ends),
@@ -28,6 +31,15 @@ enum ChaosCheck {
         ("every repetition has a cause", repetitions),
         ("no effect was made again, but for faults between it and its mark", once),
         ("every hop has a cause", hops),
+        ("a checkpoint is one that was left for the job", foreignCheckpoints),
+        ("no execution begins before the checkpoint that the brokers have", lostCheckpoints),
+        ("what is completed has made all its steps", steps),
+        ("no worker runs more of a type at once than its limit", concurrency),
+        ("no more of a type start in a time than its rate", rate),
+        ("each tick is fired once", repeatedTicks),
+        ("no tick is left out", missingTicks),
+        ("no tick is fired before its time", earlyTicks),
+        ("a schedule that skips fires nothing beside its last job", besideTicks),
         ("nothing ran before its time", early),
         ("jobs end again soon after the last fault", progress),
     ]
@@ -36,17 +48,22 @@ enum ChaosCheck {
 
     static func acknowledged(_ history: History) -> [String] {
         let log = Dictionary(history.enqueued.map { ($0.place, $0.id) }) { first, _ in first }
-        return history.acknowledged.filter { log[$0.key] != $0.value }.map { place, id in
+        return history.acknowledged.filter { place, id in
+            guard log[place] != id else { return false }
+            let at = history.acknowledgedAt[place] ?? .min
+            return !history.restarts.contains { ($0.from...$0.until).contains(at) }
+        }.map { place, id in
             "job \(id) was acknowledged at \(place), where the log has \(log[place] ?? "nothing")"
         }.sorted()
     }
 
     static func ends(_ history: History) -> [String] {
         let completed = Set(history.executions.filter { $0.outcome == .ok }.map(\.id))
-        let started = Set(history.executions.map(\.id))
+        let started = Dictionary(grouping: history.executions, by: \.id).mapValues { $0.map(\.start) }
         let dead = Set(history.letters.map(\.id))
         var seen: Set<String> = []
         var effects: Set<Int> = []
+        let ticks = Set(history.ticks.map(\.id))
         for job in history.enqueued where completed.contains(job.id) {
             if case .once(let effect) = job.end { effects.insert(effect) }
         }
@@ -57,7 +74,10 @@ enum ChaosCheck {
             let name = "job \(job.id) at \(job.place)"
             switch job.end {
             case .completed:
-                guard isCompleted else { return ["\(name) is lost: it was never completed"] }
+                guard isCompleted else {
+                    let isHidden = ticks.contains(job.id) && history.isHidden(job.place)
+                    return isHidden ? [] : ["\(name) is lost: it was never completed"]
+                }
                 return isDead || isDiscarded ? ["\(name) was completed, and is a dead letter or discarded too"] : []
             case .dead:
                 guard isDead else { return ["\(name) is lost: it is no dead letter"] }
@@ -66,8 +86,11 @@ enum ChaosCheck {
                 guard effects.contains(effect) else { return ["\(name) is lost: nobody made effect \(effect)"] }
                 return isDead || isDiscarded ? ["\(name) is a dead letter or discarded"] : []
             case .discarded:
-                guard isDiscarded else { return ["\(name) is lost: nobody said that it was discarded"] }
-                return isDead || started.contains(job.id) ? ["\(name) had expired, and ran or is a dead letter"] : []
+                let starts = started[job.id] ?? []
+                // It may just have been in time.
+                guard isDiscarded || !starts.isEmpty else { return ["\(name) is lost: nobody discarded it"] }
+                let isLate = starts.contains { $0 > job.expiresAt + clockLag }
+                return isDead || isLate ? ["\(name) had expired, and ran or is a dead letter"] : []
             }
         }
     }
@@ -76,17 +99,17 @@ enum ChaosCheck {
         var records = Dictionary(history.enqueued.map { ($0.place, ($0.id, 1)) }) { first, _ in first }
         for copy in history.rungs { records[copy.place] = (copy.id, copy.attempt) }
         let keys = Dictionary(history.enqueued.map { ($0.id, $0.key) }) { first, _ in first }
-        let isForgetful = history.faults.contains { $0.kind == .restartBroker }
+        let isForgetful = !history.restarts.isEmpty
         let arrivals = Set(
             history.rungs.map { Arrival($0.id, $0.attempt, $0.place) }
                 + history.enqueued.map { Arrival($0.id, 1, $0.place) }
         )
         /// The separate broker shows consumers what it has not written yet, and forgets that when it is ended: what came
-        /// like that was never acknowledged, and either was produced again, and stands further up, or was given up.
+        /// like that was produced again, and stands further up, or its producer gave up.
         func isForgotten(_ execution: ChaosExecution) -> Bool {
-            guard isForgetful else { return false }
-            if let key = history.unacknowledged[execution.id] { return key == execution.key }
             let arrival = Arrival(execution.id, execution.attempt, execution.place)
+            guard isForgetful else { return false }
+            if keys[execution.id] == nil { return history.offered[execution.id] == execution.key }
             return arrivals.contains(arrival) && keys[execution.id] == execution.key
         }
         var violations: [String] = []
@@ -105,11 +128,10 @@ enum ChaosCheck {
                 continue
             }
         }
-        violations += (history.letters + history.rungs).filter { copy in
-            keys[copy.id] == nil && !(isForgetful && history.unacknowledged[copy.id] != nil)
-        }.map {
-            "job \($0.id) at \($0.place) was never enqueued"
+        let hopped = (history.letters + history.rungs).filter { copy in
+            keys[copy.id] == nil && !(isForgetful && history.offered[copy.id] != nil)
         }
+        violations += hopped.map { "job \($0.id) at \($0.place) was never enqueued" }
         return violations
     }
 
@@ -157,6 +179,7 @@ enum ChaosCheck {
     }
 
     static func regress(_ history: History) -> [String] {
+        let shortened = history.shortened
         let byPartition = Dictionary(grouping: history.commits, by: \.partition)
             .mapValues { $0.sorted { $0.seenAt < $1.seenAt } }
         return history.executions.compactMap { execution in
@@ -165,8 +188,8 @@ enum ChaosCheck {
             else { return nil }
             let earlier = commits.prefix { $0.seenAt < execution.start }
             guard let commit = earlier.last, commit.finished(execution.place.offset) else { return nil }
-            // The commit was of a log that was longer.
-            if let back = history.regression(before: execution), commit.seenAt <= back.at + commitLag { return nil }
+            let isShortened = shortened.contains(execution.place.topicPartition)
+            guard !isShortened || !history.restarts.contains(where: { $0.from <= execution.start }) else { return nil }
             let age = (execution.start - commit.seenAt) / 1_000_000
             return "\(execution.name) ran, though a commit seen \(age) ms before named it as finished"
         }

@@ -1,6 +1,5 @@
 import Foundation
 import Kokanee
-import RdKafka
 import Synchronization
 import TestSupport
 
@@ -36,7 +35,7 @@ final class ChaosCrew: Sendable {
             let process = try stand.start(
                 [
                     "work", stand.queue, "--handler", "exec python3 '\(handler.path)' '\(ledger.file.path)' \(name)",
-                    "--concurrency", "3", "--ladder", ChaosJobs.ladder, "-X",
+                    "--concurrency", "\(ChaosCheck.workerConcurrency)", "--ladder", ChaosJobs.ladder, "-X",
                     "session.timeout.ms=\(ChaosPlan.sessionTimeout.components.seconds * 1000)",
                 ] + profile.properties.flatMap { ["-X", "\($0.key)=\($0.value)"] }
             )
@@ -134,24 +133,21 @@ final class ChaosCrew: Sendable {
     /// What each worker said on stderr.
     var logs: [(name: String, text: String)] { members.withLock { $0.map { ($0.name, $0.process.error) } } }
 
-    /// The workers as a history has them, and the jobs that they said they discarded.
-    func testimony() -> (workers: [String: ChaosHistory.Worker], discarded: Set<String>) {
+    /// Adds the workers to a history, and the jobs that they said they discarded, or could not keep a checkpoint of.
+    func testify(_ history: inout ChaosHistory) {
         let members = members.withLock { $0 }
-        var workers: [String: ChaosHistory.Worker] = [:]
-        var discarded: Set<String> = []
         for member in members {
             let log = ChaosLog(member.process.error)
             var worker = member.history
             worker.assignments = log.assignments
-            worker.regressions = log.regressions
             for index in worker.freezes.indices {
                 let thawed = worker.freezes[index].thawed
                 worker.freezes[index].knew = log.changes.first { $0 >= thawed } ?? .max
             }
-            workers[member.name] = worker
-            discarded.formUnion(log.discarded)
+            history.workers[member.name] = worker
+            history.discarded.formUnion(log.discarded)
+            history.unstored.formUnion(log.unstored)
         }
-        return (workers, discarded)
     }
 }
 
@@ -160,8 +156,9 @@ struct ChaosLog {
     /// When it was given partitions, and when it was given, handed back or lost some.
     private(set) var assignments: [Int64] = []
     private(set) var changes: [Int64] = []
+    /// Jobs that it discarded, and jobs of which the brokers did not take a checkpoint.
     private(set) var discarded: Set<String> = []
-    private(set) var regressions: [ChaosHistory.Worker.Regression] = []
+    private(set) var unstored: Set<String> = []
 
     /// - Parameter wallOffset: from milliseconds since the epoch to nanoseconds of the monotonic clock.
     init(_ text: String, wallOffset: Int64 = Ledger.monotonicNow - Ledger.wallNow * 1_000_000) {
@@ -169,20 +166,14 @@ struct ChaosLog {
             if line.contains(" job discarded "), let id = line.firstMatch(of: /\ job="?([^" ]+)/) {
                 discarded.insert(String(id.1))
             }
-            guard let end = line.firstIndex(of: " "), let time = try? Timestamp.parse(String(line[..<end]), now: 0)
-            else { continue }
-            let at = time * 1_000_000 + wallOffset
-            if line.contains(" the log goes back: "),
-                let place = line.firstMatch(of: /\ partition="?([^\/ ]+)\/(\d+)"? offset=(\d+)/),
-                let number = Int32(place.2), let offset = Int64(place.3)
-            {
-                let partition = TopicPartition(topic: String(place.1), partition: number)
-                regressions.append(.init(at: at, partition: partition, offset: offset))
+            if line.contains(" a checkpoint could not be stored"), let id = line.firstMatch(of: /\ job="?([^" ]+)/) {
+                unstored.insert(String(id.1))
             }
             let isAssignment = line.contains(" partitions assigned ")
-            guard isAssignment || line.contains(" partitions revoked ") || line.contains(" partitions lost: ") else {
-                continue
-            }
+            guard isAssignment || line.contains(" partitions revoked ") || line.contains(" partitions lost: "),
+                let end = line.firstIndex(of: " "), let time = try? Timestamp.parse(String(line[..<end]), now: 0)
+            else { continue }
+            let at = time * 1_000_000 + wallOffset
             changes.append(at)
             if isAssignment { assignments.append(at) }
         }

@@ -9,6 +9,19 @@ struct ChaosExecution: Equatable, Sendable {
         case cut
     }
 
+    /// How far a job had come, as its handler left it.
+    struct Checkpoint: Equatable, Codable, Sendable {
+        /// The job.
+        var of: String
+        var step: Int
+    }
+
+    /// A checkpoint that was handed to the worker.
+    struct Left: Equatable, Sendable {
+        var step: Int
+        var at: Int64
+    }
+
     var id: String
     var key: String
     var attempt: Int
@@ -19,6 +32,14 @@ struct ChaosExecution: Equatable, Sendable {
     /// Nil where nobody wrote it down.
     var end: Int64?
     var outcome: Outcome?
+    /// What it was given to go on from.
+    var given: Checkpoint?
+    var left: [Left] = []
+    /// The last step that it made, or that it was given; nil where it makes none.
+    var reached: Int?
+
+    /// The step behind which the next one goes on, if nothing of it is lost.
+    var level: Int { max(given?.step ?? 0, left.last?.step ?? 0) }
 }
 
 /// The file that all handlers of a run append to.
@@ -35,6 +56,8 @@ struct ChaosLedger: Sendable {
         let attempt: Int
         let source: String
         let outcome: ChaosExecution.Outcome?
+        let given: ChaosExecution.Checkpoint?
+        let step: Int?
     }
 
     /// The number of its lines.
@@ -58,11 +81,17 @@ struct ChaosLedger: Sendable {
         for text in data.split(separator: UInt8(ascii: "\n")) {
             let line = try decoder.decode(Line.self, from: text)
             let handler = Handler(worker: line.worker, pid: line.pid)
+            if line.event == "left" {
+                guard let index = open[handler], let step = line.step else { continue }
+                executions[index].left.append(.init(step: step, at: line.at))
+                continue
+            }
             guard line.event == "start" else {
                 // A handler that is told to end just when it has ended a job may say so twice.
                 guard let index = open.removeValue(forKey: handler) else { continue }
                 executions[index].end = line.at
                 executions[index].outcome = line.outcome
+                executions[index].reached = line.step
                 continue
             }
             guard let place = Envelope.Origin(text: line.source) else {
@@ -76,7 +105,8 @@ struct ChaosLedger: Sendable {
                     attempt: line.attempt,
                     worker: line.worker,
                     place: place,
-                    start: line.at
+                    start: line.at,
+                    given: line.given
                 )
             )
         }
@@ -89,32 +119,43 @@ enum ChaosHandler {
     static let program = """
         import json, os, signal, sys, time
         ledger = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        job = None
-        def note(event, outcome=None):
+        job = reached = None
+        def note(event, outcome=None, given=None):
             entry = {"event": event, "at": time.monotonic_ns(), "worker": sys.argv[2], "pid": os.getpid(),
                      "id": job["id"], "key": job.get("key"), "attempt": job["attempt"], "source": job["source"],
-                     "outcome": outcome}
+                     "outcome": outcome, "given": given, "step": reached}
             os.write(ledger, (json.dumps(entry) + "\\n").encode())
+        def say(**words):
+            sys.stdout.write(json.dumps({"id": job["id"], **words}) + "\\n"); sys.stdout.flush()
         def cut(number, frame):
             if job: note("end", "cut")
             os._exit(143)
         signal.signal(signal.SIGTERM, cut)
         for line in iter(sys.stdin.readline, ""):
+            reached = None
             job = json.loads(line)
-            data = job["data"]
-            note("start")
-            time.sleep(data["ms"] / 1000)
-            answer = {"id": job["id"], "ok": True}
-            outcome = "ok"
-            if data.get("reject"):
-                answer.update(ok=False, error="rejected", retry=False)
-                outcome = "rejected"
-            elif job["attempt"] <= data.get("failures", 0):
-                answer.update(ok=False, error="broken at attempt %d" % job["attempt"], retry=True)
-                outcome = "failed"
+            data, attempt = job["data"], job["attempt"]
+            note("start", given=job.get("checkpoint"))
+            outcome, answer = "ok", {"ok": True}
+            if "steps" in data:
+                reached = job.get("checkpoint", {"step": 0})["step"]
+                last = (data["breaks"] + [data["steps"]] * attempt)[attempt - 1]
+                while reached < last:
+                    time.sleep(data["ms"] / 1000)
+                    reached += 1
+                    if reached % 2 == 0:
+                        note("left")
+                        say(checkpoint={"of": job["id"], "step": reached})
+                if last < data["steps"]: outcome = "failed"
+            else:
+                time.sleep(data["ms"] / 1000)
+                if data.get("reject"): outcome = "rejected"
+                elif attempt <= data.get("failures", 0): outcome = "failed"
+            if outcome != "ok":
+                answer = {"ok": False, "error": "%s at attempt %d" % (outcome, attempt), "retry": outcome == "failed"}
             note("end", outcome)
+            say(**answer)
             job = None
-            sys.stdout.write(json.dumps(answer) + "\\n"); sys.stdout.flush()
 
         """
 }

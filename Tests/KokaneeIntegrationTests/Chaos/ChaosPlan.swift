@@ -166,6 +166,11 @@ enum ChaosProfile: String, Sendable, CustomStringConvertible {
 
     /// Whether a member has given its partitions away before another one gets them.
     var handsOverInTurn: Bool { self != .process }
+    /// Whether readers see only committed transactions, and brokers shut out who was replaced: what schedules rest on. The
+    /// embedded cluster keeps the records of transactions that are open, were taken back, or come from a worker that
+    /// was shut out, one partition's without the other's: there a kill in the middle of a firing may double its
+    /// tick or lose it. ``ScheduleTests`` shows what holds there.
+    var keepsTransactions: Bool { self != .embedded }
     /// Whether a record whose acknowledgement was lost stands once in the log, though it was produced twice.
     var deduplicatesProduces: Bool { self == .external }
 }

@@ -16,6 +16,7 @@ final class ChaosRun: Sendable {
     private struct State {
         var jobs: [String: ChaosJobs.Job] = [:]
         var acknowledged: [ChaosHistory.Place: String] = [:]
+        var acknowledgedAt: [ChaosHistory.Place: Int64] = [:]
         var commits: [ChaosHistory.Commit] = []
         var faults: [ChaosHistory.Fault] = []
         var isOver = false
@@ -63,6 +64,9 @@ final class ChaosRun: Sendable {
 
     private func run() async throws -> (ChaosFigures, [String]) {
         try await cluster.createTopics(of: stand)
+        let limits = ChaosJobs.limits(burst: burst)
+        try await setLimits(limits)
+        let schedules = plan.profile.keepsTransactions ? try await ChaosSchedules(stand) : nil
         let from = Ledger.monotonicNow
         for _ in 0..<ChaosPlan.workersAtFirst { try crew.start() }
         let joining = ChaosHistory.Fault(kind: .join, from: from, until: Ledger.monotonicNow, isPlanned: false)
@@ -73,6 +77,8 @@ final class ChaosRun: Sendable {
                 group.addTask { try await self.enqueue() }
                 group.addTask { try await self.watchCommits() }
                 try await makeChaos()
+                // While jobs still come in: the marker of a transaction at a log's end would count as a job that waits.
+                try await schedules?.end()
                 state.withLock { $0.isOver = true }
                 try await group.waitForAll()
             }
@@ -84,13 +90,26 @@ final class ChaosRun: Sendable {
             violations.append("the run could not go on: \(error)")
         }
         violations += crew.desertions
-        let history = try await history()
+        var history = try await history()
+        history.limits = limits
+        history.schedules = schedules?.due ?? []
         for (name, check) in ChaosCheck.all {
             violations += check(history).map { "\(name): \($0)" }
         }
         let figures = ChaosFigures(history, violations: violations.count)
         if !violations.isEmpty { violations.append("kept in \(try keep(history, figures, violations).path)") }
         return (figures, violations)
+    }
+
+    private func setLimits(_ limits: [ChaosHistory.Limit]) async throws {
+        let desk = try LimitDesk(ClientConfiguration(bootstrapServers: cluster.bootstrapServers))
+        let table = try LimitTable(
+            limits.map { limit in
+                let rate = try limit.rate.map { try Rate(text: "\($0)/s") }
+                return JobLimit(type: limit.type, concurrency: limit.concurrency, rate: rate, burst: limit.burst)
+            }
+        )
+        try await desk.write(table, of: stand.queue)
     }
 
     // MARK: - While it lasts
@@ -139,7 +158,8 @@ final class ChaosRun: Sendable {
                 // One that is not acknowledged may be in the log or not: the log itself decides.
                 guard let job = try? result.get() else { continue }
                 let place = ChaosHistory.Place(topic: job.topic, partition: job.partition, offset: job.offset)
-                state.withLock { $0.acknowledged[place] = job.id }
+                let now = Ledger.monotonicNow
+                state.withLock { ($0.acknowledged[place], $0.acknowledgedAt[place]) = (job.id, now) }
             }
             try await Task.sleep(for: Self.burstPause)
         }
@@ -212,24 +232,38 @@ final class ChaosRun: Sendable {
     private func history() async throws -> ChaosHistory {
         var history = ChaosHistory(profile: plan.profile)
         let state = state.withLock { $0 }
-        history.acknowledged = state.acknowledged
-        let settled = Set(state.acknowledged.values)
-        history.unacknowledged = state.jobs.values.reduce(into: [:]) { keys, job in
-            if !settled.contains(job.id) { keys[job.id] = job.key }
-        }
+        (history.acknowledged, history.acknowledgedAt) = (state.acknowledged, state.acknowledgedAt)
+        history.offered = state.jobs.mapValues(\.key)
         history.commits = state.commits
         history.faults = state.faults
         history.enqueuedUntil = state.faults.last.map { $0.until } ?? 0
-        (history.workers, history.discarded) = crew.testimony()
+        crew.testify(&history)
         history.executions = try crew.ledger.executions()
+        let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
+        history.wallOffset = wallOffset
         for (place, record) in try await records(of: stand.queue) {
+            if let tick = ChaosSchedules.tick(record, at: place, wallOffset: wallOffset) {
+                history.ticks.append(tick)
+                history.enqueued.append(.init(id: tick.id, key: tick.schedule, place: place, end: .completed))
+                continue
+            }
             let id = record.header("ce_id") ?? ""
             guard let job = state.jobs[id] else { continue }
-            history.enqueued.append(
-                .init(id: id, key: job.key, place: place, end: job.kind.end, isOrdered: job.kind.isOrdered)
-            )
+            var enqueued = ChaosHistory.Enqueued(id: id, key: job.key, place: place, end: job.kind.end)
+            enqueued.isOrdered = job.kind.isOrdered
+            if let time = record.header("kokanee-expires-at").flatMap({ Int64($0) }) {
+                enqueued.expiresAt = time * 1_000_000 + wallOffset
+            }
+            (enqueued.type, enqueued.steps) = (job.kind.type, job.kind.steps)
+            history.enqueued.append(enqueued)
         }
-        let wallOffset = Ledger.monotonicNow - Ledger.wallNow * 1_000_000
+        if !history.ticks.isEmpty {
+            let committed = Set(history.ticks.map(\.place))
+            let all = try await records(of: stand.queue, isCommitted: false)
+            history.takenBack = Set(
+                all.filter { ChaosSchedules.tick($1, at: $0, wallOffset: wallOffset) != nil }.map(\.0)
+            ).subtracting(committed)
+        }
         for topic in stand.rungTopics(ChaosJobs.ladder) {
             let delay = try Duration(text: String(topic.split(separator: ".").last ?? "")).components.seconds
             history.rungs += try await records(of: topic).map { place, record in
@@ -254,8 +288,11 @@ final class ChaosRun: Sendable {
         return .init(id: id, attempt: attempt, place: place, writtenAt: writtenAt, dueAt: dueAt)
     }
 
-    private func records(of topic: String) async throws -> [(ChaosHistory.Place, KafkaOracle.Record)] {
-        try await stand.oracle.records(of: topic).map { record in
+    private func records(
+        of topic: String,
+        isCommitted: Bool = true
+    ) async throws -> [(ChaosHistory.Place, KafkaOracle.Record)] {
+        try await stand.oracle.records(of: topic, isCommitted: isCommitted).map { record in
             let (partition, offset) = (Int32(record.partition ?? -1), record.offset ?? -1)
             return (.init(topic: topic, partition: partition, offset: offset), record)
         }

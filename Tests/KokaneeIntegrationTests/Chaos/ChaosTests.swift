@@ -3,16 +3,19 @@ import Testing
 
 /// Workers that are killed, frozen, deployed and joined by others, on brokers that fail.
 ///
-/// `make chaos` runs the long one, for `KOKANEE_CHAOS_MINUTES`, from `KOKANEE_CHAOS_SEED` on where that is set. A seed
-/// that failed makes the same events and jobs again; what the machine makes of them is its own.
+/// `make chaos` runs the long one, for `KOKANEE_CHAOS_MINUTES`, from `KOKANEE_CHAOS_SEED` on where that is set; the short
+/// ones go by that seed, too. A seed that failed makes the same events and jobs again; what the machine makes of them is its
+/// own.
 @Suite(.alone)
 struct ChaosTests {
     private static let environment = ProcessInfo.processInfo.environment
+    private static let seed = environment["KOKANEE_CHAOS_SEED"].flatMap { UInt64($0) }
     private static let minutes = environment["KOKANEE_CHAOS_MINUTES"].flatMap { Double($0) }
 
     @Test("workers that are killed, frozen and deployed on failing brokers lose no job", .enabled(if: minutes == nil))
     func embedded() async throws {
-        try await Self.round(ChaosPlan(seed: 32, profile: .embedded, events: 7, pauses: 300...1500), burst: 8)
+        let plan = ChaosPlan(seed: Self.seed ?? 32, profile: .embedded, events: 7, pauses: 300...1500)
+        try await Self.round(plan, burst: 8)
     }
 
     @Test(
@@ -20,7 +23,8 @@ struct ChaosTests {
         .enabled(if: minutes == nil && !Stand.isExternal)
     )
     func process() async throws {
-        try await Self.round(ChaosPlan(seed: 7, profile: .process, events: 2, pauses: 300...1500), burst: 8)
+        let plan = ChaosPlan(seed: Self.seed ?? 7, profile: .process, events: 2, pauses: 300...1500)
+        try await Self.round(plan, burst: 8)
     }
 
     @Test(
@@ -28,13 +32,14 @@ struct ChaosTests {
         .enabled(if: minutes == nil && Stand.isExternal)
     )
     func external() async throws {
-        try await Self.round(ChaosPlan(seed: 1, profile: .external, events: 5), burst: 8)
+        let plan = ChaosPlan(seed: Self.seed ?? 1, profile: .external, events: 5)
+        try await Self.round(plan, burst: 8)
     }
 
     @Test("for as long as it is given, chaos loses no job", .enabled(if: minutes != nil))
     func long() async throws {
         let profiles: [ChaosProfile] = Stand.isExternal ? [.external] : [.embedded, .embedded, .embedded, .process]
-        let first = Self.environment["KOKANEE_CHAOS_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 1...999_999)
+        let first = Self.seed ?? UInt64.random(in: 1...999_999)
         let end = ContinuousClock.now + .seconds((Self.minutes ?? 0) * 60)
         var total = ChaosFigures()
         var rounds: UInt64 = 0

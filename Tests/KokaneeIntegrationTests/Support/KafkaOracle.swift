@@ -58,8 +58,10 @@ struct KafkaOracle: Sendable {
     }
 
     /// All records of a topic, by partition and offset.
-    func records(of topic: String) async throws -> [Record] {
-        try await ask("records", [topic])
+    ///
+    /// - Parameter isCommitted: without those of transactions that are open or were taken back.
+    func records(of topic: String, isCommitted: Bool = true) async throws -> [Record] {
+        try await ask("records", [topic, isCommitted ? "read_committed" : "read_uncommitted"])
     }
 
     func produce(_ records: [Record], to topic: String) async throws {
@@ -87,9 +89,9 @@ struct KafkaOracle: Sendable {
         import base64, json, sys, uuid
         from confluent_kafka import Consumer, Producer, TopicPartition, OFFSET_BEGINNING
         question, servers, topic = sys.argv[1:4]
-        def consumer(group):
+        def consumer(group, isolation="read_committed"):
             return Consumer({"bootstrap.servers": servers, "group.id": group, "enable.auto.commit": False,
-                             "enable.partition.eof": True, "isolation.level": "read_committed"})
+                             "enable.partition.eof": True, "isolation.level": isolation})
         def partitions(consumer):
             metadata = consumer.list_topics(topic, timeout=20).topics[topic]
             if metadata.error: sys.exit("%s: %s" % (topic, metadata.error))
@@ -106,7 +108,7 @@ struct KafkaOracle: Sendable {
             it.close()
             return result
         def records():
-            it = consumer("oracle-" + uuid.uuid4().hex)
+            it = consumer("oracle-" + uuid.uuid4().hex, sys.argv[4])
             left = partitions(it)
             it.assign([TopicPartition(topic, each.partition, OFFSET_BEGINNING) for each in left])
             open_ends = {each.partition for each in left}
