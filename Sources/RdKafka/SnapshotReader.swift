@@ -3,6 +3,8 @@ internal import CRdKafka
 /// Reads partitions of one topic from their beginnings to where they end, once, at the speed of the network: nothing is
 /// made for a record, which is only shown.
 ///
+/// What stands behind somebody's open transaction belongs to what was there: it is waited for, until the transaction ends.
+///
 /// It is no member of a group and commits nothing. It has a thread of its own, and waits for brokers that are away. A
 /// partition of a topic that does not exist has nothing.
 package final class SnapshotReader: Sendable {
@@ -96,8 +98,11 @@ private final class SnapshotRun {
     private var nextLookAt = ContinuousClock.now
     /// Of which that is known, and which are not begun.
     private var waiting: [(partition: Int32, range: Range<Int64>)] = []
-    /// Being read: where they end.
+    /// Being read: where they end. At first that is what a reader of committed records was told, which is before an open
+    /// transaction.
     private var ends: [Int32: Int64] = [:]
+    /// Of which the log's own end is known.
+    private var settled: Set<Int32> = []
     private var sources: [Int32: MessageSource] = [:]
 
     init(
@@ -156,7 +161,8 @@ private final class SnapshotRun {
             let code = rd_kafka_query_watermark_offsets(client.pointer, name, partition, &low, &high, Self.lookLimit)
             switch code {
             case RD_KAFKA_RESP_ERR_NO_ERROR:
-                if low == high { listener.ended(partition) } else { waiting.append((partition, low..<high)) }
+                // Also what seems to be empty is read: all of it may stand behind a transaction.
+                waiting.append((partition, low..<high))
             case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
                 RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
                 missing.append(partition)
@@ -220,9 +226,9 @@ private final class SnapshotRun {
         switch message.pointee.err {
         case RD_KAFKA_RESP_ERR_NO_ERROR:
             listener.record(partition, ConsumedMessage(message, source: source))
-            if message.pointee.offset + 1 >= end { finish(partition) }
-        // Where a transaction is open the partition ends before it, for whoever reads what is committed.
-        case RD_KAFKA_RESP_ERR__PARTITION_EOF: finish(partition)
+            if message.pointee.offset + 1 >= end { reach(partition, message.pointee.offset + 1) }
+        // Where a transaction is open the partition ends before it, for whoever reads what is committed; and then once more.
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF: reach(partition, message.pointee.offset)
         default:
             let reason = rd_kafka_message_errstr(message).map { String(cString: $0) }
             listener.failed(
@@ -231,8 +237,19 @@ private final class SnapshotRun {
         }
     }
 
+    /// It has been read to where it seems to end: where the log itself does, the fetch that has brought this knows.
+    private func reach(_ partition: Int32, _ position: Int64) {
+        if settled.insert(partition).inserted {
+            var (low, high): (Int64, Int64) = (0, 0)
+            let code = rd_kafka_get_watermark_offsets(client.pointer, name, partition, &low, &high)
+            ends[partition] = code == RD_KAFKA_RESP_ERR_NO_ERROR ? max(position, high) : position
+        }
+        if position >= ends[partition] ?? position { finish(partition) }
+    }
+
     private func finish(_ partition: Int32) {
         ends[partition] = nil
+        settled.remove(partition)
         sources[partition] = nil
         rd_kafka_consume_stop(topic, partition)
         listener.ended(partition)
