@@ -179,6 +179,7 @@ extension Simulation {
                 guard record.isFinished || record.isCut else {
                     throw Violation("\(record) is committed at \(new.offset), and not finished")
                 }
+                try checkEnd(record)
             } else if before?.covers(offset) == true {
                 guard full.contains(offset) || record.isCut else {
                     throw Violation("\(record) was committed as finished, and is no more")
@@ -221,9 +222,10 @@ extension Simulation {
                 guard intake.waiting.count <= PartitionIntake.waitingLimit else {
                     throw Violation("\(intake.waiting.count) records of a rung are held")
                 }
-                guard profile.gaps == 0, profile.cut == 0, let gap = scheduler.partitions[intake.id]?.tracker.gap else {
-                    continue
-                }
+                // Offsets that nothing stands at are passed over, also the markers of transactions.
+                guard profile.gaps == 0, profile.cut == 0, schedules.isEmpty,
+                    let gap = scheduler.partitions[intake.id]?.tracker.gap
+                else { continue }
                 guard gap <= limits.gap else { throw Violation("a partition is \(gap) offsets past its watermark") }
             }
         }

@@ -9,6 +9,7 @@ extension Simulation {
     func end() throws {
         profile.calmDown()
         if workers.allSatisfy(\.isStopping) { try startWorker() }
+        try endSchedules()
         let deadline = now + Self.quietAfter
         while !isQuiet {
             guard now < deadline else { throw Violation("not at rest after 3 hours: \(unrest ?? "")") }
@@ -21,11 +22,13 @@ extension Simulation {
     /// Until something may happen, or a little; at most what a member may be silent.
     private func untilNext() -> Int64 {
         var next = now + 5000
+        if coordinator.transaction != nil { return 50 }
         for worker in workers {
             guard worker.frozenUntil <= now else {
                 next = min(next, worker.frozenUntil)
                 continue
             }
+            if worker.keeper?.isBusy == true { return 50 }
             if worker.isJoining || worker.intakes.isEmpty { return 50 }
             if case .working = worker.mode {} else { return 50 }
             if !worker.running.isEmpty || !worker.hops.isEmpty || worker.commits.outstanding != nil { return 50 }
@@ -62,7 +65,9 @@ extension Simulation {
                 }
             }
         }
+        if coordinator.transaction != nil { return "a transaction is open" }
         for worker in workers {
+            if worker.keeper?.isBusy == true { return "worker \(worker.number) is busy with the schedules" }
             if worker.isStopping { return "worker \(worker.number) has not left" }
             if worker.scheduler.inFlight > 0 { return "\(worker.scheduler.inFlight) jobs at worker \(worker.number)" }
             if !worker.running.isEmpty || !worker.hops.isEmpty { return "worker \(worker.number) is at work" }
@@ -72,8 +77,7 @@ extension Simulation {
 
     /// Every job has an outcome; what retention took is accounted for.
     private func checkOutcomes() throws {
-        for job in jobs {
-            if job.completed + job.discarded + job.dead + job.skipped > 0 { continue }
+        for job in jobs + scheduledJobs where !job.hasEnded {
             guard job.lost > 0 else { throw Violation("\(job.id) has vanished") }
         }
         for topic in 0..<deadLetterTopic {

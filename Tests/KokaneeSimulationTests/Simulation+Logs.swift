@@ -78,7 +78,8 @@ extension Simulation {
         let partition = source.place.partition
         skipOffsets(hop.topic, partition)
         let place = Place(topic: hop.topic, partition: partition, offset: logs[hop.topic][partition].end)
-        source.isFinished = true
+        if hop.state.isEmpty { source.isFinished = true }
+        source.hasMovedOn = source.hasMovedOn || hop.topic < deadLetterTopic
         note("\(source) arrives at \(place)")
         var dueAt = hop.dueAt
         if hop.topic == deadLetterTopic {
@@ -96,7 +97,9 @@ extension Simulation {
     /// What a job leaves arrives, one after the other: it is finished once the last of it is there.
     private func take(_ records: ArraySlice<ModelStateRecord>, of source: ModelRecord) {
         guard let record = records.first else { return }
-        stateLogs[source.place.partition].append(record)
+        stateLogs[record.partition ?? source.place.partition].append(record)
+        note("\(source) leaves \(record.key): \(record.value)")
+        if case .schedule = record.value { noteEnd(of: source.job) }
         if case .tombstone(isMark: false) = record.value { source.job.kept = 0 }
         if records.count == 1 { source.isFinished = true }
         tally.note(.marks)

@@ -26,6 +26,15 @@ final class Simulation {
     var done: [DoneEffect] = []
     var group: ModelGroup
     var workers: [ModelWorker] = []
+    /// By name.
+    var schedules: [String: ModelSchedule] = [:]
+    var coordinator = ModelCoordinator()
+    /// Of committed transactions.
+    var scheduledJobs: [ModelJob] = []
+    /// The jobs of which that stands in the state.
+    var notedEnds: Set<String> = []
+    /// What schedules take is theirs: histories without them are what they were.
+    let scheduleDice: Dice
     /// What dead workers sent before they died.
     var orphans: [ModelWorker] = []
     var jobs: [ModelJob] = []
@@ -44,6 +53,8 @@ final class Simulation {
         dice = Dice(seed: seed)
         profile = Profile(dice)
         profile.setJobLimits(Dice(seed: ~seed))
+        scheduleDice = Dice(seed: seed ^ 0x5C4E_D01E)
+        schedules = try profile.schedules(scheduleDice, now: Self.start)
         let delays = [Duration.seconds(5), .seconds(30), .seconds(120)].prefix(profile.rungs)
         ladder = try Ladder(Array(delays))
         if dice.chance(70) {
@@ -104,7 +115,9 @@ final class Simulation {
                 try worker.deliverHops()
                 worker.deliverState()
                 try worker.deliverCommits()
+                try worker.keeper?.deliver()
             }
+            endTransactions()
             for worker in dice.shuffle(workers) where worker.isAwake { try act(worker, after: slice) }
             try checkBounds()
         } while left > 0
@@ -122,6 +135,7 @@ final class Simulation {
             default: try worker.heartbeat()
             }
         }
+        if let keeper = worker.keeper, scheduleDice.chance(slice < 500 ? 75 : 98) { try keeper.turn(worker) }
     }
 
     // MARK: - Faults
@@ -171,6 +185,7 @@ final class Simulation {
         worker.hops.removeAll { $0.arrivedAt == nil && dice.chance(50) }
         worker.writes.removeAll { !$0.hasArrived && dice.chance(50) }
         worker.commits.requests.removeAll { $0.answer == nil && dice.chance(50) }
+        worker.keeper?.die()
         remove(worker)
     }
 
@@ -195,6 +210,7 @@ final class Simulation {
         guard log.end > log.start else { return }
         tally.note(.retentionCuts)
         defer { note("retention cuts \(topic)/\(partition) below \(logs[topic][partition].start)") }
-        logs[topic][partition].cut(below: log.start + 1 + dice.time(in: 0...min(10, log.end - log.start - 1)))
+        let offset = log.start + 1 + dice.time(in: 0...min(10, log.end - log.start - 1))
+        logs[topic][partition].cut(below: min(offset, log.readable))
     }
 }

@@ -6,7 +6,20 @@ extension ScheduleDone {
     ///
     /// - Parameter now: milliseconds since the epoch.
     static func writes(after disposition: Disposition, of content: JobContent, at now: Int64) -> [StateRecord] {
-        guard let name = content.schedule, content.runtime.replay == nil, Schedule.isName(name) else { return [] }
+        guard let name = content.schedule, content.runtime.replay == nil else { return [] }
+        return writes(after: disposition, of: content.id, schedule: name, at: now)
+    }
+
+    /// - Parameters:
+    ///   - job: its id.
+    ///   - name: what the job says that its schedule is.
+    static func writes(
+        after disposition: Disposition,
+        of job: String,
+        schedule name: String,
+        at now: Int64
+    ) -> [StateRecord] {
+        guard Schedule.isName(name) else { return [] }
         let end: String
         switch disposition {
         case .complete: end = "completed"
@@ -15,7 +28,7 @@ extension ScheduleDone {
         case .bury: end = "dead"
         case .retry, .postpone: return []
         }
-        let done = ScheduleDone(name: name, job: content.id)
+        let done = ScheduleDone(name: name, job: job)
         return [StateRecord(key: Bytes(done.key), value: Bytes(done.value(end, at: now)), partition: 0)]
     }
 }

@@ -6,6 +6,8 @@ struct Tally: Sendable {
         case rebalances, crashes, stops, frozenWorkers, lostPartitions, leasesLapsed, zombieOverlaps
         case adopted, fenced, timeouts, givenUp, circuitOpened, leftForLimits, postponed, abandonedStops
         case skipped, marks, effectsAgain, checkpoints, checkpointsFound
+        case firings, ticksPassedOver, ticksMissed, endsNoted
+        case keepers, keepersShutOut, keeperAnswersLost, firingsTakenBack
         case failedHops, doubledHops, refusedCommits, lostAnswers, metadataTooLarge, unknownOffsets
         case retentionCuts, recordsLost
         case againAfterCrash, againAfterSilence, againAfterHandback, againAfterLastCommit, againAfterMetadataCut

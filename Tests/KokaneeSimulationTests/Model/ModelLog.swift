@@ -17,6 +17,11 @@ struct ModelLog {
         unknown = 0..<max(unknown.upperBound, min(start, offset))
     }
 
+    /// Where the open transaction begins, past which nobody reads who wants to see only what is committed.
+    var heldFrom: Int64?
+
+    var readable: Int64 { heldFrom ?? end }
+
     mutating func append(_ record: ModelRecord) {
         records.append(record)
         end = record.place.offset + 1
@@ -24,6 +29,11 @@ struct ModelLog {
 
     /// Leaves offsets out.
     mutating func skip(_ count: Int64) { end += count }
+
+    /// They were of a transaction that was aborted: readers pass over them.
+    mutating func takeBack(_ aborted: [ModelRecord]) {
+        records.removeAll { record in aborted.contains { $0 === record } }
+    }
 
     /// Retention: everything below `offset` goes.
     mutating func cut(below offset: Int64) {

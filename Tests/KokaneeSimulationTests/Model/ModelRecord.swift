@@ -42,12 +42,16 @@ final class ModelJob {
     /// The key of its effect.
     let once: String?
     let keepsCheckpoints: Bool
+    /// The tick of a schedule that it is for.
+    let tick: ModelTick?
     /// How far it had come, as a handler was told that it is kept.
     var kept = 0
     var skipped = 0
     var completed = 0
     var discarded = 0
     var dead = 0
+    var hasEnded: Bool { completed + discarded + dead + skipped > 0 }
+
     /// Records that retention took unfinished.
     var lost = 0
 
@@ -58,12 +62,15 @@ final class ModelJob {
         keepsCheckpoints: Bool,
         isBad: Bool,
         neverSucceeds: Bool,
-        expires: Bool
+        expires: Bool,
+        id: String? = nil,
+        tick: ModelTick? = nil
     ) {
         self.number = number
         self.once = once
         self.keepsCheckpoints = keepsCheckpoints
-        id = "job-\(number)"
+        self.id = id ?? "job-\(number)"
+        self.tick = tick
         self.key = key
         self.isBad = isBad
         self.neverSucceeds = neverSucceeds
@@ -89,6 +96,10 @@ final class ModelRecord: CustomStringConvertible {
     var isCut = false
     var starts = 0
     var mayRunAgain: Cause?
+    /// It stands on a rung, or once more in the main topic.
+    var hasMovedOn = false
+    /// The job came to its end here, and its schedule has to be told.
+    var isEndOfTick = false
     /// A commit's map had it, and its metadata had no room for it.
     var wasCutFromMap = false
 

@@ -103,6 +103,32 @@ struct Profile {
         for index in jobLimits.indices { jobLimits[index].allowsOvertaking = dice.chance(50) }
     }
 
+    /// Schedules for a third of the histories.
+    func schedules(_ dice: Dice, now: Int64) throws -> [String: ModelSchedule] {
+        guard dice.chance(35) else { return [:] }
+        let policies: [Schedule.Overlap] = [.skip, .queue, .allow]
+        var schedules: [String: ModelSchedule] = [:]
+        for number in 0..<dice.number(in: 1...3) {
+            let name = "schedule-\(number)"
+            let overlap = policies[dice.number(below: policies.count)]
+            // What is fired whatever has become of the job before is fired seldom.
+            let interval = Int64(overlap == .skip ? dice.number(in: 1...4) : dice.number(in: 5...20))
+            var schedule = try Schedule(name, type: dice.chance(5) ? "unknown" : "known", at: "@every \(interval)s")
+            schedule.overlap = overlap
+            switch dice.number(below: 3) {
+            case 0: schedule.misfire = .fireOnce
+            case 1: schedule.misfire = .ignore
+            default: schedule.misfire = .catchUp(dice.number(in: 1...5))
+            }
+            if dice.chance(70) { schedule.misfireThreshold = .milliseconds(dice.number(in: 2000...15_000)) }
+            if dice.chance(30) { schedule.jitter = .milliseconds(dice.number(in: 1...3000)) }
+            if dice.chance(20) { schedule.key = "mine" }
+            let since = now + dice.time(in: 0...(dice.chance(50) ? 1000 : 60_000))
+            schedules[name] = ModelSchedule(schedule, interval: interval * 1000, since: since)
+        }
+        return schedules
+    }
+
     /// No more faults.
     mutating func calmDown() {
         (refusedHops, doubledHops, refusedCommits, lostAnswers, unansweredOffsets, stuck) = (0, 0, 0, 0, 0, 0)

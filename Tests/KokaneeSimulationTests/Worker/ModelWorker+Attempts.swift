@@ -113,7 +113,7 @@ extension ModelWorker {
         simulation.note("worker \(number): \(content.record) ends \(end), \(disposition)")
         try simulation.checkDisposition(disposition, of: content.record, after: end)
         let isCurrent = scheduler[ticket].map(scheduler.isCurrent) ?? false
-        let writes = stateWrites(after: disposition, ticket, content)
+        let writes = stateWrites(after: disposition, ticket, content) + scheduleWrites(after: disposition, content)
         if case .postpone = disposition, scheduler.isEnding(ticket) {
             simulation.tally.note(.abandonedStops)
             scheduler.abandon(ticket)
@@ -144,6 +144,10 @@ extension ModelWorker {
             return
         }
         let record = content.record
+        switch disposition {
+        case .complete, .discard, .skip, .bury: record.isEndOfTick = record.job.tick != nil
+        case .retry, .postpone: break
+        }
         switch disposition {
         case .complete, .discard, .skip:
             if writes.isEmpty {
@@ -177,7 +181,7 @@ extension ModelWorker {
                 now: clusterTime ?? 0
             )
         case .bury(let reason, let failure):
-            hopToDeadLetters(ticket, content, reason, failure)
+            hopToDeadLetters(ticket, content, reason, failure, then: writes)
         }
     }
 

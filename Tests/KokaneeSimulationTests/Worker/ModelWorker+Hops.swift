@@ -25,7 +25,7 @@ struct Hop {
     var arrivedAt: Int64?
     /// When a failed one is tried again.
     var retriesAt: Int64 = 0
-    /// Where it is none to another topic: what the job leaves in the state topic, one after the other.
+    /// What the job leaves in the state topic, one after the other: once it is in the other topic, where it goes to one.
     var state: ArraySlice<ModelStateRecord> = []
 }
 
@@ -79,7 +79,13 @@ extension ModelWorker {
     }
 
     /// As `HopRecord.deadLetter`.
-    func hopToDeadLetters(_ ticket: Ticket, _ content: Content, _ reason: DeadReason, _ failure: Envelope.Failure?) {
+    func hopToDeadLetters(
+        _ ticket: Ticket,
+        _ content: Content,
+        _ reason: DeadReason,
+        _ failure: Envelope.Failure?,
+        then writes: [ModelStateRecord] = []
+    ) {
         let headers = Envelope.deadLetterHeaders(
             copying: content.record.headers,
             from: origin(of: content.record),
@@ -89,7 +95,9 @@ extension ModelWorker {
             at: wall
         )
         let (topic, attempt) = (simulation.deadLetterTopic, content.record.attempt)
-        produce(Hop(ticket: ticket, content: content, topic: topic, headers: headers, attempt: attempt, dueAt: 0))
+        var hop = Hop(ticket: ticket, content: content, topic: topic, headers: headers, attempt: attempt, dueAt: 0)
+        hop.state = writes[...]
+        produce(hop)
     }
 
     /// As `Engine.finish` of a job that leaves something.
@@ -147,9 +155,10 @@ extension ModelWorker {
         let record = hop.content.record
         let isCurrent = scheduler[hop.ticket].map(scheduler.isCurrent) ?? false
         if let arrivedAt = hop.arrivedAt { clusterClock.note(arrivedAt, acknowledgedAt: simulation.instant) }
-        if hop.state.count > 1 {
+        let rest = hop.topic < 0 ? hop.state.dropFirst() : hop.state
+        if !rest.isEmpty {
             if scheduler.mayHop(hop.ticket) {
-                return hopToState(hop.ticket, hop.content, hop.state.dropFirst())
+                return hopToState(hop.ticket, hop.content, rest)
             }
             scheduler.abandonHop(hop.ticket)
             return simulation.tally.note(.fenced)

@@ -16,21 +16,23 @@ extension ModelWorker {
     private func read(_ intake: ModelIntake, maximum: Int) throws {
         let log = simulation.logs[intake.topic][intake.partition]
         // The end is told once, each time that it is reached.
-        guard intake.endTold != log.end else { return }
+        let end = log.readable
+        guard intake.endTold != end else { return }
         // Out of range: the consumer goes on with the earliest.
         intake.position = max(intake.position, log.start)
         let first = log.index(of: intake.position)
-        let records = Array(log.records[first..<min(first + maximum, log.records.count)])
-        if let last = records.last {
-            intake.position = last.place.offset + 1
+        let last = log.heldFrom.map(log.index(of:)) ?? log.records.count
+        let records = Array(log.records[first..<max(first, min(first + maximum, last))])
+        if let newest = records.last {
+            intake.position = newest.place.offset + 1
             intake.end = nil
             try accept(records, intake)
         }
-        guard first + records.count == log.records.count, simulation.dice.chance(70) else { return }
-        intake.position = log.end
-        intake.endTold = log.end
-        try checkGap(upTo: log.end, intake, next: log.end)
-        intake.end = log.end
+        guard first + records.count >= last, simulation.dice.chance(70) else { return }
+        intake.position = max(intake.position, end)
+        intake.endTold = end
+        try checkGap(upTo: end, intake, next: end)
+        intake.end = end
         settleEnd(intake)
     }
 

@@ -24,7 +24,10 @@ extension ModelWorker {
             let partition = Int(number)
             guard let at = restoresAt[partition], at <= simulation.now else { continue }
             let log = simulation.stateLogs[partition]
-            for (offset, record) in log.records.enumerated() {
+            // What an open transaction holds back it waits for.
+            restored[partition] = restored[partition] ?? log.records.count
+            guard let end = restored[partition], end <= log.readable else { continue }
+            for (offset, record) in log.records[..<end].enumerated() {
                 switch record.value {
                 case .mark(let mark): state.restore(mark, record.digest, in: number)
                 case .tombstone(isMark: true): state.restore(nil, record.digest, in: number)
@@ -32,11 +35,11 @@ extension ModelWorker {
                     state.restore(nil, record.digest, in: number, offset: Int64(offset)) { Bytes([]) }
                 case .checkpoint(let head, let progress):
                     state.restore(head, record.digest, in: number, offset: Int64(offset)) { Bytes("\(progress)") }
+                case .schedule, .nothing: break
                 }
             }
             _ = state.finishRestoring(number, now: clusterTime ?? 0)
-            restored[partition] = log.records.count
-            simulation.note("worker \(self.number) has restored \(partition): \(log.records.count) records")
+            simulation.note("worker \(self.number) has restored \(partition): \(end) records")
         }
     }
 
@@ -91,11 +94,13 @@ extension ModelWorker {
     private func checkOnce(_ execution: Execution, _ partition: Int) throws {
         guard let key = execution.record.job.once else { return }
         let name = MarkRecord.key(.idempotency, key).text
-        for (offset, record) in simulation.stateLogs[partition].records.enumerated() where record.key == name {
-            guard case .mark(let mark) = record.value, mark.until > simulation.now else { continue }
-            let isKnown =
-                offset < restored[partition] ?? 0 || record.worker == number && record.assignment == assignment
-            guard isKnown else { continue }
+        // The newest one counts: one that was written late, when it had ended, hides what was made since.
+        let newest = simulation.stateLogs[partition].records.enumerated().last { offset, record in
+            guard record.key == name, case .mark = record.value else { return false }
+            return offset < restored[partition] ?? 0 || record.worker == number && record.assignment == assignment
+        }
+        if let newest, case .mark(let mark) = newest.element.value, mark.until > simulation.now {
+            let offset = newest.offset
             throw Violation("\(execution.record) makes the effect of \(key) again, whose mark stands at \(offset)")
         }
         for done in simulation.done where done.key == key && done.until > simulation.now {
@@ -122,7 +127,8 @@ extension ModelWorker {
         let key = KeyDigest(JobRecord.key(of: job.id))
         let entry = state.partitions[Int32(partition)]?.books.jobs[key]
         execution.progress = entry?.value.flatMap { Int($0.text) } ?? 0
-        guard execution.progress >= job.kept else {
+        // One that had begun before its worker stood still goes on, and finds what was there.
+        guard execution.progress >= job.kept || epochs[execution.id]?.isOvertaken != false else {
             throw Violation("\(execution.record) goes on at \(execution.progress), and had kept \(job.kept)")
         }
         if execution.progress > 0 { simulation.tally.note(.checkpointsFound) }

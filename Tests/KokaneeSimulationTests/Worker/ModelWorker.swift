@@ -73,6 +73,7 @@ final class ModelWorker {
     var restored: [Int: Int] = [:]
     var writes: [StateWrite] = []
     var assignment = 0
+    private(set) var keeper: ModelKeeper?
 
     init(_ simulation: Simulation, number: Int) {
         self.simulation = simulation
@@ -90,6 +91,7 @@ final class ModelWorker {
             lease: Lease(length: .milliseconds(profile.sessionTimeout / 3), now: simulation.instant),
             circuit: profile.circuit.map { Circuit($0, now: simulation.instant) }
         )
+        if !simulation.schedules.isEmpty { keeper = ModelKeeper(self) }
         if skew != 0 { simulation.tally.note(.skewedClocks) }
     }
 
