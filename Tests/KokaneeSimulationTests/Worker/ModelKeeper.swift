@@ -52,6 +52,8 @@ final class ModelKeeper {
     private var book = ScheduleBook()
     /// Where it goes on to read the state.
     private var position = 0
+    /// Until then no broker answers the follower.
+    private var followsAt: Int64 = 0
     private var restsUntil: Int64 = 0
     private var sent = 0
     private var requests: [Request] = []
@@ -146,7 +148,8 @@ final class ModelKeeper {
         case .out, .takingOver: return
         default: break
         }
-        guard dice.chance(70) else { return }
+        guard now >= followsAt, dice.chance(70) else { return }
+        if dice.chance(3) { followsAt = now + dice.time(in: 0...10_000) }
         let log = simulation.stateLogs[0]
         let end = min(log.readable, position + dice.number(in: 1...20))
         guard position < end else { return }

@@ -189,7 +189,10 @@ extension ModelWorker {
             }
             // The handler is told, and believes it; one that was overtaken and could not know is told what is soon untrue.
             guard epochs[write.execution.id]?.isOvertaken == false else { continue }
-            write.execution.record.job.kept = max(write.execution.record.job.kept, progress)
+            let job = write.execution.record.job
+            // A copy of it, whose hop was made twice, may run beside it, and of both the later record counts.
+            let isAlone = !running.contains { $0 !== write.execution && $0.record.job === job }
+            job.kept = isAlone ? max(job.kept, progress) : 0
         }
     }
 
