@@ -31,18 +31,14 @@ final class PoolLoop {
     private static let shortestRest = Duration.microseconds(40)
     private static let fewEnds = 4
 
-    private static let stoppedUnasked: any Error = JobError.retry(
-        "the handler answered \"stopped\", though nobody had asked it to stop"
-    )
-
     private let command: String
     private let configuration: ProcessPool.Configuration
-    private let logger: Logger
+    let logger: Logger
     private let inbox: Inbox<Command>
 
-    private let table: ChildTable
-    private var state: PoolState
-    private var jobs = JobTable<Job>()
+    let table: ChildTable
+    var state: PoolState
+    var jobs = JobTable<Job>()
     private var commands: [Command] = []
     /// Where in its process's input a job's line begins, by tickets.
     private var starts: [Int] = []
@@ -50,9 +46,9 @@ final class PoolLoop {
     private var ended: [Ended] = []
     private let demand: HandlerDemand
     /// Whether a process has ever said that it heeds words about its job.
-    private let hasListeners: SharedFlag
+    let hasListeners: SharedFlag
     /// What has become of jobs that took too long, whatever their processes answer in their grace but success.
-    private var overrun: [Ticket: any Error] = [:]
+    var overrun: [Ticket: any Error] = [:]
 
     /// When to ask again whether the next job may begin.
     private var heldUntil: ContinuousClock.Instant?
@@ -247,92 +243,6 @@ final class PoolLoop {
         }
     }
 
-    private func answers(_ child: ChildID, _ lines: LineBatch) {
-        var count = 0
-        let slot = state.slot(of: child)
-        lines.drain { if answer(child, slot, $0) { count += 1 } }
-        guard count > 0 else { return }
-        state.paced(child, answers: count, .now)
-        table.dropEarlierErrors(of: child)
-    }
-
-    /// - Returns: whether the line ended a job.
-    private func answer(_ child: ChildID, _ slot: Int?, _ line: UnsafeRawBufferPointer) -> Bool {
-        guard let slot, let job = state.ticket(inSlot: slot).flatMap({ jobs[$0] }) else {
-            if state.isKnown(child), !greet(child, line) {
-                state.spokeUnasked(child)
-                logger.log(
-                    .warning,
-                    "a handler process wrote something without a job in its hands",
-                    ["pid": pid(child), "line": String(decoding: line.prefix(200), as: UTF8.self)]
-                )
-            }
-            return false
-        }
-        do throws(HandlerMessage.Failure) {
-            var result: Result<Void, any Error>
-            let context = job.content.context
-            switch try message(line, job, child) {
-            case nil: return false
-            case .progress(let share, let note):
-                context.progress(share, note)
-                return false
-            case .checkpoint(let value):
-                context.leaveCheckpoint(value)
-                return false
-            case .extend(let time):
-                state.extend(inSlot: slot, by: time, .now)
-                // The pool minds the deadline; who watches the worker sees it there.
-                context.extend(by: time)
-                return false
-            case .effect(let effect):
-                job.content.effects?.note(effect)
-                return false
-            case .completed(let value):
-                result = Result { if let value { try context.setResult(Bytes(value)) } }
-            case .stopped:
-                // Unasked it would come again at once, and stop again, for ever and uncounted.
-                let isAsked = job.isToStop || state.isAsked(inSlot: slot) || context.isStopping
-                result = .failure(isAsked ? JobStop() : Self.stoppedUnasked)
-            case .retry(let delay, let error): result = .failure(JobError.retry(after: delay, error))
-            case .deadLetter(let error): result = .failure(JobError.deadLetter(error))
-            }
-            if let ticket = state.answered(inSlot: slot) {
-                if case .failure = result, let timedOut = overrun.removeValue(forKey: ticket) {
-                    result = .failure(timedOut)
-                }
-                finish(ticket, result)
-            }
-            return true
-        } catch {
-            // Of one that is given up only answers count: a traceback has many lines, and the job in hand wrote none of them.
-            if !state.isCondemned(child) { discard(child, "\(error)", mayFinish: true) }
-            return false
-        }
-    }
-
-    /// What a line says of the job in hand; nil is that it is a greeting, which may come when the first job is there already.
-    private func message(
-        _ line: UnsafeRawBufferPointer,
-        _ job: LoopJob<Job>,
-        _ child: ChildID
-    ) throws(HandlerMessage.Failure) -> HandlerMessage? {
-        do throws(HandlerMessage.Failure) {
-            return try HandlerMessage(line: line, id: job.content.id)
-        } catch {
-            guard greet(child, line) else { throw error }
-            return nil
-        }
-    }
-
-    /// Takes in what a process says of itself. False if the line is none of that.
-    private func greet(_ child: ChildID, _ line: UnsafeRawBufferPointer) -> Bool {
-        guard let hello = HandlerHello(line) else { return false }
-        state.greeted(child, canCancel: hello.canCancel)
-        if hello.canCancel { hasListeners.raise() }
-        return true
-    }
-
     private func overran(_ child: ChildID, _ ticket: Ticket, isAsked: Bool) {
         guard let timeout = configuration.timeout else { return }
         let what = "ran over \(timeout.text) with its job"
@@ -359,7 +269,7 @@ final class PoolLoop {
     /// Stops a process that broke the protocol, or took too long, fails its job, and has it replaced.
     ///
     /// - Parameter mayFinish: the process may answer first what was written ahead to it.
-    private func discard(
+    func discard(
         _ child: ChildID,
         _ reason: String,
         code: HandlerError.Code = .brokeProtocol,
@@ -411,12 +321,12 @@ final class PoolLoop {
         )
     }
 
-    private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
+    func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
         if !overrun.isEmpty { overrun[ticket] = nil }
         if let job = jobs.remove(ticket) { end(job, result) }
     }
 
-    private func pid(_ child: ChildID) -> String { table.pid(of: child).map { "\($0)" } ?? "" }
+    func pid(_ child: ChildID) -> String { table.pid(of: child).map { "\($0)" } ?? "" }
 
     private static func quoted(_ tail: String) -> String { tail.isEmpty ? "" : "; its stderr: \(tail)" }
 }

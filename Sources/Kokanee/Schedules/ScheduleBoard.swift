@@ -6,6 +6,8 @@ final class ScheduleBoard: Sendable {
         var records: [String: ScheduleRecord] = [:]
         /// Of schedules that can't be read, too: a newer release may be able to.
         var names: Set<String> = []
+        /// Of those that were seen to be taken away.
+        var removed: Set<String> = []
         var hasCaughtUp = false
         var ownsFirst = false
     }
@@ -24,7 +26,11 @@ final class ScheduleBoard: Sendable {
     var records: [String: ScheduleRecord] { state.withLock { $0.records } }
 
     /// Of all schedules that there are, also of those that this release can't read.
-    var names: Set<String> { state.withLock { $0.names } }
+    ///
+    /// - Parameter known: of those that there were at some time. Of the last ones the worker may not have heard yet.
+    func names(and known: Set<String> = []) -> Set<String> {
+        state.withLock { $0.names.union(known.subtracting($0.removed)) }
+    }
 
     func note(ownsFirst: Bool) { state.withLock { $0.ownsFirst = ownsFirst } }
 
@@ -46,7 +52,13 @@ final class ScheduleBoard: Sendable {
         }
         state.withLock { state in
             state.records[name] = record
-            if change.entry == nil { state.names.remove(name) } else { state.names.insert(name) }
+            if change.entry == nil {
+                state.names.remove(name)
+                state.removed.insert(name)
+            } else {
+                state.names.insert(name)
+                state.removed.remove(name)
+            }
         }
     }
 

@@ -95,7 +95,7 @@ final class ScheduleKeeper: Sendable {
         }
         let now = engine.clock.wall()
         refused = refused.filter { records[$0.key] == $0.value }
-        let names = board.names
+        let names = board.names(and: current.known)
         let rest = records.filter { refused[$0.key] == nil }
         let turn = ScheduleTurn(queue, rest, kept: names, current.book, now: now)
         if !turn.output.isEmpty {

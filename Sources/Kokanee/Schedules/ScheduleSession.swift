@@ -7,6 +7,9 @@ internal import RdKafka
 /// does shuts it out before they read.
 final class ScheduleSession: Sendable {
     let book = ScheduleBook()
+    /// The schedules that there were when this began. How far they came is not to be forgotten only because the worker has
+    /// not heard of them yet.
+    let known: Set<String>
     private let queue: Queue
     private let producer: TransactionalProducer
     private let follower: TopicFollower
@@ -21,6 +24,9 @@ final class ScheduleSession: Sendable {
             transactionalID: Self.transactionalID(of: queue)
         )
         try await producer.takeOver()
+        let prefix = ScheduleRecord.keyPrefix(queue: queue.name)
+        let entries = try await ControlTopic(client).read(prefix: prefix)
+        known = Set(entries.map { String($0.key.dropFirst(prefix.count)) })
         let partition = TopicPartition(topic: queue.stateTopic, partition: 0)
         let read = try await Self.read(partition, client, book)
         follower = try TopicFollower(

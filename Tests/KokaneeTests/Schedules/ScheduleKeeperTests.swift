@@ -45,6 +45,21 @@ import Testing
         #expect(ids.withLock { $0 } == (1...6).map { "tick@1970-01-01T00:16:4\($0)Z" })
     }
 
+    @Test("who takes over knows which schedules there are, whatever its worker has heard of by then")
+    func knowsSchedules() async throws {
+        let stand = try await QueueOnCluster(.server, partitions: 1)
+        let (queue, client) = (stand.queue, stand.cluster.configuration)
+        let desk = try ScheduleDesk(client)
+        for name in ["kept", "gone"] {
+            _ = try await desk.put(try Schedule(name, type: "t", at: "@daily"), queue: queue.name, by: "me")
+        }
+        _ = try await desk.remove("gone", queue: queue.name)
+        let session = try await ScheduleSession(queue, client)
+        session.end()
+        #expect(session.known == ["kept"])
+        _ = try await desk.remove("kept", queue: queue.name)
+    }
+
     @Test("the end of a job that others have noted is known to the keeper")
     func done() async throws {
         let stand = try await QueueOnCluster(.server, partitions: 1)

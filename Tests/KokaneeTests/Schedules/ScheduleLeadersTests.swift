@@ -114,9 +114,21 @@ import Testing
         let board = ScheduleBoard(queue: "q")
         let entry = ControlTopic.Entry(key: "schedule/q/newer", value: Array("{}".utf8), timestamp: 0)
         board.take(.init(key: entry.key, entry: entry, isFromBefore: true), .disabled)
-        #expect(board.names == ["newer"] && board.records.isEmpty)
+        #expect(board.names() == ["newer"] && board.records.isEmpty)
         board.take(.init(key: entry.key, entry: nil, isFromBefore: false), .disabled)
-        #expect(board.names.isEmpty)
+        #expect(board.names().isEmpty)
+    }
+
+    @Test("how far a schedule came is not forgotten by a worker that has not heard of it yet, until it is taken away")
+    func notHeardOf() throws {
+        let book = ScheduleBook()
+        book.take(key: ScheduleState.key("late"), value: ScheduleState(tick: 5).value)
+        let board = ScheduleBoard(queue: "q")
+        let queue = try Queue("q")
+        #expect(ScheduleTurn(queue, [:], kept: board.names(and: ["late"]), book, now: 0).output.isEmpty)
+        board.take(.init(key: "schedule/q/late", entry: nil, isFromBefore: false), .disabled)
+        let turn = ScheduleTurn(queue, [:], kept: board.names(and: ["late"]), book, now: 0)
+        #expect(turn.notes.map(\.key) == ["schedule/late"])
     }
 
     @Test("with queue, jobs share the schedule's key unless it has one")

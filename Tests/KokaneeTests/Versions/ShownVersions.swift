@@ -106,7 +106,8 @@ struct ShownVersionsTests {
         arguments: ["docs/versions.md", "docs/payloads.md"]
     )
     func shown(page: String) throws {
-        let code = unindented(try text("Tests/KokaneeTests/Versions/ShownVersions.swift"))
+        let files = ["Tests/KokaneeTests/Versions/ShownVersions.swift", "Tests/KokaneeCLITests/ShownShapesTests.swift"]
+        let code = unindented(try files.map(text).joined(separator: "\n"))
         let blocks = try text(page).components(separatedBy: "```swift\n").dropFirst()
         #expect(!blocks.isEmpty)
         for block in blocks {
