@@ -63,6 +63,10 @@ struct ProcessStartLimitTests {
         let other = Task { try await handler.perform(content.payload, JobContext(content)) }
         other.cancel()
         await #expect(throws: CancellationError.self) { try await other.value }
+        // One that may begin has time for all of it.
+        let clock = try CommandHandler(command: "sleep 0.5", count: 1, logger: .disabled)
+        try await clock.perform("", ProcessTest.context("clock"))
+        await clock.close(within: .seconds(5))
         #expect(scripts.contents("begun") == nil)
         limit.set(nil)
         try await attempt.value
