@@ -203,7 +203,15 @@ struct ProcessWriteAheadTests {
         let pool = try ProcessPool(command: command, count: 2, configuration: Self.ahead, logger: log.logger)
         try await pool.start()
         let payload = Bytes([0x22] + Array(repeating: UInt8(ascii: "x"), count: 1_000_000) + [0x22])
-        let first = (0..<2).map { index in Task { try await pool.perform(payload, ProcessTest.context("\(index)")) } }
+        let (ends, end) = AsyncStream.makeStream(of: Void.self)
+        let first = (0..<2).map { index in
+            Task {
+                defer { end.yield() }
+                try await pool.perform(payload, ProcessTest.context("\(index)"))
+            }
+        }
+        // Both processes have one of them. One is answered, and the other in deaf hands before any more come.
+        _ = await ends.first { _ in true }
         await withTaskGroup(of: Void.self) { group in
             for index in 2..<40 { group.addTask { try? await pool.perform(payload, ProcessTest.context("\(index)")) } }
         }
