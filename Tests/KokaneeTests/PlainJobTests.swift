@@ -42,13 +42,7 @@ struct PlainJobTests {
         var jobs = JobRegistry()
         try jobs.register("known", version: 5) { _, _ in }
         try jobs.register("default") { _, _ in }
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: jobs,
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime(jobs)
         var plain = 0
         for record in try await fixture.records(of: "q") {
             let whole = Envelope.decode(record, defaultType: "default")

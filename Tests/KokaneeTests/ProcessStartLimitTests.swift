@@ -22,14 +22,7 @@ struct ProcessStartLimitTests {
         let producer = try Producer(fixture.client)
         let engine = Engine(configuration: configuration, producer: producer, logger: .disabled)
         let limit = engine.startLimit
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: JobRegistry(),
-            configuration: configuration,
-            startLimit: limit,
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime(JobRegistry(), configuration, startLimit: limit)
         // A process is told of earlier attempts' checkpoints, so that somebody has to own the partition.
         engine.add(runtime, partitions: 1, leaseLength: .seconds(600))
         runtime.state.attach(StateLink(engine: engine, client: fixture.client, queue: 0))

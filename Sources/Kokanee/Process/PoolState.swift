@@ -169,7 +169,6 @@ struct PoolState {
         slots[slot].given.append(ticket)
         places[Int(ticket)].slot = slot
         slots[slot].bytes += places[Int(ticket)].bytes
-        places[Int(ticket)].slot = slot
         open.append(slot)
         return .hand(ticket, child)
     }

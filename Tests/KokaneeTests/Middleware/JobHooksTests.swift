@@ -146,13 +146,7 @@ struct JobHooksTests {
         try await fixture.enqueue((0..<3).map { ("default", "\($0)") })
         var jobs = JobRegistry()
         try jobs.register("default") { _, _ in }
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: jobs,
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime(jobs)
         for record in try await fixture.records(of: "q") {
             desk.tell(HookEvent(Intake.decide(record, runtime, now: 0).content, .completed, took: .seconds(1)))
         }

@@ -16,13 +16,7 @@ extension OutputTests {
             runs.withLock { $0.append(number) }
             try await context.produce(JobOutput(topic: topic, value: Bytes(number)))
         }
-        try FailPoints.arm("commit.sending=fail@2-")
-        defer { FailPoints.disarm() }
-        let first = try place.worker(perform: perform)
-        try await running(first) {
-            try await eventually("all have completed") { first.statistics.completed == 40 }
-        }
-        FailPoints.disarm()
+        try await place.completeUncommitted(40, perform: perform)
         // So few may be in flight that what waits for a limit has to leave.
         let limits = try LimitTable([JobLimit(type: "default", concurrency: 1)])
         let second = try place.worker { [queue = place.queue] configuration in

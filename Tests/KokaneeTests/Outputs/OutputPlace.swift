@@ -47,6 +47,20 @@ struct OutputPlace {
         return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client, logger: logger)
     }
 
+    /// Has a worker complete so many jobs whose offsets nobody commits: the first commit names the era, and after it nothing is
+    /// committed any more.
+    func completeUncommitted(
+        _ count: Int,
+        perform: @escaping @Sendable (String, JobContext) async throws -> Void
+    ) async throws {
+        try FailPoints.arm("commit.sending=fail@2-")
+        defer { FailPoints.disarm() }
+        let worker = try worker(perform: perform)
+        try await running(worker) {
+            try await eventually("all have completed") { worker.statistics.completed == count }
+        }
+    }
+
     /// What readers of `read_committed` see.
     func outputs() async throws -> [String] { try await records(of: topic, partitions: 1).map { $0.value?.text ?? "" } }
 

@@ -231,13 +231,7 @@ struct OnceTests {
         }
         for result in await producer.send(records) { _ = try result.get() }
         let engine = Engine(configuration: WorkerConfiguration(), producer: producer, logger: .disabled)
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: JobRegistry(),
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime()
         engine.add(runtime, partitions: 1, leaseLength: .seconds(600))
         let state = runtime.state
         state.attach(StateLink(engine: engine, client: fixture.client, queue: 0))

@@ -54,13 +54,7 @@ struct AliasTests {
         }
         let fixture = try WorkerFixture()
         try await fixture.enqueue(type: "post")
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: jobs,
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime(jobs)
         let record = try #require(try await fixture.records(of: "q").first)
         let content = Intake.decide(record, runtime, now: 0).content
         #expect(content.isPlain && content.type == "post")
@@ -75,13 +69,7 @@ struct AliasTests {
         // One is read as a plain job, and the other has a history.
         try await fixture.enqueue(type: "mail")
         try await fixture.enqueue(type: "mail", headers: [Header("kokanee-attempt", "2")])
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: jobs,
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime(jobs)
         for record in try await fixture.records(of: "q") {
             let content = Intake.decide(record, runtime, now: 0).content
             #expect(content.type == "mail" && content.limitedType == "invoice.send" && content.commitsOutputs)

@@ -293,13 +293,7 @@ struct WatchdogTests {
         configuration.wedgeLimit = .seconds(2)
         let producer = try Producer(fixture.client)
         let engine = Engine(configuration: configuration, producer: producer, logger: .disabled)
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: JobRegistry(),
-            configuration: configuration,
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime(JobRegistry(), configuration)
         let clamp = try Clamp()
         let wedge = FirstResult<Alert>()
         let watchdog = try Watchdog(

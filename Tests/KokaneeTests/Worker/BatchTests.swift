@@ -85,13 +85,7 @@ struct BatchTests {
     private func items(_ count: Int) async throws -> [Batch.Item] {
         let fixture = try WorkerFixture()
         try await fixture.enqueue(1)
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: JobRegistry(),
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        let runtime = try fixture.runtime()
         let record = try #require(try await fixture.records(of: "q").first)
         let content = JobContent(record, runtime: runtime)
         return (0..<count).map { .init(ticket: .init(place: $0, stamp: 1), content: content) }

@@ -39,13 +39,7 @@ struct IntakeTests {
         try jobs.register("default") { (_: Bytes, _) in }
         var configuration = WorkerConfiguration()
         configuration.order = order
-        return try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: jobs,
-            configuration: configuration,
-            logger: .disabled
-        )
+        return try fixture.runtime(jobs, configuration)
     }
 
     @Test("headers count against what may be in flight, also of what can't be read")

@@ -62,17 +62,9 @@ struct PriorityTests {
     @Test("a retried job keeps its priority, on its rung and in the main topic")
     func retry() async throws {
         let fixture = try Self.fixture()
-        let runtime = try QueueRuntime(
-            index: 0,
-            queue: fixture.queue,
-            jobs: {
-                var jobs = JobRegistry()
-                try jobs.register("default") { (_: Bytes, _) in }
-                return jobs
-            }(),
-            configuration: WorkerConfiguration(),
-            logger: .disabled
-        )
+        var jobs = JobRegistry()
+        try jobs.register("default") { (_: Bytes, _) in }
+        let runtime = try fixture.runtime(jobs)
         let origins = ["q.high", "q.low", "q", "other.high"]
         let producer = try Producer(fixture.client)
         for topic in ["q.retry.1s", "q"] {

@@ -71,6 +71,22 @@ struct WorkerFixture {
         )
     }
 
+    /// The queue as a worker would have it, for what needs no worker.
+    func runtime(
+        _ jobs: JobRegistry = JobRegistry(),
+        _ configuration: WorkerConfiguration = WorkerConfiguration(),
+        startLimit: StartLimit = StartLimit()
+    ) throws -> QueueRuntime {
+        try QueueRuntime(
+            index: 0,
+            queue: queue,
+            jobs: jobs,
+            configuration: configuration,
+            startLimit: startLimit,
+            logger: .disabled
+        )
+    }
+
     /// The group's committed offset of a partition of the main topic; nil where there is none.
     func committed(_ partition: Int32 = 0) async throws -> CommittedOffset? {
         let place = TopicPartition(topic: queue.mainTopic, partition: partition)
