@@ -55,11 +55,14 @@ let package = Package(
     products: [
         .library(name: "RdKafka", targets: ["RdKafka"]),
         .library(name: "Kokanee", targets: ["Kokanee"]),
+        .library(name: "KokaneeAllocator", targets: ["KokaneeAllocator"]),
     ] + executables,
     targets: [
         fuzzTargets,
         tool,
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
+        .systemLibrary(name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
+        .target(name: "KokaneeAllocator", dependencies: ["CJemalloc"], swiftSettings: swiftSettings),
         .systemLibrary(name: "CGetopt"),
         .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),
@@ -68,7 +71,7 @@ let package = Package(
         .target(name: "CBaseline", dependencies: ["CRdKafka"]),
         .target(
             name: "KokaneeBench",
-            dependencies: ["CBaseline", "CLinux", "Kokanee", "RdKafka"],
+            dependencies: ["CBaseline", "CLinux", "Kokanee", "KokaneeAllocator", "RdKafka"],
             swiftSettings: swiftSettings
         ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -92,7 +95,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "kokanee-noop-worker",
-            dependencies: ["Kokanee", "RdKafka"],
+            dependencies: ["Kokanee", "KokaneeAllocator", "RdKafka"],
             path: "Tests/Benchmarks/NoopWorker",
             swiftSettings: swiftSettings
         ),
@@ -104,13 +107,13 @@ let package = Package(
         ),
         .executableTarget(
             name: "kokanee-instructions",
-            dependencies: ["Kokanee", "RdKafka"],
+            dependencies: ["Kokanee", "KokaneeAllocator", "RdKafka"],
             path: "Tests/Benchmarks/Instructions",
             swiftSettings: swiftSettings
         ),
         .executableTarget(
             name: "kokanee-peer",
-            dependencies: ["Kokanee", "RdKafka"],
+            dependencies: ["Kokanee", "KokaneeAllocator", "RdKafka"],
             path: "Tests/Benchmarks/Peers/Kokanee",
             swiftSettings: swiftSettings
         ),

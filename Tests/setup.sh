@@ -27,6 +27,7 @@ need() { # PACKAGE COMMAND...: the package is missing unless the command succeed
 need pkg-config has pkg-config
 need patch has patch
 need librdkafka-dev pkg-config --exists 'rdkafka >= 2.0.2'
+need libjemalloc-dev pkg-config --exists jemalloc
 need libssl-dev pkg-config --exists libcrypto
 case $1 in
 test)

@@ -1,5 +1,6 @@
 internal import CBaseline
 internal import Glibc
+internal import KokaneeAllocator
 
 /// Where the numbers come from: without it they say nothing.
 package struct Machine: Sendable {
@@ -7,6 +8,7 @@ package struct Machine: Sendable {
     package let cores: Int
     package let kernel: String
     package let librdkafka: String
+    package let allocator: String
     package let swift: String
     /// Runnable threads over the last minute, before anything was measured.
     package let load: Double
@@ -18,6 +20,7 @@ package struct Machine: Sendable {
         cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         kernel = Self.text("/proc/sys/kernel/osrelease").split(separator: "\n").first.map(String.init) ?? "unknown"
         librdkafka = String(cString: cbaseline_librdkafka_version())
+        allocator = Allocator.version.map { "jemalloc \($0)" } ?? "the C library's allocator"
         swift = Self.compiler
         load = Self.text("/proc/loadavg").split(separator: " ").first.flatMap { Double($0) } ?? 0
     }
@@ -26,7 +29,7 @@ package struct Machine: Sendable {
     package var isBusy: Bool { load > 0.25 * Double(cores) }
 
     package var description: String {
-        "\(processor), \(cores) cores, Linux \(kernel), librdkafka \(librdkafka), Swift \(swift), load \(load)"
+        "\(processor), \(cores) cores, Linux \(kernel), librdkafka \(librdkafka), \(allocator), Swift \(swift), load \(load)"
     }
 
     private static var compiler: String {
