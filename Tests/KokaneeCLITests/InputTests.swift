@@ -56,9 +56,10 @@ import Testing
         let url = try Self.file((0..<300_000).map { "line \($0)" }.joined(separator: "\n"))
         defer { try? FileManager.default.removeItem(at: url) }
         let reader = try LineReader(path: url.path())
+        let feed = LineFeed(reader)
         var count = 0
         var bytesRead = 0
-        while let batch = try await reader.next() {
+        while let batch = try await feed.next() {
             for line in batch.lines {
                 guard line.number == count + 1, line.bytes == Array("line \(count)".utf8) else {
                     Issue.record("line \(line.number) is not the next")
@@ -76,9 +77,9 @@ import Testing
     func tooLong() async throws {
         let url = try Self.file("a\nb\n\(String(repeating: "x", count: 3 << 20))\nc")
         defer { try? FileManager.default.removeItem(at: url) }
-        let reader = try LineReader(path: url.path(), maximumLineLength: 2 << 20)
-        #expect(try await reader.next()?.lines.map(\.number) == [1, 2])
-        let error = await #expect(throws: Failure.self) { _ = try await reader.next() }
+        let feed = LineFeed(try LineReader(path: url.path(), maximumLineLength: 2 << 20))
+        #expect(try await feed.next()?.lines.map(\.number) == [1, 2])
+        let error = await #expect(throws: Failure.self) { _ = try await feed.next() }
         #expect(error?.code == .input)
         #expect(error?.message.hasSuffix("line 3: longer than 2 MiB") == true)
     }
@@ -86,27 +87,10 @@ import Testing
     @Test("what can't be read is wrong input, told with its name", arguments: ["/nonexistent/file", "/"])
     func unreadable(path: String) async throws {
         let error = await #expect(throws: Failure.self) {
-            _ = try await LineReader(path: path).next()
+            _ = try await LineFeed(LineReader(path: path)).next()
         }
         #expect(error?.code == .input)
         #expect(error?.message.contains(path) == true)
-    }
-
-    @Test("a reader that waits for a silent pipe can be stopped")
-    func stop() async throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: "kokanee-\(UUID().uuidString)").path()
-        try #require(mkfifo(path, 0o600) == 0)
-        defer { unlink(path) }
-        // Both ends here, so that opening does not wait, and nobody ever writes.
-        let writer = open(path, O_RDWR)
-        defer { close(writer) }
-        let reader = try LineReader(path: path)
-        async let batch = reader.next()
-        reader.stop()
-        let last = try await batch
-        #expect(last == nil)
-        let again = try await reader.next()
-        #expect(again == nil)
     }
 }
 

@@ -3,8 +3,9 @@ internal import RdKafka
 
 /// Enqueues the lines of a file, in their order and in constant memory.
 ///
-/// A chunk of lines is read and parsed while the one before is sent; the next is sent when that is acknowledged, so
-/// that a slow broker slows the reading, and jobs of one key stay in the file's order.
+/// Lines are read and parsed while a chunk of them is sent; what has come by then is the next, sent when the one before
+/// is acknowledged, so that a slow broker slows the reading, and jobs of one key stay in the file's order. A line that
+/// comes alone is sent alone, at once.
 struct BulkEnqueue {
     struct Settings: Sendable {
         /// The type of lines that have none.
@@ -48,7 +49,7 @@ struct BulkEnqueue {
     }
 
     /// A chunk of lines, parsed.
-    struct Chunk: Sendable {
+    struct Chunk: Gatherable {
         var jobs: [NewJob] = []
         /// The number of each job's line.
         var lines: [Int] = []
@@ -93,6 +94,13 @@ struct BulkEnqueue {
                 }
             }
         }
+
+        mutating func append(_ next: Chunk) {
+            jobs += next.jobs
+            lines += next.lines
+            problems += next.problems
+            bytesRead = next.bytesRead
+        }
     }
 
     static func tooLarge(_ size: Int, _ type: String, _ limit: Int) -> String {
@@ -102,17 +110,32 @@ struct BulkEnqueue {
 
     let client: JobClient
     let queue: Queue
-    let reader: LineReader
+    let chunks: LineFeed<Chunk>
     let settings: Settings
+
+    init(client: JobClient, queue: Queue, reader: LineReader, settings: Settings) {
+        self.client = client
+        self.queue = queue
+        self.settings = settings
+        chunks = Self.chunks(of: reader, settings)
+    }
+
+    /// Parsed off the threads that send; without `keepsGoing` they end with the one of the first bad line.
+    static func chunks(of reader: LineReader, _ settings: Settings) -> LineFeed<Chunk> {
+        LineFeed(reader) { batch in
+            let chunk = Chunk(batch, settings: settings, now: Timestamp.now)
+            return (chunk, isLast: !settings.keepsGoing && !chunk.problems.isEmpty)
+        }
+    }
 
     /// Sends all there is, prints the summary, and throws where not all was sent.
     func run(_ context: Context) async throws {
         let console = context.console
         let start = ContinuousClock.now
         let progress = Progress("jobs", console: console, start: start)
-        let stopper = Task { [reader, interruption = context.interruption] in
+        let stopper = Task { [chunks, interruption = context.interruption] in
             await interruption.wait()
-            reader.stop()
+            chunks.stop()
         }
         var tally = Tally()
         var failure: (any Error)?
@@ -122,6 +145,7 @@ struct BulkEnqueue {
             failure = error
         }
         stopper.cancel()
+        chunks.stop()
         progress.finish()
         await client.close()
         try summarise(tally, seconds: (ContinuousClock.now - start) / .seconds(1), console)
@@ -138,16 +162,12 @@ struct BulkEnqueue {
         _ progress: Progress,
         isInterrupted: @Sendable () -> Bool
     ) async throws {
-        var chunk = try await nextChunk()
-        while let current = chunk, !isInterrupted() {
-            let endsHere = !settings.keepsGoing && !current.problems.isEmpty
-            async let following = endsHere ? nil : nextChunk()
-            await send(current, &tally, console)
-            let fraction = reader.size.map { $0 == 0 ? 1 : Double(current.bytesRead) / Double($0) }
+        while let chunk = try await chunks.next(), !isInterrupted() {
+            await send(chunk, &tally, console)
+            let fraction = chunks.size.map { $0 == 0 ? 1 : Double(chunk.bytesRead) / Double($0) }
             progress.update(count: tally.sent, fraction: fraction)
             // Bad lines can be skipped. Where the brokers fail, the lines that follow would fail the same way.
             guard tally.code == .success || tally.code == .input && settings.keepsGoing else { return }
-            chunk = try await following
         }
     }
 
@@ -187,10 +207,6 @@ struct BulkEnqueue {
             run.first == run.last
                 ? "line \(run.first): \(run.message)" : "lines \(run.first) to \(run.last): \(run.message)"
         }
-    }
-
-    private func nextChunk() async throws -> Chunk? {
-        try await reader.next().map { Chunk($0, settings: settings, now: Timestamp.now) }
     }
 
     private func summarise(_ tally: Tally, seconds: Double, _ console: Console) throws {

@@ -32,7 +32,7 @@ extension Command {
 
     private static func runImport(_ context: Context) async throws {
         let values = context.values
-        let reader = try LineReader(path: try values.requiredString("file"))
+        let lines = LineFeed(try LineReader(path: try values.requiredString("file")))
         let settings = LetterImportRun.Settings(
             executes: values.isSet("execute"),
             keepsGoing: values.isSet("keep-going"),
@@ -40,7 +40,7 @@ extension Command {
             rate: try values.rate("rate")
         )
         let letters = try await context.untilInterrupted { try await connectToLetters(context) }
-        try await LetterImportRun(letters: letters, reader: reader, settings: settings).run(context)
+        try await LetterImportRun(letters: letters, lines: lines, settings: settings).run(context)
     }
 }
 
@@ -65,7 +65,7 @@ private struct LetterImportRun: Sendable {
     private static let bytesAtATime = 8 << 20
 
     let letters: DeadLetters
-    let reader: LineReader
+    let lines: LineFeed<LineReader.Batch>
     let settings: Settings
 
     func run(_ context: Context) async throws {
@@ -75,7 +75,7 @@ private struct LetterImportRun: Sendable {
             await work(console, progress)
         } onInterruption: {
             // It may wait for a line.
-            reader.stop()
+            lines.stop()
         }
         progress.finish()
         let end = try result.get()
@@ -118,7 +118,7 @@ private struct LetterImportRun: Sendable {
                 // How far it is through the file: a batch may take long at a slow rate.
                 func fraction(_ tally: LetterImport.Tally) -> Double? {
                     let share = Double(tally.lines - linesBefore) / Double(max(1, batch.lines.count))
-                    return reader.size.map { size in
+                    return lines.size.map { size in
                         (Double(start) + share * Double(batch.bytesRead - start)) / Double(max(1, size))
                     }
                 }
@@ -140,12 +140,12 @@ private struct LetterImportRun: Sendable {
 
     /// Lines for one look at their letters, which costs a while, however few they are.
     private func nextBatch() async throws -> LineReader.Batch? {
-        guard var batch = try await reader.next() else { return nil }
+        guard var batch = try await lines.next() else { return nil }
         let end = batch.bytesRead + Self.bytesAtATime
         while batch.lines.count < Self.linesAtATime, batch.bytesRead < end {
             // What is wrong is told when it is asked for again, after the lines before it.
-            guard let next = try? await reader.next() else { break }
-            batch = LineReader.Batch(lines: batch.lines + next.lines, bytesRead: next.bytesRead)
+            guard let next = try? await lines.next() else { break }
+            batch.append(next)
         }
         return batch
     }

@@ -44,10 +44,9 @@ extension Command {
     }
 
     private static func shapes(_ path: String) async throws -> JobShapes {
-        let reader = try LineReader(path: path)
-        defer { reader.stop() }
+        let lines = LineFeed(try LineReader(path: path))
         var text: [UInt8] = []
-        while let batch = try await reader.next() {
+        while let batch = try await lines.next() {
             for line in batch.lines { text += line.bytes + [UInt8(ascii: "\n")] }
         }
         do {

@@ -2,18 +2,25 @@ internal import Glibc
 internal import RdKafka
 internal import Synchronization
 
-/// Reads lines from a file or from stdin in constant memory: about a chunk of them at a time, when asked for.
+/// Reads lines from a file or from stdin in constant memory: those that one read brings, when asked for.
+///
+/// It blocks; ``LineFeed`` gives it a thread.
 final class LineReader: Sendable {
-    struct Batch: Sendable {
-        let lines: [LineSplitter.Line]
+    struct Batch: Gatherable {
+        private(set) var lines: [LineSplitter.Line]
         /// Of the input, up to the batch's end; more than the lines hold where one is still incomplete.
-        let bytesRead: Int
-    }
+        private(set) var bytesRead: Int
 
-    private static let chunkSize = 1 << 20
+        mutating func append(_ next: Batch) {
+            lines += next.lines
+            bytesRead = next.bytesRead
+        }
+    }
 
     private struct State {
         var splitter: LineSplitter
+        /// What a read fills; as large as the largest was.
+        var buffer: [UInt8] = []
         var bytesRead = 0
         var isAtEnd = false
         /// A line that is too long; told once the lines before it have been handed out.
@@ -25,10 +32,10 @@ final class LineReader: Sendable {
     let size: Int?
     private let fileDescriptor: Int32
     private let ownsDescriptor: Bool
-    /// Closing the write end ends a read that waits, for a pipe may stay silent for ever.
+    /// A byte in it ends a read that waits, for a pipe may stay silent for ever.
     private let stopPipe: (read: Int32, write: Int32)
     private let isStopped = Atomic(false)
-    // Locked through a blocking read, on a thread that is there for nothing else; one batch is read at a time.
+    // Locked through a blocking read, on a thread that is there for nothing else.
     private let state: Mutex<State>
 
     /// - Parameter path: `-` is stdin.
@@ -67,14 +74,7 @@ final class LineReader: Sendable {
         if stopPipe.write >= 0 { close(stopPipe.write) }
     }
 
-    /// The next lines; nil at the end, or after ``stop()``.
-    ///
-    /// - Throws: ``Failure`` with exit code 65 for a read error or a line that is too long.
-    func next() async throws -> Batch? {
-        try await OSThread.run(name: "read lines") { [self] in try state.withLock { try read(&$0) } }
-    }
-
-    /// Ends the reading, from any thread, also while ``next()`` waits for input.
+    /// Ends the reading, from any thread, also while ``read(atMost:)`` waits for input.
     func stop() {
         guard !isStopped.exchange(true, ordering: .sequentiallyConsistent) else { return }
         // One byte that is never read: the pipe stays readable.
@@ -82,7 +82,15 @@ final class LineReader: Sendable {
         write(stopPipe.write, &byte, 1)
     }
 
-    private func read(_ state: inout State) throws -> Batch? {
+    /// The next lines, as soon as there is one; nil at the end, or after ``stop()``. Blocks.
+    ///
+    /// - Parameter size: of one read, in bytes; a line that is longer takes several.
+    /// - Throws: ``Failure`` with exit code 65 for a read error or a line that is too long.
+    func read(atMost size: Int) throws -> Batch? {
+        try state.withLock { try read(&$0, size) }
+    }
+
+    private func read(_ state: inout State, _ size: Int) throws -> Batch? {
         var lines: [LineSplitter.Line] = []
         while lines.isEmpty {
             if let failure = state.failure {
@@ -93,7 +101,7 @@ final class LineReader: Sendable {
             }
             guard !state.isAtEnd, !isStopped.load(ordering: .sequentiallyConsistent), awaitInput() else { return nil }
             do {
-                try readChunk(&state, &lines)
+                try readOnce(&state, size, &lines)
             } catch let failure as LineSplitter.TooLong {
                 state.failure = failure
             }
@@ -101,21 +109,23 @@ final class LineReader: Sendable {
         return Batch(lines: lines, bytesRead: state.bytesRead)
     }
 
-    private func readChunk(_ state: inout State, _ lines: inout [LineSplitter.Line]) throws {
-        try withUnsafeTemporaryAllocation(byteCount: Self.chunkSize, alignment: 1) { buffer in
-            let count = Glibc.read(fileDescriptor, buffer.baseAddress!, buffer.count)
-            switch count {
-            case 0:
-                state.isAtEnd = true
-                try state.splitter.finish(&lines)
-            case 1...:
-                state.bytesRead += count
+    private func readOnce(_ state: inout State, _ size: Int, _ lines: inout [LineSplitter.Line]) throws {
+        if state.buffer.count < size { state.buffer = Array(repeating: 0, count: size) }
+        let count = state.buffer.withUnsafeMutableBytes { Glibc.read(fileDescriptor, $0.baseAddress!, size) }
+        switch count {
+        case 0:
+            state.isAtEnd = true
+            try state.splitter.finish(&lines)
+        case 1...:
+            state.bytesRead += count
+            let buffer = state.buffer
+            try buffer.withUnsafeBytes { buffer in
                 try state.splitter.add(UnsafeRawBufferPointer(rebasing: buffer[..<count]), to: &lines)
-            case _ where errno == EINTR || errno == EAGAIN:
-                break
-            default:
-                throw Failure("can't read \(name): \(String(cString: strerror(errno)))", code: .input)
             }
+        case _ where errno == EINTR || errno == EAGAIN:
+            break
+        default:
+            throw Failure("can't read \(name): \(String(cString: strerror(errno)))", code: .input)
         }
     }
 

@@ -106,9 +106,8 @@ extension Command {
 
     private static func ids(_ file: String) async throws -> Set<String> {
         var ids: Set<String> = []
-        let reader = try LineReader(path: file)
-        defer { reader.stop() }
-        while let batch = try await reader.next() {
+        let lines = LineFeed(try LineReader(path: file))
+        while let batch = try await lines.next() {
             for line in batch.lines { ids.insert(String(String(decoding: line.bytes, as: UTF8.self).trimmed)) }
         }
         guard !ids.isEmpty else { throw InputError("\(file) has no ids; one stands on each line") }
