@@ -94,17 +94,21 @@ final class Stage {
     ///   - keys: see ``KeySequence``.
     ///   - isRoundRobin: spreads the jobs over the partitions whatever their keys, so that few keys don't fill one.
     ///   - isCompressed: for more jobs in a partition than the embedded broker's 5 MiB hold.
+    ///   - batchBytes: the most that one batch of the log holds before it is compressed; a consumer gets batches whole. Nil is
+    ///     librdkafka's bound, of 1 MB.
     func fill(
         _ queue: StageQueue,
         jobs: Int,
         keys: String = "distinct",
         payload: Payload = .raw,
         isRoundRobin: Bool = false,
-        isCompressed: Bool = false
+        isCompressed: Bool = false,
+        batchBytes: Int? = nil
     ) throws {
         var parameters = ["topic": queue.name, "jobs": "\(jobs)", "keys": keys, "payload": payload.rawValue]
         if isRoundRobin { parameters["partitions"] = "\(queue.partitions)" }
         if isCompressed { parameters["compression"] = "zstd" }
+        if let batchBytes { parameters["batch"] = "\(batchBytes)" }
         _ = try part("produce", parameters)
     }
 

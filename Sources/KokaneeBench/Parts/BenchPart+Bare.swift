@@ -14,10 +14,11 @@ extension BenchPart {
         let topic = try input.text("topic")
         let warmup = try input.integer("warmup", default: 0)
         let partitions = try input.integer("partitions", default: 0)
-        let properties = BareProperties.producer(input.properties).merging(
-            input.parameters["compression"].map { ["compression.type": $0] } ?? [:]
-        ) { $1 }
-        let result = try await OSThread.run(name: "bench:produce") {
+        var properties = BareProperties.producer(input.properties)
+        for (parameter, property) in [("compression", "compression.type"), ("batch", "batch.size")] {
+            if let value = input.parameters[parameter] { properties[property] = value }
+        }
+        let result = try await OSThread.run(name: "bench:produce") { [properties] in
             try withPointers(payload.all) { payloads, lengths in
                 try keys.withUnsafeBufferPointer { keys in
                     try topic.withCString { topic in

@@ -15,17 +15,17 @@ struct CostByKeys: Experiment {
     }
 }
 
-/// What a job costs with ever more partitions: 100,000 jobs on 1, on 64 and on 1,024. They are compressed, for one partition of
-/// the embedded broker to hold them all; that of starting a worker of so many partitions is taken off.
+/// What a job costs with ever more partitions: 1, 64 and 1,024, with a million jobs each, or what one partition of the embedded
+/// broker holds of them when they are compressed. That of starting a worker of so many partitions is taken off.
 struct CostByPartitions: Experiment {
     let rows = CostPoint.rows("cost-partitions", "1 to 1,024 partitions")
     let maximumRounds = 3
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let jobs = stage.scaled(100_000, least: 2000)
         let points = try [1, 64, 1024].map { partitions in
+            let jobs = stage.scaled(min(1_000_000, partitions * 100_000), least: 2000)
             let queue = try stage.queue(partitions: partitions)
-            try stage.fill(queue, jobs: jobs, isRoundRobin: true, isCompressed: true)
+            try stage.fill(queue, jobs: jobs, isRoundRobin: true, isCompressed: true, batchBytes: 64 << 10)
             let lonely = try stage.queue(partitions: partitions)
             try stage.fill(lonely, jobs: 1)
             return CostPoint(queue: queue, lonely: lonely, jobs: jobs)

@@ -35,9 +35,10 @@ struct InFlightMemory: Experiment {
 
 /// Backlogs that grow from 10,000 jobs to 5 million: the worker's peak of memory, and what a job costs.
 ///
-/// The cost is the process's time on processors, less that of a worker of as many partitions that finds one job; and the wall
-/// time from the first job's end to the last's. With a backlog comes a number of partitions that the embedded broker's 5 MiB
-/// each suffice for.
+/// The cost is what each job more takes of processors, from one backlog to the next larger one; and the wall time a job, from
+/// the first job's end to the last's. Nothing else grows: all are in 64 partitions, compressed for the embedded broker's 5 MiB
+/// each to suffice, in batches of 256 KiB at most: that broker goes through a partition's batches from the first for each
+/// fetch.
 struct Backlog: Experiment {
     let rows = [
         Row("rss-1m", "worker's peak of memory, 1 M jobs waiting", unit: "MB", .atMost(120), isQuick: false),
@@ -61,26 +62,17 @@ struct Backlog: Experiment {
 
     private struct Point {
         let queue: Stage.StageQueue
-        /// With as many partitions, and one job.
-        let lonely: Stage.StageQueue
         let jobs: Int
     }
 
     func begin(_ stage: Stage) throws -> any Trial {
         var sizes = [10_000, 100_000, 1_000_000]
         if !stage.settings.isQuick { sizes.append(5_000_000) }
-        var lonely: [Int: Stage.StageQueue] = [:]
-        let points = try sizes.map { size in
-            let partitions = max(64, size / 8000 + 4)
-            let jobs = stage.scaled(size, least: 1000)
-            let queue = try stage.queue(partitions: partitions)
-            try stage.fill(queue, jobs: jobs)
-            if lonely[partitions] == nil {
-                let other = try stage.queue(partitions: partitions)
-                try stage.fill(other, jobs: 1)
-                lonely[partitions] = other
-            }
-            return Point(queue: queue, lonely: lonely[partitions]!, jobs: jobs)
+        let points = try sizes.enumerated().map { index, size in
+            let jobs = stage.scaled(size, least: 1000 << index)
+            let queue = try stage.queue()
+            try stage.fill(queue, jobs: jobs, isCompressed: true, batchBytes: 256 << 10)
+            return Point(queue: queue, jobs: jobs)
         }
         return Running(stage: stage, points: points)
     }
@@ -90,21 +82,21 @@ struct Backlog: Experiment {
         let points: [Point]
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
-            var start: [String: Double] = [:]
             var measured: [Int: Metrics] = [:]
             for (index, point) in turn.ordered(Array(points.enumerated())) {
-                if start[point.lonely.name] == nil {
-                    start[point.lonely.name] = try stage.work(point.lonely, jobs: 1, .noop).require("cpu")
-                }
                 measured[index] = try stage.work(point.queue, jobs: point.jobs, .noop)
             }
             var processor: [Double] = []
             var wall: [Double] = []
+            var smaller: (jobs: Int, used: Double)?
             for (index, point) in points.enumerated() {
                 guard let metrics = measured[index] else { continue }
-                let used = try metrics.require("cpu") - (start[point.lonely.name] ?? 0)
-                processor.append(max(used, 1e-6) / Double(point.jobs) * 1e6)
                 wall.append(try metrics.require("wall") * 1e6)
+                let used = try metrics.require("cpu")
+                if let smaller, point.jobs > smaller.jobs {
+                    processor.append(max(used - smaller.used, 1e-6) / Double(point.jobs - smaller.jobs) * 1e6)
+                }
+                smaller = (point.jobs, used)
             }
             var rounds = ["cost-backlog": Growth.worst(processor), "cost-backlog-wall": Growth.worst(wall)]
             for (name, index) in [("rss-1m", 2), ("rss-5m", 3)] {
