@@ -126,7 +126,7 @@ let package = Package(
         ),
         .testTarget(
             name: "KokaneeBenchTests",
-            dependencies: ["kokanee", "Kokanee", "KokaneeBench"],
+            dependencies: ["kokanee", "Kokanee", "KokaneeAllocator", "KokaneeBench", "TestSupport"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

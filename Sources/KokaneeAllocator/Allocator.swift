@@ -1,4 +1,5 @@
 internal import CJemalloc
+internal import Glibc
 
 /// jemalloc, in the place of the C library's `malloc`: for the whole process, librdkafka's memory and Swift's.
 ///
@@ -7,8 +8,26 @@ internal import CJemalloc
 /// jemalloc a worker gets through about a quarter more small jobs on the same processors (docs/performance.md). `Kokanee`
 /// itself doesn't bring it, because a program's allocator is the program's choice.
 public enum Allocator {
-    /// jemalloc's version, such as `5.3.0`; nil where it doesn't say.
+    /// Whether jemalloc is what allocates: a sanitizer's allocator goes before it.
+    public static var isInUse: Bool {
+        let before = allocated
+        guard let memory = malloc(1 << 20) else { return false }
+        defer { free(memory) }
+        // Written to, or a compiler may leave it out.
+        memory.storeBytes(of: 1, as: UInt8.self)
+        return allocated - before >= 1 << 20
+    }
+
+    /// By this thread, so far, in bytes.
+    private static var allocated: UInt64 {
+        var bytes: UInt64 = 0
+        var size = MemoryLayout.size(ofValue: bytes)
+        return mallctl("thread.allocated", &bytes, &size, nil, 0) == 0 ? bytes : 0
+    }
+
+    /// jemalloc's version, such as `5.3.0`; nil where it is not in use.
     public static var version: String? {
+        guard isInUse else { return nil }
         var text: UnsafePointer<CChar>?
         var size = MemoryLayout.size(ofValue: text)
         guard mallctl("version", &text, &size, nil, 0) == 0, let text else { return nil }
