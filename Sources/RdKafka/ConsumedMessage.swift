@@ -2,23 +2,38 @@ internal import CRdKafka
 internal import Glibc
 
 /// One of librdkafka's messages, which somebody has to own: ``RecordStorage``, or whoever keeps more of each record in an
-/// object of his own. The owner keeps ``source``, and calls ``destroy()`` in its `deinit`. Copies cost nothing, for this
-/// counts no owners.
+/// object of his own. The owner keeps ``source``, and calls ``destroy()`` in its `deinit`; or it was given a reference to the
+/// source with the message, and calls ``end()``. Copies cost nothing, for this counts no owners.
 ///
 /// `@unchecked Sendable`: the message is handed over by librdkafka when this is made, and only read from then on; what
 /// changes in it is that its headers are parsed, for which ``HeaderParsing`` has a lock.
 package struct ConsumedMessage: @unchecked Sendable {
-    package unowned(unsafe) let source: MessageSource
+    private let unmanagedSource: Unmanaged<MessageSource>
     private let message: UnsafePointer<rd_kafka_message_t>
 
     init(_ message: UnsafePointer<rd_kafka_message_t>, source: MessageSource) {
-        self.message = message
-        self.source = source
+        self.init(message, source: .passUnretained(source))
     }
+
+    init(_ message: UnsafePointer<rd_kafka_message_t>, source: Unmanaged<MessageSource>) {
+        self.message = message
+        unmanagedSource = source
+    }
+
+    package var source: MessageSource { unmanagedSource.takeUnretainedValue() }
+
+    /// Gives the reference to the source away that came with the message.
+    func takeSource() -> MessageSource { unmanagedSource.takeRetainedValue() }
 
     /// Ends the message and all that was borrowed from it: by its owner, once, unless it lives in an event.
     package func destroy() {
         rd_kafka_message_destroy(UnsafeMutablePointer(mutating: message))
+    }
+
+    /// As ``destroy()``, of a message that came with a reference to its source; that ends as well.
+    package func end() {
+        destroy()
+        unmanagedSource.release()
     }
 
     package var offset: Int64 { message.pointee.offset }

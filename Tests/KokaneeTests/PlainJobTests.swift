@@ -47,7 +47,7 @@ struct PlainJobTests {
         for record in try await fixture.records(of: "q") {
             let whole = Envelope.decode(record, defaultType: "default")
             let message = record.storage.message
-            guard let job = PlainJob(message, runtime) else { continue }
+            guard let job = PlainJob.read(message, runtime) else { continue }
             plain += 1
             let envelope = try whole.get().envelope
             #expect(job.id.map(\.text) ?? envelope.id == envelope.id, "\(record.headers)")

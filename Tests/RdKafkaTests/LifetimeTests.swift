@@ -112,6 +112,46 @@ struct LifetimeTests {
         try await eventually("the client ends") { witness.hasEnded }
     }
 
+    @Test("what records are read for lives as long as the last of them, and no longer")
+    func context() async throws {
+        final class Context: Sendable {}
+        let broker = try await broker(records: 20)
+        let client = ClientConfiguration(
+            bootstrapServers: broker.bootstrapServers,
+            properties: ["enable.partition.eof": "true"]
+        )
+        try await OSThread.run(name: "test:consumer") {
+            let (consumer, queues) = try Self.member(client)
+            var messages: [ConsumedMessage] = []
+            weak var context: Context?
+            var isAtEnd = false
+            let end = ContinuousClock.now + .seconds(20)
+            do {
+                let made = Context()
+                context = made
+                // The end comes among them: it is no record, and keeps nothing.
+                while !isAtEnd, ContinuousClock.now < end {
+                    _ = queues[0].fetch(maximum: 100, context: made) { item in
+                        switch item {
+                        case .message(let message): messages.append(message)
+                        case .end: isAtEnd = true
+                        case .failed(let error): Issue.record(error)
+                        }
+                    }
+                    consumer.wait(upTo: .milliseconds(50))
+                    _ = consumer.nextEvent()
+                }
+            }
+            #expect(isAtEnd && messages.count == 20)
+            while let message = messages.popLast() {
+                #expect(context != nil)
+                #expect(message.value.map { String(decoding: $0, as: UTF8.self) } == "value \(messages.count)")
+                message.end()
+            }
+            #expect(context == nil)
+        }
+    }
+
     @Test("a consumer may be let go of with records unread and commits under way", arguments: 1...5)
     func consumerInTheMiddle(run: Int) async throws {
         let broker = try await broker(records: 500)

@@ -57,7 +57,7 @@ struct CompletionTracker {
 
     /// Takes note of the record at `offset`; records come in the log's order.
     mutating func admit(_ offset: Int64) -> Admission {
-        if let position, offset < position { return .regressed }
+        guard !regresses(to: offset) else { return .regressed }
         position = offset + 1
         let isFinished = restored.contains(offset)
         // Nothing to wait for below it: the watermark has passed it with the position.
@@ -66,6 +66,11 @@ struct CompletionTracker {
         guard !isFinished else { return .finishedBefore }
         unfinished += 1
         return .run(firstNumber + entries.count - 1)
+    }
+
+    /// Whether a record lies below what has been read; see ``Admission/regressed``.
+    func regresses(to offset: Int64) -> Bool {
+        if let position { offset < position } else { false }
     }
 
     /// The partition has been read to `offset`, and there is no record between the last one and it.

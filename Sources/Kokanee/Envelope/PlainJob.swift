@@ -24,20 +24,24 @@ struct PlainJob {
     /// ``HeaderName/prefix``.
     private static let ours: StaticString = "kokanee-"
 
+    private init() {}
+
     /// Nil where the record is anything else.
     ///
     /// - Parameter message: known to the caller alone.
-    init?(_ message: ConsumedMessage, _ runtime: QueueRuntime) {
+    static func read(_ message: ConsumedMessage, _ runtime: QueueRuntime) -> PlainJob? {
+        var job = PlainJob()
         let isReadable = message.forEachHeaderUnshared { name, value in
-            size += name.count + (value?.count ?? 0) + HeaderScan.overhead
-            if isPlain { isPlain = take(name, value, runtime) }
+            job.size += name.count + (value?.count ?? 0) + HeaderScan.overhead
+            if job.isPlain { job.isPlain = job.take(name, value, runtime) }
         }
-        guard isReadable, isPlain else { return nil }
-        if hasSpecVersion && hasType && id != nil { return }
-        guard !hasSpecVersion, !hasSource, !hasType, id == nil else { return nil }
-        entry = runtime.handlers.entry(named: runtime.queue.defaultType)
+        guard isReadable, job.isPlain else { return nil }
+        if job.hasSpecVersion && job.hasType && job.id != nil { return job }
+        guard !job.hasSpecVersion, !job.hasSource, !job.hasType, job.id == nil else { return nil }
+        job.entry = runtime.handlers.entry(named: runtime.queue.defaultType)
         // Without the others the header says nothing.
-        version = 1
+        job.version = 1
+        return job
     }
 
     /// False for what is not plain.

@@ -26,6 +26,8 @@ final class Batch: Sendable {
     }
 
     let items: [Item]
+    /// Their contents, which ``items`` keep alive: to be looked at without counting one more owner each time.
+    let jobs: [Unmanaged<JobContent>]
     /// Whether all of it is expected to take microseconds.
     let isQuick: Bool
     /// How many have been begun; by ``closing`` more once no other may be.
@@ -45,20 +47,21 @@ final class Batch: Sendable {
 
     init(_ items: [Item], isQuick: Bool = false) {
         self.items = items
+        jobs = items.map { .passUnretained($0.content) }
         self.isQuick = isQuick
     }
 
     // MARK: - The runner's side
 
-    /// Takes the next job to run; nil where there is none, or none may begin any more.
-    func begin(at now: Int64) -> Item? {
+    /// Takes the next job to run, which lives as long as the batch; nil where there is none, or none may begin any more.
+    func begin(at now: Int64) -> Unmanaged<JobContent>? {
         startedAt.store(now, ordering: .relaxed)
         let index = taken.load(ordering: .relaxed)
         // Only this runner raises it, so that what can come between is that the batch is closed.
         guard index < items.count,
             taken.compareExchange(expected: index, desired: index + 1, ordering: .acquiringAndReleasing).exchanged
         else { return nil }
-        return items[index]
+        return jobs[index]
     }
 
     /// The job in hand has ended, as its content says.

@@ -27,6 +27,8 @@ extension Dispatcher {
         for step in rotation.indices {
             let index = (firstInRotation + step) % rotation.count
             let intake = rotation[index]
+            // Five of six partitions are rungs, nearly all of which rest.
+            if intake.delay != nil, intake.restsUntil != nil { continue }
             let room = intake.delay == nil ? roomLeft.records(index) : intake.room
             let limit = paced(min(room, intake.stretch == nil ? Self.quantum : Self.replayQuantum), intake)
             guard limit > 0 else {
@@ -39,15 +41,15 @@ extension Dispatcher {
             if read == limit { hasMore = true }
             if let end { ends.append((intake, end)) }
             let part = round.parts[round.parts.count - 1]
-            roomLeft.note(part.decisions.count, bytes: part.bytes, of: index)
+            if intake.delay == nil { roomLeft.note(part.decisions.count, bytes: part.bytes, of: index) }
             if intake.stretch != nil { readOfPlan.append(intake) }
             noteRoom(in: intake, records: read, bytes: part.bytes, isEmpty: read < limit)
-            guard round.decisions.count >= Self.roundLength else { continue }
+            guard round.count >= Self.roundLength else { continue }
             firstInRotation = index
             hasMore = true
             break
         }
-        admit(round, now: now)
+        admit(&round, now: now)
         notePassed(readOfPlan)
         resumeFetching()
         for (intake, offset) in ends {
@@ -87,17 +89,18 @@ extension Dispatcher {
     /// Reads a partition into the round; returns how many items that were, and where the partition ends.
     private func read(_ intake: PartitionIntake, maximum: Int, now: Int64) -> (count: Int, end: Int64?) {
         var end: Int64?
+        let unmanaged = Unmanaged.passUnretained(runtime)
         let count = intake.queue.fetch(maximum: maximum, context: runtime) { item in
             switch item {
             case .message(let message):
                 end = nil
                 intake.end = nil
-                guard takes(message, of: intake) else { return message.destroy() }
-                let content = JobContent(message, runtime: runtime)
-                guard let decision = take(content, from: intake, now: now), !isRepetition(content, of: intake) else {
-                    return
-                }
-                round.append(decision)
+                guard takes(message, of: intake) else { return message.end() }
+                let content = JobContent(message, runtime: unmanaged)
+                guard let decision = take(consume content, from: intake, now: now) else { return }
+                // Asked of a replay's records only: the question counts one more owner of the record.
+                if intake.stretch != nil, isRepetition(decision.content, of: intake) { return }
+                round.append(consume decision)
             case .end(let offset): end = offset
             case .failed(let error):
                 logger.log(.warning, "a partition can't be read; it is tried again", ["error": "\(error)"])
@@ -107,7 +110,7 @@ extension Dispatcher {
     }
 
     /// Looks at a record as it stands in the log; nil where it waits on its rung until it is due.
-    private func take(_ content: JobContent, from intake: PartitionIntake, now: Int64) -> Intake.Decision? {
+    private func take(_ content: consuming JobContent, from intake: PartitionIntake, now: Int64) -> Intake.Decision? {
         FailPoint.recordRead.pass()
         let offset = content.offset
         if intake.landing != nil, !hasLanded(intake, at: offset) { return nil }
@@ -115,13 +118,14 @@ extension Dispatcher {
         if let delay = intake.delay {
             let clock = engine.clock
             let dueAt = PartitionIntake.dueAt(content.message, delay: delay, now: now) { clock.wall() }
+            if intake.waiting.isEmpty { holding.append(intake) }
             intake.hold(content, until: dueAt)
             return nil
         }
         return decide(content, intake, now: now)
     }
 
-    private func decide(_ content: JobContent, _ intake: PartitionIntake, now: Int64) -> Intake.Decision {
+    private func decide(_ content: consuming JobContent, _ intake: PartitionIntake, now: Int64) -> Intake.Decision {
         defer { FailPoint.recordDecoded.pass() }
         return Intake.decide(content, runtime, rungDelay: intake.delay, now: now)
     }
@@ -132,7 +136,9 @@ extension Dispatcher {
         guard takes(record.storage.message, of: intake) else { return }
         let now = engine.clock.wall()
         let content = JobContent(record, runtime: runtime)
-        guard let decision = take(content, from: intake, now: now), !isRepetition(content, of: intake) else { return }
+        guard let decision = take(content, from: intake, now: now), !isRepetition(decision.content, of: intake) else {
+            return
+        }
         admit(CollectionOfOne(decision), of: intake, now: now)
     }
 
@@ -140,14 +146,14 @@ extension Dispatcher {
         var round = Intake.Round()
         round.begin(intake.id)
         for decision in decisions { round.append(decision) }
-        admit(round, now: now)
+        admit(&round, now: now)
     }
 
-    private func admit(_ round: Intake.Round, now: Int64) {
-        guard !round.decisions.isEmpty else { return }
-        for regression in engine.admit(round) {
+    private func admit(_ round: inout Intake.Round, now: Int64) {
+        guard round.count > 0 else { return }
+        for regression in engine.admit(&round) {
             let part = round.parts[regression.part]
-            let rest = round.decisions[regression.decision..<part.decisions.upperBound]
+            let rest = round.take(regression.decision..<part.decisions.upperBound)
             guard let place = partition(of: part.id), let intake = intakes[place], let first = rest.first else {
                 continue
             }
@@ -204,7 +210,7 @@ extension Dispatcher {
         let now = engine.clock.wall()
         var next = Int64.max
         var overdue: [DispatcherVitals.OverdueHead] = []
-        for intake in rotation where !intake.waiting.isEmpty {
+        for intake in holding {
             let room = engine.withScheduler { $0.room(in: intake.id) }
             var due: [Intake.Decision] = []
             while due.count < room, let content = intake.release(at: now) {
@@ -221,6 +227,7 @@ extension Dispatcher {
                 overdue.append(.init(partition: intake.id, offset: first.content.offset, dueAt: first.dueAt))
             }
         }
+        holding.removeAll { $0.waiting.isEmpty }
         runtime.vitals.note(overdue: overdue)
         return next == .max ? .seconds(1) : .milliseconds(next)
     }

@@ -28,7 +28,7 @@ extension Dispatcher {
             starts[partition] = beginning.offset.map { .offset($0) } ?? .beginning
         }
         let queues = try consumer.assign(starts)
-        rotation = queues.map { queue in
+        let taken = queues.map { queue in
             let partition = queue.topicPartition
             let beginning = beginnings[partition] ?? Beginning()
             let intake = PartitionIntake(
@@ -43,6 +43,7 @@ extension Dispatcher {
             begin(intake, at: beginning.offset, restored: beginning.restored, movedAt: beginning.movedAt)
             return intake
         }
+        setRotation(taken.filter { $0.delay == nil } + taken.filter { $0.delay != nil })
         let news = Set(
             rotation.filter { beginnings[$0.topicPartition]?.isNews ?? false || runtime.outputs != nil }.map(\.id)
         )
@@ -59,7 +60,6 @@ extension Dispatcher {
         runtime.vitals.note(
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
-        idsInRotation = rotation.map(\.id)
         intakes = Dictionary(rotation.map { ($0.topicPartition, $0) }) { first, _ in first }
         skipFinishedStretches()
         confirmLease(ofAssignmentAt: startedAt)
@@ -113,10 +113,16 @@ extension Dispatcher {
         // The queues' handles stay for as long as the assignment.
         defer {
             for partition in partitions { intakes[partition] = nil }
-            rotation.removeAll { intakes[$0.topicPartition] == nil }
-            idsInRotation = rotation.map(\.id)
+            setRotation(rotation.filter { intakes[$0.topicPartition] != nil })
         }
         try consumer.unassign()
+    }
+
+    /// - Parameter intakes: rungs behind the others.
+    private func setRotation(_ intakes: [PartitionIntake]) {
+        rotation = intakes
+        idsInRotation = intakes.prefix { $0.delay == nil }.map(\.id)
+        holding = intakes.filter { !$0.waiting.isEmpty }
     }
 
     /// Gives up on what runs of partitions that don't come back in time: a group that goes on without this worker may

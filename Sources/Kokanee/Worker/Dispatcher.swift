@@ -18,9 +18,12 @@ final class Dispatcher {
     /// All partitions of the queue's main topic, its priorities' and its rungs, whoever owns them.
     let allPartitions: [TopicPartition]
     var intakes: [TopicPartition: PartitionIntake] = [:]
-    /// The order in which partitions are read; it turns with every round.
+    /// The order in which partitions are read; it turns with every round. The rungs come behind the others.
     var rotation: [PartitionIntake] = []
+    /// Of those that are no rungs.
     var idsInRotation: [Engine.PartitionID] = []
+    /// The rungs of which records wait until they are due.
+    var holding: [PartitionIntake] = []
     var commits: CommitPacer
     var idleness = IdleWatch()
     var hasJoined = false

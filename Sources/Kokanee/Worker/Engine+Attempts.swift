@@ -20,18 +20,23 @@ extension Engine {
         while let batch = await next(index, generation) {
             var meter = CostMeter()
             var now = MonotonicTime.nanoseconds
-            while startLimit.allows(now), let item = batch.begin(at: now) {
-                if item.content.entry?.toOpaque() != entry?.toOpaque() {
-                    entry = item.content.entry
+            while startLimit.allows(now), let job = batch.begin(at: now) {
+                let itsEntry = job._withUnsafeGuaranteedRef { $0.entry }
+                if itsEntry?.toOpaque() != entry?.toOpaque() {
+                    entry = itsEntry
                     handler = entry?._withUnsafeGuaranteedRef { $0.handler }
                 }
-                if let end = await execute(item.content, handler) { item.content.end = JobContent.End(end) }
+                if let end = await execute(job.takeUnretainedValue(), handler) {
+                    job._withUnsafeGuaranteedRef { $0.end = JobContent.End(end) }
+                }
                 batch.end()
                 let then = MonotonicTime.nanoseconds
-                meter.note(item.content.entry, Int(then - now))
+                meter.note(itsEntry, Int(then - now))
                 now = then
             }
             meter.flush()
+            // Until here: what it has given out lives as long as it does.
+            withExtendedLifetime(batch) {}
         }
     }
 
@@ -39,7 +44,7 @@ extension Engine {
     private nonisolated(nonsending) func execute(_ content: JobContent, _ handler: (any JobHandler)?) async
         -> AttemptEnd?
     {
-        guard let handler, content.isPlain, !content.runtime.needsCare.load(ordering: .relaxed) else {
+        guard let handler, content.isPlain, !content.needsCare else {
             return await executeWithCare(content, handler)
         }
         let end = await perform(content, handler)

@@ -142,7 +142,7 @@ final class Engine: Sendable {
     // MARK: - Intake
 
     /// Takes in records; returns where logs went back, by part and decision: what follows in such a part is not taken in.
-    func admit(_ round: borrowing Intake.Round) -> [(part: Int, decision: Int)] {
+    func admit(_ round: inout Intake.Round) -> [(part: Int, decision: Int)] {
         var moves: [(Ticket, Intake.Decision)] = []
         var regressions: [(part: Int, decision: Int)] = []
         let now = clock.monotonic()
@@ -150,23 +150,27 @@ final class Engine: Sendable {
             for (index, part) in round.parts.enumerated() {
                 guard let slot = state.scheduler.partitions.slot(of: part.id) else { continue }
                 for position in part.decisions {
-                    let content = round.decisions[position].content
-                    let admission = state.scheduler.admit(
-                        slot: slot,
-                        part.id,
-                        offset: content.offset,
-                        round.decisions[position].facts,
-                        content
-                    )
-                    switch admission {
-                    case .accepted(let ticket):
-                        content.ticket = ticket
-                        if round.decisions[position].move != nil { moves.append((ticket, round.decisions[position])) }
-                        continue
-                    case .finishedBefore, .adopted, .refused: continue
-                    case .regressed: regressions.append((index, position))
+                    guard let offset = round.offset(position) else { continue }
+                    guard !state.scheduler.regresses(slot: slot, to: offset) else {
+                        regressions.append((index, position))
+                        break
                     }
-                    break
+                    let facts = round.facts(position)
+                    guard let content = round.takeContent(position) else { continue }
+                    let job = Unmanaged.passUnretained(content)
+                    guard
+                        case .accepted(let ticket) = state.scheduler.admit(
+                            slot: slot,
+                            part.id,
+                            offset: offset,
+                            facts,
+                            consume content
+                        )
+                    else { continue }
+                    // The scheduler has it, and the lock keeps it there.
+                    job._withUnsafeGuaranteedRef { $0.ticket = ticket }
+                    guard let move = round.move(position) else { continue }
+                    moves.append((ticket, .init(facts: facts, content: job.takeUnretainedValue(), move: move)))
                 }
             }
             return state.handOver(now: now)

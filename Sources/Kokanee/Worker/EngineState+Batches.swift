@@ -88,26 +88,28 @@ extension EngineState {
         completed.reserveCapacity(ended - batch.concluded)
         var queue: Int32 = -1
         for position in batch.concluded..<ended {
-            let item = batch.items[position]
-            if let end = item.content.end {
+            let content = batch.jobs[position]
+            let ticket = batch.items[position].ticket
+            if let end = content._withUnsafeGuaranteedRef({ $0.end }) {
                 let cause = runners[index].cancellation(runners[index].generation, of: position)
-                turn.ended.append(EndedAttempt(item: item, end: end.end, cancellation: cause))
+                turn.ended.append(EndedAttempt(item: batch.items[position], end: end.end, cancellation: cause))
                 continue
             }
-            if item.content.queueIndex != queue {
+            let itsQueue = content._withUnsafeGuaranteedRef { $0.queueIndex }
+            if itsQueue != queue {
                 if !completed.isEmpty { noteCompleted(completed, queue: queue, now: now) }
                 completed.removeAll(keepingCapacity: true)
-                queue = item.content.queueIndex
+                queue = itsQueue
             }
-            let place = scheduler.place(of: item.ticket)
-            let conclusion = scheduler.conclude(item.ticket, hops: false, now: wall)
+            let place = scheduler.place(of: ticket)
+            let conclusion = scheduler.conclude(ticket, hops: false, now: wall)
             if conclusion == .accepted {
-                outcomes?.mark(.completed, item.content, at: place)
-                completed.append(item.ticket)
+                outcomes?.mark(.completed, batch.items[position].content, at: place)
+                completed.append(ticket)
                 turn.completed += 1
             } else {
-                noteEnd(of: item.ticket, .undecided, queue: queue, now: now)
-                if conclusion == .fenced { turn.fenced.append(item.content) }
+                noteEnd(of: ticket, .undecided, queue: queue, now: now)
+                if conclusion == .fenced { turn.fenced.append(batch.items[position].content) }
             }
         }
         if !completed.isEmpty { noteCompleted(completed, queue: queue, now: now) }

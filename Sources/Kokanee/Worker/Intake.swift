@@ -21,25 +21,48 @@ enum Intake {
             var bytes = 0
         }
 
+        private struct Entry {
+            let facts: Scheduler<JobContent>.Facts
+            var content: JobContent?
+            let move: Move?
+        }
+
         private(set) var parts: [Part] = []
         /// Of all parts, one after the other.
-        private(set) var decisions: [Decision] = []
+        private var entries: [Entry] = []
+
+        /// How many records have been decided about.
+        var count: Int { entries.count }
 
         mutating func begin(_ id: Engine.PartitionID) {
-            parts.append(Part(id: id, decisions: decisions.count..<decisions.count))
+            parts.append(Part(id: id, decisions: entries.count..<entries.count))
         }
 
         /// Adds to the part that was begun last.
-        mutating func append(_ decision: Decision) {
-            decisions.append(decision)
-            parts[parts.count - 1].decisions = parts[parts.count - 1].decisions.lowerBound..<decisions.count
+        mutating func append(_ decision: consuming Decision) {
             parts[parts.count - 1].bytes += decision.facts.bytes
+            entries.append(Entry(facts: decision.facts, content: decision.content, move: decision.move))
+            parts[parts.count - 1].decisions = parts[parts.count - 1].decisions.lowerBound..<entries.count
+        }
+
+        func facts(_ position: Int) -> Scheduler<JobContent>.Facts { entries[position].facts }
+        func move(_ position: Int) -> Move? { entries[position].move }
+        func offset(_ position: Int) -> Int64? { entries[position].content?.offset }
+
+        /// Hands a record over, for good: to count one more owner of each, and one less, costs more than to look at it.
+        mutating func takeContent(_ position: Int) -> JobContent? { entries[position].content.take() }
+
+        /// Hands over what is left of a part.
+        mutating func take(_ positions: Range<Int>) -> [Decision] {
+            positions.compactMap { position in
+                takeContent(position).map { Decision(facts: facts(position), content: $0, move: move(position)) }
+            }
         }
 
         /// The memory stays for the next round.
         mutating func removeAll() {
             parts.removeAll(keepingCapacity: true)
-            decisions.removeAll(keepingCapacity: true)
+            entries.removeAll(keepingCapacity: true)
         }
     }
 
@@ -77,27 +100,33 @@ enum Intake {
 
     /// As ``decide(_:_:rungDelay:now:)-(Record,_,_,_)``; what was read of the record is kept in `content`.
     static func decide(
-        _ content: JobContent,
+        _ content: consuming JobContent,
         _ runtime: QueueRuntime,
         rungDelay: Int64? = nil,
         now: Int64
     ) -> Decision {
-        decidePlainly(content, runtime, rungDelay: rungDelay) ?? decideWholly(content, runtime, rungDelay, now)
+        guard let facts = plainFacts(of: content, runtime, rungDelay: rungDelay) else {
+            return decideWholly(content, runtime, rungDelay, now)
+        }
+        return Decision(facts: facts, content: content, move: nil)
     }
 
-    /// The decision on a plain job that can be run at once; nil where there is more to look at.
-    private static func decidePlainly(_ content: JobContent, _ runtime: QueueRuntime, rungDelay: Int64?) -> Decision? {
+    /// Of a plain job that can be run at once; nil where there is more to look at.
+    private static func plainFacts(
+        of content: JobContent,
+        _ runtime: QueueRuntime,
+        rungDelay: Int64?
+    ) -> Scheduler<JobContent>.Facts? {
         // A rung's jobs have a history, or a time that somebody forged.
-        guard rungDelay == nil, let plain = PlainJob(content.message, runtime), let entry = plain.entry,
+        guard rungDelay == nil, let plain = PlainJob.read(content.message, runtime), let entry = plain.entry,
             plain.version <= entry._withUnsafeGuaranteedRef({ $0.version })
         else { return nil }
         content.read(as: .plain(id: plain.id, version: plain.version), for: entry, hasTrace: plain.hasTrace)
-        let facts = Scheduler<JobContent>.Facts(
+        return Scheduler<JobContent>.Facts(
             bytes: content.size + plain.size,
             key: laneKey(content, runtime.order),
             start: .now
         )
-        return Decision(facts: facts, content: content, move: nil)
     }
 
     private static func decideWholly(

@@ -58,11 +58,11 @@ final class JobContent: @unchecked Sendable {
     }
 
     let message: ConsumedMessage
-    private let source: MessageSource
-    /// Of a record that came as such, and owns its message.
+    /// Of a record that came as such, and owns its message; nil where this owns it, and a reference to its source.
     private let owner: Record?
-    /// Kept alive by the message's source; where the record came as such, by this.
-    unowned(unsafe) let runtime: QueueRuntime
+    /// Kept alive by the message's source; where the record came as such, by this. All jobs share it, on all threads: what
+    /// each job asks of it is asked without counting one more owner.
+    private let unmanagedRuntime: Unmanaged<QueueRuntime>
     private var reading = Reading.none
     /// Nil where nothing runs the job's type: it only hops. The runtime's registry keeps it alive, and no job counts it:
     /// all threads would count at one place.
@@ -88,28 +88,27 @@ final class JobContent: @unchecked Sendable {
     /// nanoseconds. Only kept for hooks; 0 where nothing began.
     let attemptTime = Atomic<Int64>(0)
 
-    /// Takes a message over.
+    /// Takes a message over, and the reference to its source that came with it.
     ///
     /// - Parameter message: read with its queue's runtime for a context.
-    init(_ message: ConsumedMessage, runtime: QueueRuntime) {
+    init(_ message: ConsumedMessage, runtime: Unmanaged<QueueRuntime>) {
         self.message = message
-        source = message.source
-        self.runtime = runtime
+        unmanagedRuntime = runtime
         owner = nil
     }
 
     init(_ record: Record, runtime: QueueRuntime) {
         message = record.storage.message
-        source = message.source
-        self.runtime = runtime
+        unmanagedRuntime = .passRetained(runtime)
         owner = record
-        _ = Unmanaged.passRetained(runtime)
     }
 
     deinit {
-        guard owner == nil else { return Unmanaged.passUnretained(runtime).release() }
-        message.destroy()
+        guard owner == nil else { return unmanagedRuntime.release() }
+        message.end()
     }
+
+    var runtime: QueueRuntime { unmanagedRuntime.takeUnretainedValue() }
 
     func read(
         as reading: Reading,
@@ -132,7 +131,9 @@ final class JobContent: @unchecked Sendable {
     var value: Bytes? { message.value.map { Bytes($0, of: self) } }
     /// Bytes of key and value together.
     var size: Int { message.size }
-    var queueIndex: Int32 { runtime.index }
+    var queueIndex: Int32 { unmanagedRuntime._withUnsafeGuaranteedRef { $0.index } }
+    /// See ``QueueRuntime/needsCare``.
+    var needsCare: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { $0.needsCare.load(ordering: .relaxed) } }
     /// About what an attempt takes, in nanoseconds.
     var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }

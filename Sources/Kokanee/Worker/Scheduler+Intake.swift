@@ -86,13 +86,18 @@ extension Scheduler {
         return admit(slot: slot, id, offset: offset, facts, content)
     }
 
+    /// Whether a record would be ``Admission/regressed``.
+    func regresses(slot: Int, to offset: Int64) -> Bool {
+        partitions[slot: slot].takesIn && partitions[slot: slot].tracker.regresses(to: offset)
+    }
+
     /// As ``admit(_:offset:_:_:)``, of a partition whose slot is known.
     mutating func admit(
         slot: Int,
         _ id: PartitionID,
         offset: Int64,
         _ facts: Facts,
-        _ content: Content
+        _ content: consuming Content
     ) -> Admission {
         // In place throughout: a copy of the partition would copy its tracker, for each job.
         guard partitions[slot: slot].takesIn else { return .refused }
@@ -173,7 +178,7 @@ extension Scheduler {
         return nil
     }
 
-    private mutating func place(_ job: Job, _ content: Content) -> Ticket {
+    private mutating func place(_ job: Job, _ content: consuming Content) -> Ticket {
         if let place = freePlaces.popLast() {
             jobs[place] = job
             contents[place] = content

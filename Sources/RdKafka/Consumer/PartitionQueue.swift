@@ -43,7 +43,7 @@ public final class PartitionQueue {
     public func read(maximum: Int, _ body: (Item) -> Void) -> Int {
         fetch(maximum: maximum, context: nil) { item in
             switch item {
-            case .message(let message): body(.record(Record(RecordStorage(message, of: message.source))))
+            case .message(let message): body(.record(Record(RecordStorage(message, of: message.takeSource()))))
             case .end(let offset): body(.end(offset: offset))
             case .failed(let error): body(.failed(error))
             }
@@ -51,7 +51,7 @@ public final class PartitionQueue {
     }
 
     package enum ConsumedItem {
-        /// It is the receiver's from here on: to keep its source, and to destroy it once.
+        /// It is the receiver's from here on, with a reference to its source: to call ``ConsumedMessage/end()`` once.
         case message(ConsumedMessage)
         case end(offset: Int64)
         case failed(KafkaError)
@@ -65,13 +65,19 @@ public final class PartitionQueue {
         return messages.withUnsafeMutableBufferPointer { buffer in
             let count = rd_kafka_consume_batch_queue(queue, 0, buffer.baseAddress, maximum)
             guard count > 0 else { return 0 }
-            let source = MessageSource(topicPartition, client: handle, context: context)
-            defer { withExtendedLifetime(source) {} }
+            let source = Unmanaged.passRetained(MessageSource(topicPartition, client: handle, context: context))
+            defer { source.release() }
+            // For all of them before the first is handed on: counting is slow where it has to wait for other memory.
+            for _ in 0..<count { _ = source.retain() }
             for index in 0..<count {
-                guard let message = buffer[index] else { continue }
+                guard let message = buffer[index] else {
+                    source.release()
+                    continue
+                }
                 switch message.pointee.err {
                 case RD_KAFKA_RESP_ERR_NO_ERROR:
                     body(.message(ConsumedMessage(message, source: source)))
+                    continue
                 case RD_KAFKA_RESP_ERR__PARTITION_EOF:
                     body(.end(offset: message.pointee.offset))
                     rd_kafka_message_destroy(message)
@@ -81,6 +87,7 @@ public final class PartitionQueue {
                     body(.failed(KafkaError(message.pointee.err, operation: operation, message: reason)))
                     rd_kafka_message_destroy(message)
                 }
+                source.release()
             }
             return count
         }
