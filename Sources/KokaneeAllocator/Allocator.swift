@@ -13,9 +13,8 @@ public enum Allocator {
         let before = allocated
         guard let memory = malloc(1 << 20) else { return false }
         defer { free(memory) }
-        // Written to, or a compiler may leave it out.
-        memory.storeBytes(of: 1, as: UInt8.self)
-        return allocated - before >= 1 << 20
+        // Asked about, or a compiler may leave it out.
+        return malloc_usable_size(memory) >= 1 << 20 && allocated - before >= 1 << 20
     }
 
     /// By this thread, so far, in bytes.

@@ -47,6 +47,7 @@ struct Scheduler<Content> {
     }
 
     enum Admission: Equatable {
+        /// The scheduler keeps its content until it is finished, or given up.
         case accepted(Ticket)
         /// The commit's map says that it was finished in an earlier assignment.
         case finishedBefore

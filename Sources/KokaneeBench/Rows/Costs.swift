@@ -15,8 +15,9 @@ struct CostByKeys: Experiment {
     }
 }
 
-/// What a job costs with ever more partitions: 1, 64 and 1,024, with a million jobs each, or what one partition of the embedded
-/// broker holds of them when they are compressed. That of starting a worker of so many partitions is taken off.
+/// What one more job costs with ever more partitions: 1, 64 and 1,024, with a million jobs, or what one partition of the
+/// embedded broker holds of them when they are compressed; beyond what the first quarter as many cost, in which a worker of so
+/// many partitions starts, and gets its memory.
 struct CostByPartitions: Experiment {
     let rows = CostPoint.rows("cost-partitions", "1 to 1,024 partitions")
     let maximumRounds = 3
@@ -26,9 +27,9 @@ struct CostByPartitions: Experiment {
             let jobs = stage.scaled(min(1_000_000, partitions * 100_000), least: 2000)
             let queue = try stage.queue(partitions: partitions)
             try stage.fill(queue, jobs: jobs, isRoundRobin: true, isCompressed: true, batchBytes: 64 << 10)
-            let lonely = try stage.queue(partitions: partitions)
-            try stage.fill(lonely, jobs: 1)
-            return CostPoint(queue: queue, lonely: lonely, jobs: jobs)
+            let first = try stage.queue(partitions: partitions)
+            try stage.fill(first, jobs: jobs / 4, isRoundRobin: true, isCompressed: true, batchBytes: 64 << 10)
+            return CostPoint(queue: queue, first: (first, jobs / 4), jobs: jobs)
         }
         return CostTrial(stage: stage, name: "cost-partitions", points: points)
     }
@@ -54,8 +55,8 @@ struct CostByGap: Experiment {
 /// A size of the work at which a job's cost is measured.
 struct CostPoint: Sendable {
     let queue: Stage.StageQueue
-    /// With as many partitions, and one job; nil where all points have the same.
-    var lonely: Stage.StageQueue?
+    /// With as many partitions, and fewer jobs, whose cost is taken off; nil where all points have the same.
+    var first: (queue: Stage.StageQueue, jobs: Int)?
     let jobs: Int
     var handler = WorkHandler.noop
     var words: [String: String] = [:]
@@ -77,10 +78,11 @@ struct CostTrial: Trial {
     func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
         var costs: [Int: (processor: Double, wall: Double)] = [:]
         for (index, point) in turn.ordered(Array(points.enumerated())) {
-            let start = try point.lonely.map { try stage.work($0, jobs: 1, .noop).require("cpu") } ?? 0
+            let start = try point.first.map { try stage.work($0.queue, jobs: $0.jobs, .noop).require("cpu") } ?? 0
             let metrics = try stage.work(point.queue, jobs: point.jobs, point.handler, point.words)
             let used = try metrics.require("cpu") - start
-            costs[index] = (max(used, 1e-6) / Double(point.jobs) * 1e6, try metrics.require("wall") * 1e6)
+            let jobs = point.jobs - (point.first?.jobs ?? 0)
+            costs[index] = (max(used, 1e-6) / Double(jobs) * 1e6, try metrics.require("wall") * 1e6)
         }
         let ordered = points.indices.compactMap { costs[$0] }
         return [

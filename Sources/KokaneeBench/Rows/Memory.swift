@@ -36,16 +36,16 @@ struct InFlightMemory: Experiment {
 /// Backlogs that grow from 10,000 jobs to 5 million: the worker's peak of memory, and what a job costs.
 ///
 /// The cost is what each job more takes of processors, from one backlog to the next larger one; and the wall time a job, from
-/// the first job's end to the last's. Nothing else grows: all are in 64 partitions, compressed for the embedded broker's 5 MiB
-/// each to suffice, in batches of 256 KiB at most: that broker goes through a partition's batches from the first for each
-/// fetch.
+/// the first job's end to the last's. Nothing else grows but the batches of the smallest: all are in 64 partitions, compressed
+/// for the embedded broker's 5 MiB each to suffice, in batches of 256 KiB at most: that broker goes through a partition's
+/// batches from the first for each fetch.
 struct Backlog: Experiment {
     let rows = [
         Row("rss-1m", "worker's peak of memory, 1 M jobs waiting", unit: "MB", .atMost(120), isQuick: false),
         Row("rss-5m", "worker's peak of memory, 5 M jobs waiting", unit: "MB", .atMost(120), isQuick: false),
         Row(
             "cost-backlog",
-            "processor time a job, 10 k to 5 M jobs",
+            "processor time of one more job, 10 k to 5 M jobs",
             unit: "us/job",
             .ratioAtMost(1.15),
             isQuick: false
