@@ -13,6 +13,8 @@ let swiftSettings: [SwiftSetting] = [
 // `make fuzz` builds the fuzz targets into a program of libFuzzer's, which has a main of its own: the tool is a
 // library to it. Everywhere else the same targets are a test that replays their corpus.
 let isFuzzing = Context.environment["KOKANEE_FUZZ"] != nil
+// A sanitizer's allocator and jemalloc's would free what the other has made: Tests/Sanitizers/run.sh says so.
+let hasJemalloc = !isFuzzing && Context.environment["KOKANEE_SANITIZER"] == nil
 let fuzzTargets: Target =
     isFuzzing
     ? .executableTarget(
@@ -62,7 +64,11 @@ let package = Package(
         tool,
         .systemLibrary(name: "CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
-        .target(name: "KokaneeAllocator", dependencies: ["CJemalloc"], swiftSettings: swiftSettings),
+        .target(
+            name: "KokaneeAllocator",
+            dependencies: hasJemalloc ? ["CJemalloc"] : [],
+            swiftSettings: swiftSettings + (hasJemalloc ? [.define("KOKANEE_JEMALLOC")] : [])
+        ),
         .systemLibrary(name: "CGetopt"),
         .systemLibrary(name: "CLinux"),
         .target(name: "RdKafka", dependencies: ["CRdKafka"], swiftSettings: swiftSettings),

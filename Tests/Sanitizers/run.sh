@@ -19,6 +19,9 @@ address) scratch=$PWD/.build/asan ;;
 esac
 shift
 
+# Package.swift leaves jemalloc out: the sanitizers have allocators of their own.
+export KOKANEE_SANITIZER=$sanitizer
+
 # lld: gold, Swift's default on Linux, warns of each of the runtime's symbols that it can't export.
 build=(swift build --scratch-path "$scratch" --sanitize="$sanitizer" -Xswiftc -warnings-as-errors -Xswiftc -use-ld=lld)
 "${build[@]}" --build-tests
