@@ -20,6 +20,10 @@ public final class Consumer {
     private let groupQueue: OpaquePointer
     private let commitQueue: OpaquePointer
     private let nudge: FetchNudge
+    /// Commits that were asked for, and of which no event has told the end.
+    private var commitsUnderWay = 0
+    /// How long a client is kept for their sake, in milliseconds.
+    private static let commitPatience: Int32 = 2000
 
     /// - Parameter wakeup: ends ``wait(upTo:)`` from other threads.
     /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
@@ -54,9 +58,19 @@ public final class Consumer {
 
     deinit {
         nudge.end()
-        for queue in [groupQueue, commitQueue] {
-            rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
+        for queue in [groupQueue, commitQueue] { rd_kafka_queue_io_event_enable(queue, -1, nil, 0) }
+        rd_kafka_queue_destroy(groupQueue)
+        guard commitsUnderWay > 0 else { return rd_kafka_queue_destroy(commitQueue) }
+        // A client that ends with commits under way may abort the process (librdkafka 2.0.2 counts one answer twice, and
+        // asserts that it does not): they get the time to be answered.
+        OSThread.start(name: "rdk:commits") { [handle, commitsUnderWay, queue = UInt(bitPattern: commitQueue)] in
+            let queue = OpaquePointer(bitPattern: queue)
+            for _ in 0..<commitsUnderWay {
+                guard let event = rd_kafka_queue_poll(queue, Self.commitPatience) else { break }
+                rd_kafka_event_destroy(event)
+            }
             rd_kafka_queue_destroy(queue)
+            withExtendedLifetime(handle) {}
         }
     }
 
@@ -240,6 +254,7 @@ public final class Consumer {
         let opaque = UnsafeMutableRawPointer(bitPattern: tag)
         let code = rd_kafka_commit_queue(handle.pointer, list.pointer, commitQueue, nil, opaque)
         try KafkaError.check(code, "committing offsets of group \(group)")
+        commitsUnderWay += 1
     }
 
     /// Commits and blocks for the broker's answer, which where no broker answers takes the session timeout or longer.
@@ -290,6 +305,7 @@ extension Consumer {
             if rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS { return .assigned(partitions) }
             return rd_kafka_assignment_lost(handle.pointer) != 0 ? .lost(partitions) : .revoked(partitions)
         case RD_KAFKA_EVENT_OFFSET_COMMIT:
+            commitsUnderWay -= 1
             return .committed(tag: Int(bitPattern: rd_kafka_event_opaque(event)), commitResult(event))
         case RD_KAFKA_EVENT_ERROR:
             let code = rd_kafka_event_error(event)
