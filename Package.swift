@@ -13,7 +13,7 @@ let swiftSettings: [SwiftSetting] = [
 // `make fuzz` builds the fuzz targets into a program of libFuzzer's, which has a main of its own: the tool is a
 // library to it. Everywhere else the same targets are a test that replays their corpus.
 let isFuzzing = Context.environment["KOKANEE_FUZZ"] != nil
-// A sanitizer's allocator and jemalloc's would free what the other has made: Tests/Sanitizers/run.sh says so.
+// A sanitizer and jemalloc would each free what the other has allocated: Tests/Sanitizers/run.sh sets this.
 let hasJemalloc = !isFuzzing && Context.environment["KOKANEE_SANITIZER"] == nil
 let fuzzTargets: Target =
     isFuzzing

@@ -61,8 +61,8 @@ public final class Consumer {
         for queue in [groupQueue, commitQueue] { rd_kafka_queue_io_event_enable(queue, -1, nil, 0) }
         rd_kafka_queue_destroy(groupQueue)
         guard commitsUnderWay > 0 else { return rd_kafka_queue_destroy(commitQueue) }
-        // A client that ends with commits under way may abort the process (librdkafka 2.0.2 counts one answer twice, and
-        // asserts that it does not): they get the time to be answered.
+        // librdkafka 2.0.2 aborts the process now and then where a client ends with commits under way, by its assertion
+        // wait_commit_cnt > 0: they get the time to be answered.
         OSThread.start(name: "rdk:commits") { [handle, commitsUnderWay, queue = UInt(bitPattern: commitQueue)] in
             let queue = OpaquePointer(bitPattern: queue)
             for _ in 0..<commitsUnderWay {
