@@ -1,21 +1,25 @@
 /// The jobs that may start, in the order in which they do.
 ///
-/// As long as all are of one queue and one priority this is a FIFO. Else there is one for each queue and priority, of
-/// which the next job is taken by weights: start-time fair queueing (Goyal, Vin, Cheng, 1996), first among the queues,
+/// As long as all are of one queue and one priority the least is first, which is to be the one that was taken in first: a job
+/// whose key was busy until now goes before younger ones, and a key with many jobs loses no time. Else there is such an
+/// order for each queue and priority, of which the next job is taken by weights: start-time fair queueing (Goyal, Vin, Cheng, 1996), first among the queues,
 /// then, unless the policy is strict, among the priorities of the queue. A class that was empty begins where the others
 /// are, so that nobody saves up turns.
-struct ReadyJobs<Element> {
+struct ReadyJobs<Element: Comparable> {
     /// Of a queue and a priority; 0 is the first queue's normal one.
     typealias Level = Int32
 
-    private struct Entry {
+    private struct Entry: Comparable {
         var element: Element
-        /// Nanoseconds; when it became ready, or a little earlier.
+        /// Nanoseconds; when it became ready, or earlier: no other of its class has been ready for longer than the first.
         var since: Int64
+
+        static func < (lhs: Self, rhs: Self) -> Bool { lhs.element < rhs.element }
+        static func == (lhs: Self, rhs: Self) -> Bool { lhs.element == rhs.element }
     }
 
     private struct Class {
-        var jobs = Fifo<Entry>()
+        var jobs = SortedQueue<Entry>()
         var weight: UInt64 = 1
         var pass: UInt64 = 0
         /// Whether there are such jobs at all.
@@ -47,7 +51,7 @@ struct ReadyJobs<Element> {
     private static var agedShare: Int { 10 }
 
     /// Used as long as there is one class.
-    private var only = Fifo<Element>()
+    private var only = SortedQueue<Element>()
     private var groups: [Group] = []
     /// Whether there is more than one class.
     private(set) var hasClasses = false
@@ -124,22 +128,20 @@ struct ReadyJobs<Element> {
 
     private mutating func beginClasses() {
         hasClasses = true
-        while let element = only.popFirst() { append(element, at: 0) }
+        while let element = only.popFirst() { insert(element, at: 0) }
     }
 
     // MARK: - Jobs
 
-    mutating func append(_ element: Element, at level: Level) {
-        guard hasClasses else { return only.append(element) }
+    /// A job may start, for the first time or again.
+    mutating func insert(_ element: Element, at level: Level) {
+        guard hasClasses else { return only.insert(element) }
         let (group, index) = arrive(level)
-        groups[group].classes[index].jobs.append(Entry(element: element, since: now))
-    }
-
-    mutating func prepend(_ element: Element, at level: Level) {
-        guard hasClasses else { return only.prepend(element) }
-        let (group, index) = arrive(level)
+        let entry = Entry(element: element, since: now)
+        guard groups[group].classes[index].jobs.isLate(entry) else { return groups[group].classes[index].jobs.insert(entry) }
+        // It goes before others, whose waiting it must not seem to end.
         let since = groups[group].classes[index].jobs.first?.since ?? now
-        groups[group].classes[index].jobs.prepend(Entry(element: element, since: since))
+        groups[group].classes[index].jobs.insert(Entry(element: element, since: since))
     }
 
     private mutating func arrive(_ level: Level) -> (group: Int, index: Int) {

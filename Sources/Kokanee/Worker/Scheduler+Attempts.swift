@@ -16,7 +16,7 @@ extension Scheduler {
             guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].phase == .ready else { continue }
             if !limiter.isEmpty {
                 if isUnbounded, limiter.bounds(ticket.place) {
-                    ready.prepend(ticket, at: jobs[ticket.place].level)
+                    ready.insert(ticket, at: jobs[ticket.place].level)
                     return nil
                 }
                 guard passLimits(ticket) else { continue }
@@ -66,7 +66,7 @@ extension Scheduler {
             jobs[ticket.place].phase = .waiting
         } else {
             jobs[ticket.place].phase = .ready
-            ready.prepend(ticket, at: job.level)
+            ready.insert(ticket, at: job.level)
         }
     }
 
@@ -156,7 +156,7 @@ extension Scheduler {
 
     mutating func makeReady(_ place: Int) {
         jobs[place].phase = .ready
-        ready.append(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level)
+        ready.insert(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level)
     }
 
     mutating func finish(_ place: Int, _ now: Int64) {
