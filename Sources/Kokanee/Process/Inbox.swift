@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 
 /// Commands from any thread to the one that polls ``wakeDescriptor``.
 ///
@@ -12,7 +11,7 @@ final class Inbox<Command: Sendable>: Sendable {
         var isReaderAsleep = false
     }
 
-    private let state = Mutex(State())
+    private let state = BargingLock(State())
     private let pipe: Pipe
 
     init() throws(SystemError) {

@@ -180,15 +180,15 @@ struct PoolState {
         }
         while let slot = open.popFirst() {
             // One that has no room now is asked again after its next answer.
-            if hasRoom(slots[slot], for: places[Int(ticket)].bytes, now) { return slot }
+            if hasRoom(slot, for: places[Int(ticket)].bytes, now) { return slot }
         }
         return nil
     }
 
-    private func hasRoom(_ slot: Slot, for bytes: Int, _ now: Instant) -> Bool {
-        slot.child != nil && !takesOneAtATime && !slot.isCondemned && slot.cancelled == 0
-            && slot.given.count < slot.pace.depth
-            && slot.bytes + bytes <= Self.mostBytesAhead && slot.inHandSince + longestWait > now
+    private func hasRoom(_ slot: Int, for bytes: Int, _ now: Instant) -> Bool {
+        slots[slot].child != nil && !takesOneAtATime && !slots[slot].isCondemned && slots[slot].cancelled == 0
+            && slots[slot].given.count < slots[slot].pace.depth
+            && slots[slot].bytes + bytes <= Self.mostBytesAhead && slots[slot].inHandSince + longestWait > now
     }
 
     /// - Returns: the job that the answer is for; nobody has it any more.

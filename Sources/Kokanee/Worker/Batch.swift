@@ -25,9 +25,23 @@ final class Batch: Sendable {
         }
     }
 
-    let items: [Item]
-    /// Their contents, which ``items`` keep alive: to be looked at without counting one more owner each time.
-    let jobs: [Unmanaged<JobContent>]
+    /// An ``Item`` of which the batch is an owner, to be looked at without counting one more each time.
+    struct Entry: Sendable {
+        let ticket: Engine.Ticket
+        /// Lives as long as the batch.
+        let job: Unmanaged<JobContent>
+
+        /// To be given to a batch, which lets the job go.
+        init(_ item: consuming Item) {
+            ticket = item.ticket
+            job = .passRetained(item.content)
+        }
+    }
+
+    /// The first one stands by itself: most batches of what takes its time have no other, and need no array.
+    private let first: Entry
+    private let others: [Entry]
+    let count: Int
     /// Whether all of it is expected to take microseconds.
     let isQuick: Bool
     /// How many have been begun; by ``closing`` more once no other may be.
@@ -45,10 +59,31 @@ final class Batch: Sendable {
     /// Whether those that had not begun when it was closed have been taken back; as ``concluded``.
     nonisolated(unsafe) var isTakenBack = false
 
-    init(_ items: [Item], isQuick: Bool = false) {
-        self.items = items
-        jobs = items.map { .passUnretained($0.content) }
-        self.isQuick = isQuick
+    init(_ first: consuming Item) {
+        self.first = Entry(first)
+        others = []
+        count = 1
+        isQuick = false
+    }
+
+    /// Several small ones.
+    init(_ first: consuming Item, _ others: [Entry]) {
+        self.first = Entry(first)
+        self.others = others
+        count = 1 + others.count
+        isQuick = true
+    }
+
+    deinit {
+        first.job.release()
+        for entry in others { entry.job.release() }
+    }
+
+    subscript(index: Int) -> Entry { index == 0 ? first : others[index - 1] }
+
+    func item(_ index: Int) -> Item {
+        let entry = self[index]
+        return Item(ticket: entry.ticket, content: entry.job.takeUnretainedValue())
     }
 
     // MARK: - The runner's side
@@ -58,10 +93,10 @@ final class Batch: Sendable {
         startedAt.store(now, ordering: .relaxed)
         let index = taken.load(ordering: .relaxed)
         // Only this runner raises it, so that what can come between is that the batch is closed.
-        guard index < items.count,
+        guard index < count,
             taken.compareExchange(expected: index, desired: index + 1, ordering: .acquiringAndReleasing).exchanged
         else { return nil }
-        return jobs[index]
+        return self[index].job
     }
 
     /// The job in hand has ended, as its content says.
@@ -77,7 +112,7 @@ final class Batch: Sendable {
     var begun: Int { taken.load(ordering: .acquiring) & (Self.closing - 1) }
 
     /// Whether jobs wait in it that have not begun.
-    var hasWaiting: Bool { taken.load(ordering: .relaxed) < items.count }
+    var hasWaiting: Bool { taken.load(ordering: .relaxed) < count }
 
     /// Lets no further job begin; returns how many have. Calling it again changes nothing.
     @discardableResult
@@ -89,6 +124,6 @@ final class Batch: Sendable {
     var inHand: Hand? {
         let begun = begun
         guard begun > 0, ended < begun else { return nil }
-        return Hand(index: begun - 1, item: items[begun - 1], startedAt: startedAt.load(ordering: .acquiring))
+        return Hand(index: begun - 1, item: item(begun - 1), startedAt: startedAt.load(ordering: .acquiring))
     }
 }

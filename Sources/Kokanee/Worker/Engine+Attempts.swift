@@ -97,7 +97,8 @@ extension Engine {
     }
 
     private func visit(_ index: Int, _ generation: Int, _ decided: [DecidedAttempt]) -> EngineState.Turn {
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let now = clock.monotonic()
+        let wall = clock.wall(at: now)
         return state.withLock { state in
             var turn = EngineState.Turn()
             turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }

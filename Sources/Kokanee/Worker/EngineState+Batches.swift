@@ -22,17 +22,19 @@ extension EngineState {
         // A handler that says how many it can use wants each by itself. One that a limit counts begins when it is taken.
         guard cost * 2 <= Self.budget, scheduler.gates.isEmpty, demand == nil,
             !scheduler.limiter.bounds(first.ticket.place)
-        else { return Batch([first]) }
+        else { return Batch(first) }
         let most = min(Self.longestBatch, longestBatch)
-        var items = [first]
-        items.reserveCapacity(most)
-        while items.count < most, cost < Self.budget {
+        var others: [Batch.Entry] = []
+        others.reserveCapacity(most - 1)
+        var last = first.ticket
+        while others.count + 1 < most, cost < Self.budget {
             // Of its own lane first: nobody else may run those before this one has ended.
-            guard let next = takeFollower(of: items[items.count - 1]) ?? takeNext(isUnbounded: true) else { break }
+            guard let next = takeFollower(of: last) ?? takeNext(isUnbounded: true) else { break }
             cost += next.content.cost
-            items.append(next)
+            last = next.ticket
+            others.append(Batch.Entry(next))
         }
-        return Batch(items, isQuick: true)
+        return Batch(first, others)
     }
 
     /// Whether one more runner is to be woken for what is ready. Small jobs are done sooner by few runners, who don't wait
@@ -54,13 +56,12 @@ extension EngineState {
     /// no more of them do beyond what opens the circuit than if each runner had one.
     private var longestBatch: Int {
         var headroom = Int.max
-        // Where they stand: a copy of a gate costs more than all else here.
-        for index in gates.indices { headroom = min(headroom, gates[index]?.circuit?.headroom ?? .max) }
+        for gate in gates { headroom = min(headroom, gate?.circuit?.headroom ?? .max) }
         let most = Self.longestBatch
         guard headroom < most * (busy + 2) else { return most }
         for runner in runners {
             guard let batch = runner.batch, !batch.isTakenBack else { continue }
-            headroom -= batch.items.count - batch.concluded
+            headroom -= batch.count - batch.concluded
         }
         // Half of it, so that the next runner gets some as well.
         return min(most, max(1, headroom - headroom / 2))
@@ -72,8 +73,8 @@ extension EngineState {
         return Batch.Item(ticket: next.ticket, content: next.content)
     }
 
-    private mutating func takeFollower(of item: Batch.Item) -> Batch.Item? {
-        scheduler.takeFollower(of: item.ticket).map { Batch.Item(ticket: $0.ticket, content: $0.content) }
+    private mutating func takeFollower(of ticket: Engine.Ticket) -> Batch.Item? {
+        scheduler.takeFollower(of: ticket).map { Batch.Item(ticket: $0.ticket, content: $0.content) }
     }
 
     /// Accounts for what has ended of a runner's batch: what has completed is concluded, the rest is to be decided about
@@ -84,46 +85,50 @@ extension EngineState {
         guard let batch = runners[index].batch else { return }
         let ended = batch.ended
         guard batch.concluded < ended else { return }
-        var completed: [Engine.Ticket] = []
-        completed.reserveCapacity(ended - batch.concluded)
+        // Of one queue, none of them a probe of its circuit.
+        var completed = 0
         var queue: Int32 = -1
         for position in batch.concluded..<ended {
-            let content = batch.jobs[position]
-            let ticket = batch.items[position].ticket
+            let (ticket, content) = (batch[position].ticket, batch[position].job)
             if let end = content._withUnsafeGuaranteedRef({ $0.end }) {
                 let cause = runners[index].cancellation(runners[index].generation, of: position)
-                turn.ended.append(EndedAttempt(item: batch.items[position], end: end.end, cancellation: cause))
+                turn.ended.append(EndedAttempt(item: batch.item(position), end: end.end, cancellation: cause))
                 continue
             }
             let itsQueue = content._withUnsafeGuaranteedRef { $0.queueIndex }
             if itsQueue != queue {
-                if !completed.isEmpty { noteCompleted(completed, queue: queue, now: now) }
-                completed.removeAll(keepingCapacity: true)
-                queue = itsQueue
+                noteCompleted(completed, queue: queue, now: now)
+                (completed, queue) = (0, itsQueue)
             }
             let place = scheduler.place(of: ticket)
             let conclusion = scheduler.conclude(ticket, hops: false, now: wall)
             if conclusion == .accepted {
-                outcomes?.mark(.completed, batch.items[position].content, at: place)
-                completed.append(ticket)
+                if outcomes != nil { outcomes?.mark(.completed, batch.item(position).content, at: place) }
                 turn.completed += 1
+                if gates[Int(queue)]?.hasProbes == true {
+                    statistics[queue].completed += 1
+                    noteEnd(of: ticket, .succeeded, queue: queue, now: now)
+                } else {
+                    completed += 1
+                }
             } else {
                 noteEnd(of: ticket, .undecided, queue: queue, now: now)
-                if conclusion == .fenced { turn.fenced.append(batch.items[position].content) }
+                if conclusion == .fenced { turn.fenced.append(batch.item(position).content) }
             }
         }
-        if !completed.isEmpty { noteCompleted(completed, queue: queue, now: now) }
+        noteCompleted(completed, queue: queue, now: now)
         batch.concluded = ended
     }
 
     /// Takes back what a runner has been given and has not begun.
     mutating func takeBack(_ index: Int) {
-        guard let batch = runners[index].batch, !batch.isTakenBack, batch.items.count > 1 || batch.begun == 0 else {
+        guard let batch = runners[index].batch, !batch.isTakenBack, batch.count > 1 || batch.begun == 0 else {
             return
         }
         let begun = batch.close()
         batch.isTakenBack = true
-        for item in batch.items[begun...].reversed() {
+        for position in (begun..<batch.count).reversed() {
+            let item = batch.item(position)
             scheduler.giveBack(item.ticket)
             // It may have been one of the circuit's probes.
             guard gates[Int(item.content.queueIndex)]?.hasProbes == true else { continue }
@@ -162,7 +167,7 @@ extension EngineState {
                 settle(index, now: now, wall: wall, &due.turn)
                 guard let task = cancel(index, hand, .timeout(limit), now: now) else { continue }
                 due.cancellations.append((task, hand.item.content))
-            } else if batch.items.count > 1, age > Self.patience {
+            } else if batch.count > 1, age > Self.patience {
                 takeBack(index)
                 settle(index, now: now, wall: wall, &due.turn)
             } else if batch.hasWaiting {

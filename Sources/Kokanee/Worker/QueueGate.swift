@@ -1,5 +1,7 @@
 /// What decides whether one queue's jobs may start in this worker: its circuit, and its lease on the membership.
-struct QueueGate {
+///
+/// A class, so that asking it something copies no circuit. The engine's lock guards it, as all of ``EngineState``.
+final class QueueGate {
     let runtime: QueueRuntime
     var lease: Lease
     /// What operators want of the queue; nil is that it runs.
@@ -40,7 +42,7 @@ struct QueueGate {
     }
 
     /// - Parameter lastTakenIn: the stamp of the newest job.
-    mutating func set(_ hold: Hold?, lastTakenIn: UInt64) {
+    func set(_ hold: Hold?, lastTakenIn: UInt64) {
         // A drain that is given anew, for another reason, goes on.
         if case .drain = hold, case .drain = self.hold {} else { self.lastTakenIn = lastTakenIn }
         self.hold = hold
@@ -51,13 +53,13 @@ struct QueueGate {
         if case .drain = hold { lastTakenIn } else { nil }
     }
 
-    mutating func started(_ ticket: Engine.Ticket) {
+    func started(_ ticket: Engine.Ticket) {
         guard circuit?.allowance != nil else { return }
         circuit?.probeStarted()
         probes.insert(ticket)
     }
 
-    mutating func ended(
+    func ended(
         _ ticket: Engine.Ticket,
         _ outcome: Circuit.Outcome,
         now: ContinuousClock.Instant
@@ -69,11 +71,11 @@ struct QueueGate {
     var hasProbes: Bool { !probes.isEmpty }
 
     /// So many jobs have completed, none of which is a probe.
-    mutating func completed(_ count: Int, now: ContinuousClock.Instant) -> Circuit.Transition? {
+    func completed(_ count: Int, now: ContinuousClock.Instant) -> Circuit.Transition? {
         circuit?.noteSuccesses(count, now: now)
     }
 
-    mutating func tick(now: ContinuousClock.Instant) -> Circuit.Transition? {
+    func tick(now: ContinuousClock.Instant) -> Circuit.Transition? {
         circuit?.tick(now: now)
     }
 }
@@ -101,14 +103,11 @@ extension EngineState {
         if outcome == .undecided { applyGate(of: queue) }
     }
 
-    /// So many jobs of a queue have completed.
-    mutating func noteCompleted(_ tickets: some Collection<Engine.Ticket>, queue: Int32, now: Instant) {
-        statistics[queue].completed += tickets.count
-        guard gates[Int(queue)]?.hasProbes != true else {
-            for ticket in tickets { noteEnd(of: ticket, .succeeded, queue: queue, now: now) }
-            return
-        }
-        if let transition = gates[Int(queue)]?.completed(tickets.count, now: now) { note(transition, of: queue) }
+    /// So many jobs of a queue have completed, none of which is a probe.
+    mutating func noteCompleted(_ count: Int, queue: Int32, now: Instant) {
+        guard count > 0 else { return }
+        statistics[queue].completed += count
+        if let transition = gates[Int(queue)]?.completed(count, now: now) { note(transition, of: queue) }
     }
 
     mutating func tickCircuits(now: Instant) {

@@ -138,7 +138,9 @@ struct ReadyJobs<Element: Comparable> {
         guard hasClasses else { return only.insert(element) }
         let (group, index) = arrive(level)
         let entry = Entry(element: element, since: now)
-        guard groups[group].classes[index].jobs.isLate(entry) else { return groups[group].classes[index].jobs.insert(entry) }
+        guard groups[group].classes[index].jobs.isLate(entry) else {
+            return groups[group].classes[index].jobs.insert(entry)
+        }
         // It goes before others, whose waiting it must not seem to end.
         let since = groups[group].classes[index].jobs.first?.since ?? now
         groups[group].classes[index].jobs.insert(Entry(element: element, since: since))

@@ -1,5 +1,4 @@
 internal import RdKafka
-internal import Synchronization
 
 /// Where a worker's shell gets the time from; decisions get it as a value.
 ///
@@ -13,18 +12,20 @@ final class WorkerClock: Sendable {
         case machine
     }
 
-    private let source = Mutex(Source.unknown)
+    private let source = BargingLock(Source.unknown)
 
     /// For timeouts and pauses, whatever happens to the wall clock.
     func monotonic() -> ContinuousClock.Instant { .now }
 
     /// Milliseconds since the epoch, for what is due.
-    func wall() -> Int64 {
+    ///
+    /// - Parameter now: the present moment, for who has looked already.
+    func wall(at now: ContinuousClock.Instant = .now) -> Int64 {
         let clock = source.withLock { source -> ClusterClock? in
             guard case .brokers(let clock) = source else { return nil }
             return clock
         }
-        return clock?.now(.now) ?? Timestamp.now
+        return clock?.now(now) ?? Timestamp.now
     }
 
     /// Whether it is known whose time is to be told. Until then nothing that is due at a time may start.

@@ -184,8 +184,6 @@ struct WorkWatch: Sendable {
         release: () -> Void
     ) throws -> WorkWatch {
         var watch = WorkWatch(jobs: jobs)
-        // Fine enough for 1 % of a short run, rare enough to cost less than that.
-        let pause: UInt32 = jobs > 200_000 ? 2000 : 500
         var progress = (count: -1, time: cbaseline_now_ns())
         cbaseline_sharpen_sleep()
         while true {
@@ -206,7 +204,8 @@ struct WorkWatch: Sendable {
             guard !hasEnded(), now - progress.time < 60_000_000_000 else {
                 throw BenchError("\(completed) of \(jobs) jobs were completed, and no more: \(statistics)")
             }
-            usleep(pause)
+            // Fine enough for a third of a per cent of the run so far, and rare enough to cost less than that.
+            usleep(watch.first == 0 ? 500 : UInt32(clamping: min(max((now - watch.first) / 300_000, 500), 5000)))
         }
     }
 }

@@ -65,7 +65,7 @@ struct BatchTests {
     func closing() async throws {
         let items = try await items(64)
         for round in 0..<200 {
-            let batch = Batch(items)
+            let batch = Batch(items[0], items.dropFirst().map { .init($0) })
             let count = Atomic(0)
             let runner = Task.detached {
                 while batch.begin(at: 1) != nil {
@@ -138,7 +138,7 @@ struct BatchTests {
         for index in 0..<configuration.concurrency {
             let generation = state.runners[index].begin()
             guard case .run(let batch) = state.nextStep(of: index, generation, now: now) else { continue }
-            sizes.append(batch.items.count)
+            sizes.append(batch.count)
         }
         #expect(sizes.count == 16 && sizes[0] > 1, "\(sizes)")
         #expect(sizes.reduce(0, +) < 20 + 16, "\(sizes)")
