@@ -9,3 +9,6 @@ long getrandom(void *buffer, unsigned long length, unsigned int flags);
 int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 // glibc 2.36 and later; `poll` says that such a descriptor is readable once the process has ended.
 int pidfd_open(int pid, unsigned int flags);
+// No call of a library's: tells the processor that what stands there is about to be changed. Nothing is read, so that any
+// address will do.
+static inline void clinux_will_change(const void *_Nullable address) { __builtin_prefetch(address, 1); }

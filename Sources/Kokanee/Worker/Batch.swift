@@ -81,6 +81,12 @@ final class Batch: Sendable {
 
     subscript(index: Int) -> Entry { index == 0 ? first : others[index - 1] }
 
+    /// Whose turn comes soon after a job's, and whose later, of those before `end`.
+    func following(_ index: Int, before end: Int) -> (soon: Engine.Ticket?, later: Engine.Ticket?) {
+        let (soon, later) = (index + CacheHint.distance / 2, index + CacheHint.distance)
+        return (soon < end ? self[soon].ticket : nil, later < end ? self[later].ticket : nil)
+    }
+
     func item(_ index: Int) -> Item {
         let entry = self[index]
         return Item(ticket: entry.ticket, content: entry.job.takeUnretainedValue())

@@ -149,7 +149,14 @@ final class Engine: Sendable {
         let handovers = state.withLock { state in
             for (index, part) in round.parts.enumerated() {
                 guard let slot = state.scheduler.partitions.slot(of: part.id) else { continue }
+                for (others, position) in part.decisions.prefix(CacheHint.distance).enumerated() {
+                    state.scheduler.willAdmit(slot: slot, key: round.key(position), after: others)
+                }
                 for position in part.decisions {
+                    let later = position + CacheHint.distance
+                    if later < part.decisions.upperBound {
+                        state.scheduler.willAdmit(slot: slot, key: round.key(later), after: CacheHint.distance)
+                    }
                     guard let offset = round.offset(position) else { continue }
                     guard !state.scheduler.regresses(slot: slot, to: offset) else {
                         regressions.append((index, position))

@@ -89,6 +89,7 @@ extension EngineState {
         var completed = 0
         var queue: Int32 = -1
         for position in batch.concluded..<ended {
+            scheduler.willConclude(batch.following(position, before: ended))
             let (ticket, content) = (batch[position].ticket, batch[position].job)
             if let end = content._withUnsafeGuaranteedRef({ $0.end }) {
                 let cause = runners[index].cancellation(runners[index].generation, of: position)

@@ -46,6 +46,7 @@ enum Intake {
         }
 
         func facts(_ position: Int) -> Scheduler<JobContent>.Facts { entries[position].facts }
+        func key(_ position: Int) -> UInt64? { entries[position].facts.key }
         func move(_ position: Int) -> Move? { entries[position].move }
         func offset(_ position: Int) -> Int64? { entries[position].content?.offset }
 

@@ -38,6 +38,11 @@ struct Lanes {
         next[job] == Self.none ? nil : Int(next[job])
     }
 
+    /// The lane is about to be entered, or left.
+    func willChange(_ id: ID) {
+        slots.willChange(home(of: id))
+    }
+
     /// Puts a job at the lane's end. True if it may run now.
     mutating func enter(_ job: Int, _ id: ID) -> Bool {
         if next.count <= job { next.append(contentsOf: repeatElement(Self.none, count: job + 1 - next.count)) }

@@ -75,6 +75,11 @@ struct ReadyJobs<Element: Comparable> {
         return choose().flatMap { groups[$0.group].classes[$0.index].jobs.first?.element }
     }
 
+    /// About the one that is next after so many others; nil where that is not easily told.
+    func upcoming(_ count: Int) -> Element? {
+        hasClasses ? nil : only.upcoming(count)
+    }
+
     /// How many there are, by level.
     var counts: [Int] {
         guard hasClasses else { return [only.count] }

@@ -13,6 +13,10 @@ extension Scheduler {
     /// - Parameter isUnbounded: nil also where that is one of which a limit speaks.
     mutating func take(isUnbounded: Bool = false) -> (ticket: Ticket, content: Content)? {
         while let ticket = ready.popFirst() {
+            if let next = ready.upcoming(CacheHint.distance) {
+                jobs.willChange(next.place)
+                contents.willChange(next.place)
+            }
             guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].phase == .ready else { continue }
             if !limiter.isEmpty {
                 if isUnbounded, limiter.bounds(ticket.place) {
@@ -93,6 +97,15 @@ extension Scheduler {
             finish(ticket.place, now)
         }
         return .accepted
+    }
+
+    /// Jobs are about to be concluded, the first of them now: to be called for each in turn, with those that follow it.
+    func willConclude(_ tickets: (soon: Ticket?, later: Ticket?)) {
+        if let later = tickets.later {
+            jobs.willChange(later.place)
+            contents.willChange(later.place)
+        }
+        if let soon = tickets.soon, let lane = jobs[soon.place].lane { lanes.willChange(lane) }
     }
 
     /// An attempt has ended that leaves its job as if it had not run: its offset stays unfinished in this epoch.

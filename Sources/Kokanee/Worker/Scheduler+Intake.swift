@@ -91,6 +91,19 @@ extension Scheduler {
         partitions[slot: slot].takesIn && partitions[slot: slot].tracker.regresses(to: offset)
     }
 
+    /// A record of the partition with that key is about to be admitted, after `others` more.
+    func willAdmit(slot: Int, key: UInt64?, after others: Int) {
+        if let key {
+            lanes.willChange(
+                Lanes.ID(queue: partitions[slot: slot].queue, partition: partitions[slot: slot].number, key: key)
+            )
+        }
+        guard others < freePlaces.count else { return }
+        let place = freePlaces[freePlaces.count - 1 - others]
+        jobs.willChange(place)
+        contents.willChange(place)
+    }
+
     /// As ``admit(_:offset:_:_:)``, of a partition whose slot is known.
     mutating func admit(
         slot: Int,

@@ -16,6 +16,11 @@ struct SortedQueue<Element: Comparable> {
         return punctual.first.map { min($0, late) } ?? late
     }
 
+    /// About the one that is first when so many have left, unless others come late.
+    func upcoming(_ count: Int) -> Element? {
+        count < punctual.count ? punctual[count] : nil
+    }
+
     /// Whether an element would go before others that are there.
     func isLate(_ element: Element) -> Bool {
         guard !isEmpty, let newest else { return false }

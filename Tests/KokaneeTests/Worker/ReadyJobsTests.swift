@@ -180,4 +180,21 @@ struct ReadyJobsTests {
             #expect(ready.first == job)
         }
     }
+
+    @Test("a job that waited for its key starts before younger ones that were ready sooner, so that a busy key loses no time")
+    func busyKey() throws {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000))
+        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        // Every other job is of one key.
+        for offset in 0..<40 {
+            let key: UInt64 = offset.isMultiple(of: 2) ? 1 : UInt64(offset + 100)
+            _ = scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), offset)
+        }
+        var started: [Int] = []
+        while let job = scheduler.take() {
+            started.append(job.content)
+            #expect(scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
+        }
+        #expect(started == Array(0..<40))
+    }
 }
