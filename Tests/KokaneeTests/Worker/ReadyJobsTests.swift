@@ -181,7 +181,7 @@ struct ReadyJobsTests {
         }
     }
 
-    @Test("a job that waited for its key starts before younger ones that were ready sooner, so that a busy key loses no time")
+    @Test("a job that waited for its key starts before younger ones that were ready sooner: a busy key loses no time")
     func busyKey() throws {
         var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000))
         scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
