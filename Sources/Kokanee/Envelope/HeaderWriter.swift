@@ -18,9 +18,14 @@ extension HeaderWriter where Self: ~Copyable {
         value.withUTF8 { add(name.rawValue, UnsafeRawBufferPointer($0)) }
     }
 
+    /// In decimal digits, which are no string's: every hop of every job writes two or three.
     @inline(__always)
-    mutating func add(_ name: HeaderName, _ value: some BinaryInteger) {
-        add(name, String(value))
+    mutating func add(_ name: HeaderName, _ value: some FixedWidthInteger & SignedInteger) {
+        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        withUnsafeMutableBytes(of: &digits) { digits in
+            let end = DecimalText.write(Int64(value), to: digits, at: 0)
+            add(name, UnsafeRawBufferPointer(rebasing: digits[..<end]))
+        }
     }
 }
 

@@ -32,7 +32,7 @@ extension EngineState {
             guard let next = takeFollower(of: last) ?? takeNext(isUnbounded: true) else { break }
             cost += next.content.cost
             last = next.ticket
-            others.append(Batch.Entry(next))
+            others.append(Batch.Entry(consume next))
         }
         return Batch(first, others)
     }
@@ -104,7 +104,7 @@ extension EngineState {
             let place = scheduler.place(of: ticket)
             let conclusion = scheduler.conclude(ticket, hops: false, now: wall)
             if conclusion == .accepted {
-                if outcomes != nil { outcomes?.mark(.completed, batch.item(position).content, at: place) }
+                content._withUnsafeGuaranteedRef { outcomes?.mark(.completed, $0, at: place) }
                 turn.completed += 1
                 if gates[Int(queue)]?.hasProbes == true {
                     statistics[queue].completed += 1
