@@ -31,7 +31,7 @@ final class Batch: Sendable {
         /// Lives as long as the batch.
         let job: Unmanaged<JobContent>
 
-        /// To be given to a batch, which lets the job go.
+        /// To be given to one batch, which lets the job go: unsafe is sound only so.
         init(_ item: consuming Item) {
             ticket = item.ticket
             job = .passRetained(item.content)

@@ -25,11 +25,12 @@ extension EngineState {
         else { return Batch(first) }
         let most = min(Self.longestBatch, longestBatch)
         var others: [Batch.Entry] = []
-        others.reserveCapacity(most - 1)
         var last = first.ticket
         while others.count + 1 < most, cost < Self.budget {
             // Of its own lane first: nobody else may run those before this one has ended.
             guard let next = takeFollower(of: last) ?? takeNext(isUnbounded: true) else { break }
+            // A job that is ready by itself needs no array.
+            if others.isEmpty { others.reserveCapacity(most - 1) }
             cost += next.content.cost
             last = next.ticket
             others.append(Batch.Entry(consume next))

@@ -1,25 +1,21 @@
 /// The jobs that may start, in the order in which they do.
 ///
-/// As long as all are of one queue and one priority the least is first, which is to be the one that was taken in first: a job
-/// whose key was busy until now goes before younger ones, and a key with many jobs loses no time. Else there is such an
-/// order for each queue and priority, of which the next job is taken by weights: start-time fair queueing (Goyal, Vin, Cheng, 1996), first among the queues,
+/// As long as all are of one queue and one priority this is a FIFO. Else there is one for each queue and priority, of
+/// which the next job is taken by weights: start-time fair queueing (Goyal, Vin, Cheng, 1996), first among the queues,
 /// then, unless the policy is strict, among the priorities of the queue. A class that was empty begins where the others
 /// are, so that nobody saves up turns.
-struct ReadyJobs<Element: Comparable> {
+struct ReadyJobs<Element> {
     /// Of a queue and a priority; 0 is the first queue's normal one.
     typealias Level = Int32
 
-    private struct Entry: Comparable {
+    private struct Entry {
         var element: Element
-        /// Nanoseconds; when it became ready, or earlier: no other of its class has been ready for longer than the first.
+        /// Nanoseconds; when it became ready, or a little earlier.
         var since: Int64
-
-        static func < (lhs: Self, rhs: Self) -> Bool { lhs.element < rhs.element }
-        static func == (lhs: Self, rhs: Self) -> Bool { lhs.element == rhs.element }
     }
 
     private struct Class {
-        var jobs = SortedQueue<Entry>()
+        var jobs = Fifo<Entry>()
         var weight: UInt64 = 1
         var pass: UInt64 = 0
         /// Whether there are such jobs at all.
@@ -51,7 +47,7 @@ struct ReadyJobs<Element: Comparable> {
     private static var agedShare: Int { 10 }
 
     /// Used as long as there is one class.
-    private var only = SortedQueue<Element>()
+    private var only = Fifo<Element>()
     private var groups: [Group] = []
     /// Whether there is more than one class.
     private(set) var hasClasses = false
@@ -75,9 +71,9 @@ struct ReadyJobs<Element: Comparable> {
         return choose().flatMap { groups[$0.group].classes[$0.index].jobs.first?.element }
     }
 
-    /// About the one that is next after so many others; nil where that is not easily told.
+    /// The one that is next after so many others, if nothing comes between; nil where there are classes.
     func upcoming(_ count: Int) -> Element? {
-        hasClasses ? nil : only.upcoming(count)
+        hasClasses || count >= only.count ? nil : only[count]
     }
 
     /// How many there are, by level.
@@ -133,22 +129,22 @@ struct ReadyJobs<Element: Comparable> {
 
     private mutating func beginClasses() {
         hasClasses = true
-        while let element = only.popFirst() { insert(element, at: 0) }
+        while let element = only.popFirst() { append(element, at: 0) }
     }
 
     // MARK: - Jobs
 
-    /// A job may start, for the first time or again.
-    mutating func insert(_ element: Element, at level: Level) {
-        guard hasClasses else { return only.insert(element) }
+    mutating func append(_ element: Element, at level: Level) {
+        guard hasClasses else { return only.append(element) }
         let (group, index) = arrive(level)
-        let entry = Entry(element: element, since: now)
-        guard groups[group].classes[index].jobs.isLate(entry) else {
-            return groups[group].classes[index].jobs.insert(entry)
-        }
-        // It goes before others, whose waiting it must not seem to end.
+        groups[group].classes[index].jobs.append(Entry(element: element, since: now))
+    }
+
+    mutating func prepend(_ element: Element, at level: Level) {
+        guard hasClasses else { return only.prepend(element) }
+        let (group, index) = arrive(level)
         let since = groups[group].classes[index].jobs.first?.since ?? now
-        groups[group].classes[index].jobs.insert(Entry(element: element, since: since))
+        groups[group].classes[index].jobs.prepend(Entry(element: element, since: since))
     }
 
     private mutating func arrive(_ level: Level) -> (group: Int, index: Int) {

@@ -20,7 +20,7 @@ extension Scheduler {
             guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].phase == .ready else { continue }
             if !limiter.isEmpty {
                 if isUnbounded, limiter.bounds(ticket.place) {
-                    ready.insert(ticket, at: jobs[ticket.place].level)
+                    ready.prepend(ticket, at: jobs[ticket.place].level)
                     return nil
                 }
                 guard passLimits(ticket) else { continue }
@@ -70,7 +70,7 @@ extension Scheduler {
             jobs[ticket.place].phase = .waiting
         } else {
             jobs[ticket.place].phase = .ready
-            ready.insert(ticket, at: job.level)
+            ready.prepend(ticket, at: job.level)
         }
     }
 
@@ -99,7 +99,7 @@ extension Scheduler {
         return .accepted
     }
 
-    /// Jobs are about to be concluded, the first of them now: to be called for each in turn, with those that follow it.
+    /// Jobs are about to be concluded: to be called at each one's turn, with two that follow it.
     func willConclude(_ tickets: (soon: Ticket?, later: Ticket?)) {
         if let later = tickets.later {
             jobs.willChange(later.place)
@@ -169,7 +169,7 @@ extension Scheduler {
 
     mutating func makeReady(_ place: Int) {
         jobs[place].phase = .ready
-        ready.insert(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level)
+        ready.append(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level)
     }
 
     mutating func finish(_ place: Int, _ now: Int64) {

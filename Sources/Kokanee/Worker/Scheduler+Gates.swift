@@ -17,7 +17,7 @@ extension Scheduler {
         guard gate?.starts != 0, let waiting = gated.removeValue(forKey: queue) else { return }
         for index in 0..<waiting.count {
             let ticket = waiting[index]
-            if jobs[ticket.place].stamp == ticket.stamp { ready.insert(ticket, at: jobs[ticket.place].level) }
+            if jobs[ticket.place].stamp == ticket.stamp { ready.append(ticket, at: jobs[ticket.place].level) }
         }
     }
 

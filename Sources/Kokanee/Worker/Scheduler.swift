@@ -7,12 +7,10 @@ struct Scheduler<Content> {
     /// One partition that is, or was, assigned: a name of the shell's choosing.
     typealias PartitionID = Int
 
-    /// Names a job in flight. A stale ticket, whose job has left, names nothing. What was taken in first is least.
-    struct Ticket: Hashable, Comparable, Sendable {
+    /// Names a job in flight. A stale ticket, whose job has left, names nothing.
+    struct Ticket: Hashable, Sendable {
         var place: Int
         var stamp: UInt64
-
-        static func < (lhs: Self, rhs: Self) -> Bool { lhs.stamp < rhs.stamp }
     }
 
     /// How much may be in flight.
