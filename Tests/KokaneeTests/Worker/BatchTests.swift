@@ -23,7 +23,10 @@ struct BatchTests {
         var batches: [[Ticket]] = []
         var begun: [UInt64: [Int]] = [:]
         var finished = 0
+        var steps = 0
         while finished < 60 {
+            steps += 1
+            try #require(steps < 10_000, "nothing can be taken any more")
             switch Int.random(in: 0..<4, using: &random) {
             case 0 where offset < 60:
                 let key = UInt64.random(in: 0..<3, using: &random)
