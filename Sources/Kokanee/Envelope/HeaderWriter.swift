@@ -21,11 +21,7 @@ extension HeaderWriter where Self: ~Copyable {
     /// In decimal digits, which are no string's: every hop of every job writes two or three.
     @inline(__always)
     mutating func add(_ name: HeaderName, _ value: some FixedWidthInteger & SignedInteger) {
-        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        withUnsafeMutableBytes(of: &digits) { digits in
-            let end = DecimalText.write(Int64(value), to: digits, at: 0)
-            add(name, UnsafeRawBufferPointer(rebasing: digits[..<end]))
-        }
+        DecimalText.withBytes(of: Int64(value)) { add(name, $0) }
     }
 }
 

@@ -69,7 +69,7 @@ extension Engine {
 
     /// A job is finished that was about to leave.
     private func endCommitted(_ hop: PendingHop) {
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (now, wall) = clock.both()
         let (isFinished, handovers, wakes) = state.withLock { state in
             let place = state.scheduler.place(of: hop.ticket)
             let isFinished = state.scheduler.hopped(hop.ticket, now: wall)

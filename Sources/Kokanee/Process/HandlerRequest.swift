@@ -106,13 +106,6 @@ extension [UInt8] {
     }
 
     fileprivate mutating func append(decimal number: Int64) {
-        if number < 0 { append(UInt8(ascii: "-")) }
-        var magnitude = number.magnitude
-        let start = count
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(magnitude % 10))
-            magnitude /= 10
-        } while magnitude > 0
-        self[start...].reverse()
+        DecimalText.withBytes(of: number) { append(contentsOf: $0) }
     }
 }

@@ -22,6 +22,15 @@ enum DecimalText {
         return end
     }
 
+    /// Calls `body` with a number's bytes, which are no string's.
+    @inline(__always)
+    static func withBytes<R>(of number: Int64, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { buffer in
+            let end = write(number, to: buffer, at: 0)
+            return body(UnsafeRawBufferPointer(rebasing: buffer[..<end]))
+        }
+    }
+
     /// Reads digits after an optional minus sign; nil for anything else. What an `Int64` can't hold becomes its bound.
     static func parse(_ bytes: UnsafeRawBufferPointer) -> Int64? {
         let isNegative = bytes.first == UInt8(ascii: "-")

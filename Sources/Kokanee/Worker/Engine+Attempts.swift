@@ -97,8 +97,7 @@ extension Engine {
     }
 
     private func visit(_ index: Int, _ generation: Int, _ decided: [DecidedAttempt]) -> EngineState.Turn {
-        let now = clock.monotonic()
-        let wall = clock.wall(at: now)
+        let (now, wall) = clock.both()
         return state.withLock { state in
             var turn = EngineState.Turn()
             turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
@@ -121,7 +120,7 @@ extension Engine {
     }
 
     func conclude(_ decided: [DecidedAttempt]) {
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (now, wall) = clock.both()
         let turn = state.withLock { state in
             var turn = EngineState.Turn()
             turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
@@ -202,7 +201,7 @@ extension Engine {
         for content in turn.fenced { logFenced(content) }
         for _ in 0..<turn.completed { FailPoint.jobFinished.pass() }
         guard !decided.isEmpty else { return }
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (now, wall) = clock.both()
         var hops: [PendingHop] = []
         for (attempt, conclusion) in zip(decided, turn.conclusions) {
             switch conclusion {

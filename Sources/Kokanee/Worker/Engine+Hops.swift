@@ -83,7 +83,7 @@ extension Engine: DeliveryReceiver {
 
     private func account(for ends: [HopEnd]) {
         guard !ends.isEmpty else { return }
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (now, wall) = clock.both()
         let (fates, handovers, wakes) = state.withLock { state in
             let fates = ends.map { state.endHop($0, now: now, wall: wall) }
             return (fates, state.handOver(now: now), state.takeWakes())

@@ -55,7 +55,7 @@ final class Engine: Sendable {
     /// As ``withScheduler(_:)``, where jobs are taken away: what has not begun has been taken back from the runners
     /// before, and what has ended is accounted for.
     func withSettledScheduler<R: Sendable>(_ body: (inout Scheduler<JobContent>) -> R) -> R {
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (now, wall) = clock.both()
         let (result, turn) = state.withLock { state in
             var turn = EngineState.Turn()
             state.settleAll(now: now, wall: wall, &turn)
@@ -188,7 +188,7 @@ final class Engine: Sendable {
     }
 
     private func start(_ moves: [(Ticket, Intake.Decision)]) {
-        let (now, wall) = (clock.monotonic(), clock.wall())
+        let (now, wall) = clock.both()
         hop(
             moves.compactMap { ticket, decision in
                 let content = decision.content
@@ -219,8 +219,7 @@ final class Engine: Sendable {
     ///
     /// - Returns: how long until something is due again, or has to be looked at: at most 100 ms.
     func tick() -> Duration {
-        let now = clock.monotonic()
-        let wall = clock.wall()
+        let (now, wall) = clock.both()
         let due = state.withLock { $0.tick(now: now, wall: wall) }
         hooks?.tick(now: now)
         finish(due.turn)

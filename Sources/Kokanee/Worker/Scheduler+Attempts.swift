@@ -13,10 +13,7 @@ extension Scheduler {
     /// - Parameter isUnbounded: nil also where that is one of which a limit speaks.
     mutating func take(isUnbounded: Bool = false) -> (ticket: Ticket, content: Content)? {
         while let ticket = ready.popFirst() {
-            if let next = ready.upcoming(CacheHint.distance) {
-                jobs.willChange(next.place)
-                contents.willChange(next.place)
-            }
+            if let next = ready.upcoming(CacheHint.distance) { willChange(next.place) }
             guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].phase == .ready else { continue }
             if !limiter.isEmpty {
                 if isUnbounded, limiter.bounds(ticket.place) {
@@ -101,10 +98,7 @@ extension Scheduler {
 
     /// Jobs are about to be concluded: to be called at each one's turn, with two that follow it.
     func willConclude(_ tickets: (soon: Ticket?, later: Ticket?)) {
-        if let later = tickets.later {
-            jobs.willChange(later.place)
-            contents.willChange(later.place)
-        }
+        if let later = tickets.later { willChange(later.place) }
         if let soon = tickets.soon, let lane = jobs[soon.place].lane { lanes.willChange(lane) }
     }
 
@@ -153,6 +147,12 @@ extension Scheduler {
 
     func content(of ticket: Ticket) -> Content? {
         jobs[ticket.place].stamp == ticket.stamp ? contents[ticket.place] : nil
+    }
+
+    /// A place is about to be taken, looked at or left.
+    func willChange(_ place: Int) {
+        jobs.willChange(place)
+        contents.willChange(place)
     }
 
     mutating func setActive(_ place: Int, _ phase: Phase) {

@@ -93,15 +93,12 @@ extension Scheduler {
 
     /// A record of the partition with that key is about to be admitted, after `others` more.
     func willAdmit(slot: Int, key: UInt64?, after others: Int) {
-        if let key {
-            lanes.willChange(
-                Lanes.ID(queue: partitions[slot: slot].queue, partition: partitions[slot: slot].number, key: key)
-            )
-        }
-        guard others < freePlaces.count else { return }
-        let place = freePlaces[freePlaces.count - 1 - others]
-        jobs.willChange(place)
-        contents.willChange(place)
+        if let key { lanes.willChange(lane(of: key, in: slot)) }
+        if others < freePlaces.count { willChange(freePlaces[freePlaces.count - 1 - others]) }
+    }
+
+    private func lane(of key: UInt64, in slot: Int) -> Lanes.ID {
+        Lanes.ID(queue: partitions[slot: slot].queue, partition: partitions[slot: slot].number, key: key)
     }
 
     /// As ``admit(_:offset:_:_:)``, of a partition whose slot is known.
@@ -129,7 +126,7 @@ extension Scheduler {
         partitions[slot: slot].inFlight += 1
         let usual = partitions[slot: slot].usualBytes
         partitions[slot: slot].usualBytes = max(facts.bytes, usual - usual / 16)
-        let (queue, partition) = (partitions[slot: slot].queue, partitions[slot: slot].number)
+        let queue = partitions[slot: slot].queue
         nextStamp += 1
         let job = Job(
             stamp: nextStamp,
@@ -139,7 +136,7 @@ extension Scheduler {
             number: number,
             offset: offset,
             bytes: facts.bytes,
-            lane: facts.key.map { Lanes.ID(queue: queue, partition: partition, key: $0) },
+            lane: facts.key.map { lane(of: $0, in: slot) },
             level: facts.priority.map { ready.level(of: queue, $0) } ?? partitions[slot: slot].level,
             phase: .waiting
         )

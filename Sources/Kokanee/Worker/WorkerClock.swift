@@ -18,14 +18,20 @@ final class WorkerClock: Sendable {
     func monotonic() -> ContinuousClock.Instant { .now }
 
     /// Milliseconds since the epoch, for what is due.
-    ///
-    /// - Parameter now: the present moment, for who has looked already.
-    func wall(at now: ContinuousClock.Instant = .now) -> Int64 {
-        let clock = source.withLock { source -> ClusterClock? in
+    func wall() -> Int64 { both().wall }
+
+    /// The present moment by both, with one look at the monotonic one.
+    func both() -> (monotonic: ContinuousClock.Instant, wall: Int64) {
+        let now = ContinuousClock.now
+        return (now, brokers?.now(now) ?? Timestamp.now)
+    }
+
+    /// The brokers' time; nil where they don't tell it.
+    private var brokers: ClusterClock? {
+        source.withLock { source in
             guard case .brokers(let clock) = source else { return nil }
             return clock
         }
-        return clock?.now(now) ?? Timestamp.now
     }
 
     /// Whether it is known whose time is to be told. Until then nothing that is due at a time may start.
@@ -39,11 +45,7 @@ final class WorkerClock: Sendable {
     /// By how many milliseconds the machine's clock is ahead of the brokers', at most a round trip less than this;
     /// nil where their time is not known.
     var lead: Int64? {
-        let clock = source.withLock { source -> ClusterClock? in
-            guard case .brokers(let clock) = source else { return nil }
-            return clock
-        }
-        return clock?.now(.now).map { Timestamp.now - $0 }
+        brokers?.now(.now).map { Timestamp.now - $0 }
     }
 
     /// A record has been acknowledged just now, or a moment ago.

@@ -204,8 +204,13 @@ struct WorkWatch: Sendable {
             guard !hasEnded(), now - progress.time < 60_000_000_000 else {
                 throw BenchError("\(completed) of \(jobs) jobs were completed, and no more: \(statistics)")
             }
-            // Fine enough for a third of a per cent of the run so far, and rare enough to cost less than that.
-            usleep(watch.first == 0 ? 500 : UInt32(clamping: min(max((now - watch.first) / 300_000, 500), 5000)))
+            usleep(watch.pause(at: now))
         }
+    }
+
+    /// Microseconds until the next look: fine enough for a third of a per cent of the run so far, and rare enough to cost less.
+    private func pause(at now: Int64) -> UInt32 {
+        let (shortest, longest) = (500 as Int64, 5000 as Int64)
+        return UInt32(first == 0 ? shortest : min(max((now - first) / 300_000, shortest), longest))
     }
 }

@@ -24,12 +24,14 @@ struct CostByPartitions: Experiment {
 
     func begin(_ stage: Stage) throws -> any Trial {
         let points = try [1, 64, 1024].map { partitions in
+            func filled(_ jobs: Int) throws -> Stage.StageQueue {
+                let queue = try stage.queue(partitions: partitions)
+                try stage.fill(queue, jobs: jobs, isRoundRobin: true, isCompressed: true, batchBytes: 64 << 10)
+                return queue
+            }
             let jobs = stage.scaled(min(1_000_000, partitions * 100_000), least: 2000)
-            let queue = try stage.queue(partitions: partitions)
-            try stage.fill(queue, jobs: jobs, isRoundRobin: true, isCompressed: true, batchBytes: 64 << 10)
-            let first = try stage.queue(partitions: partitions)
-            try stage.fill(first, jobs: jobs / 4, isRoundRobin: true, isCompressed: true, batchBytes: 64 << 10)
-            return CostPoint(queue: queue, first: (first, jobs / 4), jobs: jobs)
+            let quarter = jobs / 4
+            return CostPoint(queue: try filled(jobs), first: (try filled(quarter), quarter), jobs: jobs)
         }
         return CostTrial(stage: stage, name: "cost-partitions", points: points)
     }

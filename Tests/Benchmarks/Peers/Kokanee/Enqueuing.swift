@@ -4,7 +4,7 @@ import RdKafka
 /// Enqueues PEER_JOBS jobs from number PEER_FIRST on.
 struct Enqueuing {
     /// Of one call; all of it is acknowledged before the next begins. Without keys a call's jobs may all go to one partition,
-    /// and of more than two such calls the embedded broker would drop the oldest at 10,000.
+    /// and two calls of 10,000 are more than the embedded broker keeps of it: it would drop the oldest.
     private static let part = 2500
 
     private let queue: Queue
