@@ -181,6 +181,14 @@ public struct JobContext: Sendable {
         }
     }
 
+    /// Milliseconds since the epoch; nil in a first attempt.
+    var firstFailedAt: Int64? {
+        switch context {
+        case .job(let content): content.whole?.envelope.firstFailedAt
+        case .given(let given): given.envelope.firstFailedAt
+        }
+    }
+
     /// The first is 1. It comes from the record, so it counts right across workers, crashes and deploys.
     public var attempt: Int {
         switch context {

@@ -26,6 +26,8 @@ public struct JobRegistry: Sendable {
         let version: Int
         /// With its middleware around it.
         let handler: any JobHandler
+        /// The same, if it is one, and nothing is around it.
+        let directHandler: (any DirectHandler)?
         let middleware: [any JobMiddleware]
         private let innermost: any JobHandler
         /// What its attempts cost; see ``AttemptCost``.
@@ -67,6 +69,7 @@ public struct JobRegistry: Sendable {
             self.payload = payload
             self.cost = cost
             handler = middleware.around(innermost)
+            directHandler = handler as? any DirectHandler
         }
 
         func with(_ middleware: [any JobMiddleware]) -> Entry {

@@ -114,9 +114,9 @@ extension Engine {
     func cancelRunning(of runtime: QueueRuntime, _ find: (String) -> JobCancellation?) {
         let now = clock.monotonic()
         let running = state.withLock { $0.cancelRunning(of: runtime.index, now: now, find) }
-        for (task, content) in running {
+        for (attempt, content) in running {
             logger.log(.notice, "an operator cancels a job that runs", content.fields)
-            task.cancel()
+            attempt.cancel()
         }
     }
 
@@ -136,18 +136,18 @@ extension Engine {
 }
 
 extension EngineState {
-    /// The tasks of these attempts, to be cancelled outside the lock.
+    /// These attempts, to be cancelled outside the lock.
     mutating func cancelRunning(
         of queue: Int32,
         now: Instant,
         _ find: (String) -> JobCancellation?
-    ) -> [(Task<Void, Never>, JobContent)] {
+    ) -> [(RunningAttempt, JobContent)] {
         runners.indices.compactMap { index in
             guard runners[index].cancellation == nil, let hand = runners[index].batch?.inHand,
                 hand.item.content.queueIndex == queue, let cancellation = find(hand.item.content.id),
-                let task = cancel(index, hand, .operator(cancellation), now: now)
+                let attempt = cancel(index, hand, .operator(cancellation), now: now)
             else { return nil }
-            return (task, hand.item.content)
+            return (attempt, hand.item.content)
         }
     }
 }

@@ -107,30 +107,48 @@ package enum JSONText {
 
     /// Appends `string` as a JSON string, quotes included.
     package static func appendEscaped(_ string: String, to output: inout [UInt8]) {
-        output.append(UInt8(ascii: "\""))
-        for byte in string.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                output.append(UInt8(ascii: "\\"))
-                output.append(byte)
-            case UInt8(ascii: "\n"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
-            case UInt8(ascii: "\r"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
-            case UInt8(ascii: "\t"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
-            case 0..<0x20, 0x7F:
-                output.append(contentsOf: "\\u00".utf8)
-                output.append(hexDigit(byte >> 4))
-                output.append(hexDigit(byte & 0xF))
-            default: output.append(byte)
+        var string = string
+        string.withUTF8 { bytes in
+            output.append(UInt8(ascii: "\""))
+            // Hardly any name or id has a character that has to be written otherwise.
+            if bytes.contains(where: needsEscape) {
+                for byte in bytes { appendEscaped(byte, to: &output) }
+            } else {
+                output.append(contentsOf: bytes)
             }
+            output.append(UInt8(ascii: "\""))
         }
-        output.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F
+    }
+
+    private static func appendEscaped(_ byte: UInt8, to output: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+            output.append(UInt8(ascii: "\\"))
+            output.append(byte)
+        case UInt8(ascii: "\n"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
+        case UInt8(ascii: "\r"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
+        case UInt8(ascii: "\t"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
+        case _ where needsEscape(byte):
+            output.append(contentsOf: "\\u00".utf8)
+            output.append(hexDigit(byte >> 4))
+            output.append(hexDigit(byte & 0xF))
+        default: output.append(byte)
+        }
     }
 
     /// Appends the valid JSON text `bytes` on one line: its raw line breaks, which can only stand between tokens,
     /// become spaces.
     package static func appendSingleLine(_ bytes: RawSpan, to output: inout [UInt8]) {
         let start = output.count
-        bytes.withUnsafeBytes { output.append(contentsOf: $0) }
+        let hasBreaks = bytes.withUnsafeBytes { bytes in
+            output.append(contentsOf: bytes)
+            return bytes.contains { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+        }
+        guard hasBreaks else { return }
         var added = output.mutableSpan
         for index in start..<added.count
         where added[index] == UInt8(ascii: "\n") || added[index] == UInt8(ascii: "\r") {

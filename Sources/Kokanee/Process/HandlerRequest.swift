@@ -39,7 +39,7 @@ enum HandlerRequest {
                 line.append("\"")
             }
         }
-        if let firstFailedAt = context.envelope.firstFailedAt {
+        if let firstFailedAt = context.firstFailedAt {
             line.append(",\"firstFailedAt\":")
             line.append(decimal: firstFailedAt)
         }

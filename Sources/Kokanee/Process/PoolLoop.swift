@@ -10,11 +10,15 @@ final class PoolLoop {
         /// Where effects are noted; nil but in a rehearsal.
         let effects: EffectLog?
         let context: JobContext
+        /// The attempt that the loop has taken over; nil where a task awaits its end.
+        var attempt: DirectAttempt?
     }
 
     enum Command: LoopCommand {
         case run(LoopJob<Job>)
         case cancel(LoopJob<Job>)
+        case take([DirectAttempt])
+        case cancelTaken(Batch)
         /// It had better end soon, where it can go on from.
         case stop(LoopJob<Job>)
         case awaitStart(CheckedContinuation<Void, any Error>)
@@ -44,6 +48,8 @@ final class PoolLoop {
     private var starts: [Int] = []
     /// What is to be told when the processes have got their next jobs.
     private var ended: [Ended] = []
+    /// Attempts that were taken over and are to be handed back.
+    private var returned: [DirectAttempt] = []
     private let demand: HandlerDemand
     /// Whether a process has ever said that it heeds words about its job.
     let hasListeners: SharedFlag
@@ -102,6 +108,8 @@ final class PoolLoop {
             commands.forEach(obey)
             act()
             if state.isClosing, table.isEmpty { break }
+            // What that brings goes out before anybody rests.
+            if handBack() { continue }
             rest()
             let deadline = [state.deadline, settlesAt, terminatesAt, heldUntil].compactMap(\.self).min()
             table.wait(until: deadline, waking: inbox).forEach(handle)
@@ -109,6 +117,7 @@ final class PoolLoop {
         inbox.end().forEach(obey)
         settle()
         tell()
+        _ = handBack()
         for continuation in closeWaiters { continuation.resume() }
     }
 
@@ -156,7 +165,7 @@ final class PoolLoop {
     /// Looks away while all processes have enough to do, so that their answers are read together. A process whose every
     /// answer wakes us up pays for that with a switch of context each time, and so do we.
     private func rest() {
-        let rest = min(state.rest, Self.longestRest)
+        let rest = min(state.rest(.now), Self.longestRest)
         guard rest >= Self.shortestRest else { return }
         _ = usleep(UInt32(rest.components.attoseconds / 1_000_000_000_000))
     }
@@ -175,7 +184,50 @@ final class PoolLoop {
     }
 
     private func end(_ job: LoopJob<Job>, _ result: Result<Void, any Error>) {
-        if let task = job.takeContinuation() { ended.append(Ended(task: task, result: result)) }
+        if let attempt = job.content.attempt {
+            // It is told once, as a task is.
+            guard attempt.batch.handlerTicket.take() != nil, attempt.end(result) else { return }
+            returned.append(attempt)
+        } else if let task = job.takeContinuation() {
+            ended.append(Ended(task: task, result: result))
+        }
+    }
+
+    /// Hands attempts back that have ended, all at once: those that run next then come together, too.
+    ///
+    /// - Returns: whether there were any.
+    private func handBack() -> Bool {
+        guard !returned.isEmpty else { return false }
+        var rest: [DirectAttempt] = []
+        swap(&rest, &returned)
+        while let engine = rest.first?.engine {
+            let others = rest.filter { $0.engine !== engine }
+            engine.takeBack(others.isEmpty ? rest : rest.filter { $0.engine === engine })
+            rest = others
+        }
+        return true
+    }
+
+    private func take(_ attempt: DirectAttempt, _ now: Int64) {
+        guard let content = attempt.begin(at: now) else { return returned.append(attempt) }
+        let context = JobContext(content)
+        let line = HandlerRequest.line(content.payload, context)
+        let job = LoopJob(Job(id: context.id, line: line, effects: nil, context: context, attempt: attempt))
+        let ticket = jobs.insert(job)
+        attempt.batch.handlerTicket = ticket
+        do {
+            try FailPoint.attemptStarting.check()
+        } catch {
+            return finish(ticket, .failure(error))
+        }
+        guard !state.isClosing else { return finish(ticket, .failure(HandlerError.closed)) }
+        if hasListeners.isRaised { Self.listen(job, inbox) }
+        state.submit(ticket, bytes: line.count)
+    }
+
+    /// Has the job's process told when its worker wants it to stop.
+    static func listen(_ job: LoopJob<Job>, _ inbox: Inbox<Command>) {
+        job.content.context.whenStopping { _ = inbox.send(.stop(job)) }
     }
 
     private func start(_ slot: Int) {
@@ -195,17 +247,11 @@ final class PoolLoop {
         case .run(let job):
             guard !state.isClosing else { return job.end(.failure(HandlerError.closed)) }
             state.submit(jobs.insert(job), bytes: job.content.line.count)
-        case .cancel(let job):
-            guard let ticket = job.ticket else { return }
-            switch state.cancel(ticket, .now) {
-            case .notHere: return
-            case .ask(let child):
-                table.send(HandlerRequest.cancel(job.content.id), to: child)
-                return
-            case .stop(let child): stopCancelled(child, job)
-            case .ended: break
-            }
-            end(job, .failure(CancellationError()))
+        case .take(let attempts):
+            let now = MonotonicTime.nanoseconds
+            for attempt in attempts { take(attempt, now) }
+        case .cancel(let job): cancel(job)
+        case .cancelTaken(let batch): if let job = batch.handlerTicket.flatMap({ jobs[$0] }) { cancel(job) }
         case .stop(let job):
             job.isToStop = true
             guard let child = job.ticket.flatMap({ state.listener(of: $0) }) else { return }
@@ -220,6 +266,19 @@ final class PoolLoop {
             let end = ContinuousClock.now + limit
             terminatesAt = min(terminatesAt ?? end, end)
         }
+    }
+
+    private func cancel(_ job: LoopJob<Job>) {
+        guard let ticket = job.ticket else { return }
+        switch state.cancel(ticket, .now) {
+        case .notHere: return
+        case .ask(let child):
+            table.send(HandlerRequest.cancel(job.content.id), to: child)
+            return
+        case .stop(let child): stopCancelled(child, job)
+        case .ended: break
+        }
+        end(job, .failure(CancellationError()))
     }
 
     private func settle() {

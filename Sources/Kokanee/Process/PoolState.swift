@@ -119,11 +119,12 @@ struct PoolState {
 
     /// How long nothing need be looked at: every process has work for longer, and a job that comes meanwhile could only
     /// wait behind others.
-    var rest: Duration {
+    func rest(_ now: Instant) -> Duration {
         var rest = Duration.seconds(1)
         for slot in slots where slot.child != nil {
             if slot.given.isEmpty { return .zero }
-            rest = min(rest, slot.pace.rest(outstanding: slot.given.count))
+            // Since its answers were read it has worked on.
+            rest = min(rest, slot.pace.rest(outstanding: slot.given.count) - (now - slot.inHandSince))
         }
         return slotOfChild.isEmpty ? .zero : rest
     }
@@ -178,17 +179,17 @@ struct PoolState {
         while let slot = idle.popFirst() {
             if slots[slot].child != nil, slots[slot].given.isEmpty, !slots[slot].isCondemned { return slot }
         }
+        let bytes = places[Int(ticket)].bytes
         while let slot = open.popFirst() {
             // One that has no room now is asked again after its next answer.
-            if hasRoom(slot, for: places[Int(ticket)].bytes, now) { return slot }
+            if slots[slot].child != nil, !takesOneAtATime, !slots[slot].isCondemned, slots[slot].cancelled == 0,
+                slots[slot].given.count < slots[slot].pace.depth, slots[slot].bytes + bytes <= Self.mostBytesAhead,
+                slots[slot].inHandSince + longestWait > now
+            {
+                return slot
+            }
         }
         return nil
-    }
-
-    private func hasRoom(_ slot: Int, for bytes: Int, _ now: Instant) -> Bool {
-        slots[slot].child != nil && !takesOneAtATime && !slots[slot].isCondemned && slots[slot].cancelled == 0
-            && slots[slot].given.count < slots[slot].pace.depth
-            && slots[slot].bytes + bytes <= Self.mostBytesAhead && slots[slot].inHandSince + longestWait > now
     }
 
     /// - Returns: the job that the answer is for; nobody has it any more.

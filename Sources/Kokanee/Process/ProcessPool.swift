@@ -131,10 +131,7 @@ public final class ProcessPool: JobHandler, Sendable {
             PoolLoop.Job(id: context.id, line: line, effects: context.effects.log, context: context)
         )
         // Most handlers could not be told.
-        if hasListeners.isRaised {
-            let inbox = thread.inbox
-            context.whenStopping { _ = inbox.send(.stop(job)) }
-        }
+        if hasListeners.isRaised { PoolLoop.listen(job, thread.inbox) }
         // The closure holds the job, and that its context.
         defer { context.content?.forgetWhenStopping() }
         do {
@@ -155,4 +152,10 @@ public final class ProcessPool: JobHandler, Sendable {
     public func close(within limit: Duration) async {
         await thread.close(within: limit)
     }
+}
+
+extension ProcessPool: DirectHandler {
+    func take(_ attempts: [DirectAttempt]) -> Bool { thread.inbox.send(.take(attempts)) }
+
+    func cancel(_ attempt: Batch) { _ = thread.inbox.send(.cancelTaken(attempt)) }
 }

@@ -31,6 +31,13 @@ extension QueueState {
         _ = content.attemptNotes
     }
 
+    /// Whether it is known already that no earlier attempt has left anything. False says nothing; it will be known soon.
+    func hasNothing(of content: JobContent) -> Bool {
+        let isKnown = shared.withLock { $0.table.partitions[content.partition]?.hasNoJobs } ?? false
+        if !isKnown { want() }
+        return isKnown
+    }
+
     /// Whether an earlier attempt may have left something, which ``record(of:)`` then tells; it asks for less than that.
     ///
     /// - Throws: as ``record(of:)``.

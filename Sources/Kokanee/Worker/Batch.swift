@@ -58,6 +58,10 @@ final class Batch: Sendable {
     nonisolated(unsafe) var concluded = 0
     /// Whether those that had not begun when it was closed have been taken back; as ``concluded``.
     nonisolated(unsafe) var isTakenBack = false
+    /// By what name the ``DirectHandler`` that runs it knows it, from its beginning to its end.
+    ///
+    /// Touched on that handler's thread alone.
+    nonisolated(unsafe) var handlerTicket: Ticket?
 
     init(_ first: consuming Item) {
         self.first = Entry(first)
@@ -78,6 +82,9 @@ final class Batch: Sendable {
         first.job.release()
         for entry in others { entry.job.release() }
     }
+
+    /// Whether it is one job that a ``DirectHandler`` may run.
+    var isDirect: Bool { count == 1 && first.job._withUnsafeGuaranteedRef { $0.isDirect } }
 
     subscript(index: Int) -> Entry { index == 0 ? first : others[index - 1] }
 

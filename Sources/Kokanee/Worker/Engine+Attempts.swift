@@ -53,14 +53,20 @@ extension Engine {
 
     /// Has the handler run the job; nil is that it has completed.
     nonisolated(nonsending) func perform(_ content: JobContent, _ handler: any JobHandler) async -> AttemptEnd? {
-        var end: AttemptEnd?
         do {
             try FailPoint.attemptStarting.check()
             try await handler.perform(content.payload, JobContext(content))
         } catch {
-            end = .failed(error)
+            return Self.end(.failure(error))
         }
-        return FailPoint.attemptEnded.failure().map { .failed($0) } ?? end
+        return Self.end(.success(()))
+    }
+
+    /// How an attempt has ended whose handler has; nil is that it has completed.
+    static func end(_ result: Result<Void, any Error>) -> AttemptEnd? {
+        if let failure = FailPoint.attemptEnded.failure() { return .failed(failure) }
+        guard case .failure(let error) = result else { return nil }
+        return .failed(error)
     }
 
     /// Accounts for what the runner has run and gives it what it is to run next, waiting for that if need be; nil ends
@@ -77,7 +83,7 @@ extension Engine {
             let now = clock.monotonic()
             let handovers = state.withLock { state in
                 guard state.park(index, generation, continuation) else {
-                    return [Handover(continuation: continuation, batch: nil)]
+                    return [Handover.wake(continuation, nil)]
                 }
                 return state.handOver(now: now)
             }
@@ -130,7 +136,7 @@ extension Engine {
         finish(turn, decided)
     }
 
-    private func decide(_ ended: [EndedAttempt]) -> [DecidedAttempt] {
+    func decide(_ ended: [EndedAttempt]) -> [DecidedAttempt] {
         let now = clock.wall()
         var randomness = SystemRandomPool(expecting: ended.count)
         return ended.map { decide($0, now: now, randomness: randomness.next()) }

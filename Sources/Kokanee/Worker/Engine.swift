@@ -209,10 +209,6 @@ final class Engine: Sendable {
         )
     }
 
-    func perform(_ handovers: [Handover]) {
-        for handover in handovers { handover.continuation.resume(returning: handover.batch) }
-    }
-
     // MARK: - Time
 
     /// Does what is due: held jobs, hops to be tried again, attempts that overran.
@@ -226,10 +222,11 @@ final class Engine: Sendable {
         conclude(due.turn.ended)
         hop(due.hops)
         if !due.leaving.isEmpty { hop(due.leaving.map { leave($0, now: now, wall: wall) }) }
-        for (task, content) in due.cancellations {
+        for (attempt, content) in due.cancellations {
             logger.log(.warning, "attempt overran its timeout and is cancelled", content.fields)
-            task.cancel()
+            attempt.cancel()
         }
+        perform(due.sleepers)
         for stuck in due.stuck {
             logger.log(
                 .error,
@@ -254,10 +251,10 @@ final class Engine: Sendable {
         return PendingHop(job.ticket, record, news: .limited, now: now)
     }
 
-    /// Asks the tasks of these attempts to end; what they return then counts for nothing.
+    /// Asks these attempts to end; what they return then counts for nothing.
     func cancel(_ tickets: [Ticket]) {
         let now = clock.monotonic()
-        for task in state.withLock({ $0.cancel(tickets, now: now) }) { task.cancel() }
+        for attempt in state.withLock({ $0.cancel(tickets, now: now) }) { attempt.cancel() }
     }
 
     /// Tells the handlers of what runs, those that want to be told, that it had better come to an end.

@@ -203,6 +203,7 @@ extension EngineState {
         let content = hand.item.content
         abandoned[stuck] = AbandonedAttempt(content: content, startedAt: now - hand.age(at: now))
         noteSlow(index)
+        if let continuation = runners[index].continuation { due.sleepers.append(.wake(continuation, nil)) }
         _ = runners[index].begin()
         busy -= 1
         statistics[content.queueIndex].stuck += 1
@@ -210,22 +211,22 @@ extension EngineState {
         due.stuck.append((index, EndedAttempt(item: hand.item, end: end, cancellation: cause)))
     }
 
-    /// Cancels the attempt that a runner has in hand, unless it has ended meanwhile; returns the task to cancel.
+    /// Cancels the attempt that a runner has in hand, unless it has ended meanwhile; returns whom to tell.
     mutating func cancel(
         _ index: Int,
         _ hand: Batch.Hand,
         _ cause: Runner.Cancellation,
         now: Instant
-    ) -> Task<Void, Never>? {
+    ) -> RunningAttempt? {
         // No other job begins in the task from here on: the cancellation would hit that one.
         takeBack(index)
         guard let batch = runners[index].batch, batch.close() == hand.index + 1, batch.inHand != nil else { return nil }
         runners[index].cancel(cause, at: hand.index, until: now + grace)
-        return runners[index].task
+        return runners[index].isLent ? .lent(batch) : runners[index].task.map { .task($0) }
     }
 
-    /// The tasks of these attempts, to be cancelled outside the lock.
-    mutating func cancel(_ tickets: [Engine.Ticket], now: Instant) -> [Task<Void, Never>] {
+    /// These attempts, to be cancelled outside the lock.
+    mutating func cancel(_ tickets: [Engine.Ticket], now: Instant) -> [RunningAttempt] {
         guard !tickets.isEmpty else { return [] }
         let tickets = Set(tickets)
         return runners.indices.compactMap { index in

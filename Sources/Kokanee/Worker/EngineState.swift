@@ -21,10 +21,12 @@ struct EndedAttempt: Sendable {
     let cancellation: Runner.Cancellation?
 }
 
-/// An idle runner and the jobs that it wakes up to; nil ends it.
-struct Handover: Sendable {
-    let continuation: UnsafeContinuation<Batch?, Never>
-    let batch: Batch?
+/// What was given to an idle runner.
+enum Handover: Sendable {
+    /// Its task wakes up to it; nil ends it.
+    case wake(UnsafeContinuation<Batch?, Never>, Batch?)
+    /// Its task sleeps on: the job's handler is to run it.
+    case lend(runner: Int, generation: Int, Batch)
 }
 
 /// What the engine's lock guards.
@@ -56,8 +58,10 @@ struct EngineState {
     struct Due: Sendable {
         var turn = Turn()
         var hops: [PendingHop] = []
-        var cancellations: [(Task<Void, Never>, JobContent)] = []
+        var cancellations: [(RunningAttempt, JobContent)] = []
         var stuck: [(runner: Int, attempt: EndedAttempt)] = []
+        /// Tasks of replaced runners that only sleep.
+        var sleepers: [Handover] = []
         var nextHeld: Int64?
         /// Of what limits keep from starting, what is to move to rungs; and when more may start, in nanoseconds.
         var leaving: [LeavingJob] = []
@@ -136,7 +140,8 @@ struct EngineState {
         if isClosed { return .end(replace: false) }
         // Cancellation can't be taken back from a task: the slot goes on with a new one.
         if runners[index].cancellation != nil { return .end(replace: true) }
-        guard isWanted, let batch = takeBatch(now: now) else { return .wait }
+        // Where the handler may take jobs over, they go to runners that sleep.
+        guard demand == nil, isWanted, let batch = takeBatch(now: now) else { return .wait }
         give(batch, to: index)
         // The others' turn begins anew.
         heldBackSince = nil
@@ -168,11 +173,33 @@ struct EngineState {
             let batch = takeBatch(now: now)
         {
             idle.removeLast()
-            runners[index].continuation = nil
             give(batch, to: index)
-            handovers.append(Handover(continuation: continuation, batch: batch))
+            if demand != nil, batch.isDirect {
+                runners[index].lend()
+                handovers.append(.lend(runner: index, generation: runners[index].generation, batch))
+            } else {
+                runners[index].continuation = nil
+                handovers.append(.wake(continuation, batch))
+            }
         }
         return handovers
+    }
+
+    /// What a runner had lent has come back, and is accounted for: the runner is idle again.
+    ///
+    /// - Returns: its task, to be ended, where the engine is closed.
+    mutating func takeReturned(_ index: Int, _ generation: Int) -> Handover? {
+        guard runners[index].generation == generation else {
+            abandoned[RunnerGeneration(index: index, generation: generation)] = nil
+            return nil
+        }
+        busy -= 1
+        runners[index].finish()
+        guard isClosed else {
+            idle.append(index)
+            return nil
+        }
+        return runners[index].continuation.take().map { .wake($0, nil) }
     }
 
     /// What ends every visit: ready jobs go to idle runners, and who is to be told of something is.

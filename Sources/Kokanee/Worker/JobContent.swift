@@ -134,6 +134,10 @@ final class JobContent: @unchecked Sendable {
     var queueIndex: Int32 { unmanagedRuntime._withUnsafeGuaranteedRef { $0.index } }
     /// See ``QueueRuntime/needsCare``.
     var needsCare: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { $0.needsCare.load(ordering: .relaxed) } }
+    /// Whether there is nothing to know of its attempt but its record, and its handler takes such attempts over.
+    var isDirect: Bool {
+        isPlain && !needsCare && entry?._withUnsafeGuaranteedRef { $0.directHandler != nil } == true
+    }
     /// About what an attempt takes, in nanoseconds.
     var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }

@@ -16,12 +16,16 @@ struct Runner: Sendable {
     private(set) var cancellation: (cause: Cancellation, index: Int)?
     /// When a cancelled attempt is to be given up.
     private(set) var givenUpAt: ContinuousClock.Instant?
+    /// Where its task waits: it is idle, or what it was given is lent.
     var continuation: UnsafeContinuation<Batch?, Never>?
+    /// Whether a ``DirectHandler`` has what it was given.
+    private(set) var isLent = false
 
     mutating func begin() -> Int {
         generation += 1
         task = nil
         batch = nil
+        isLent = false
         isQuick = false
         cancellation = nil
         givenUpAt = nil
@@ -47,10 +51,23 @@ struct Runner: Sendable {
         isQuick = batch.isQuick
     }
 
+    /// Its task sleeps on, while a ``DirectHandler`` runs the batch that it has been given.
+    mutating func lend() { isLent = true }
+
+    /// Its own task is to run the batch, after all; returns where that waits.
+    mutating func takeOver() -> UnsafeContinuation<Batch?, Never>? {
+        isLent = false
+        return continuation.take()
+    }
+
     mutating func finish() {
         batch = nil
         isQuick = false
         givenUpAt = nil
+        guard isLent else { return }
+        isLent = false
+        // Its task was not told, and may run others.
+        cancellation = nil
     }
 
     mutating func cancel(_ cause: Cancellation, at index: Int, until givenUpAt: ContinuousClock.Instant) {

@@ -2,7 +2,7 @@
 /// each with its share of them.
 struct HandlerProcesses: Experiment {
     let rows = [
-        Row("handler", "--handler with Python, --write-ahead 64, beside cat", unit: "jobs/s", .ratioAtLeast(0.8))
+        Row("handler", "--handler with Python, --write-ahead 128, beside cat", unit: "jobs/s", .ratioAtLeast(0.8))
     ]
 
     /// Reads a line, decodes it, answers it.
@@ -45,7 +45,7 @@ struct HandlerProcesses: Experiment {
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
             let (ours, bare) = try turn.take {
-                let words = ["concurrency": "\(HandlerProcesses.processes)", "command": command, "write-ahead": "64"]
+                let words = ["concurrency": "\(HandlerProcesses.processes)", "command": command, "write-ahead": "128"]
                 return try stage.work(queue, jobs: jobs, .pool, words)
             } baseline: {
                 let words = ["jobs": "\(jobs)", "processes": "\(HandlerProcesses.processes)", "command": command]

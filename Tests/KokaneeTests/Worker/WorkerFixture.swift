@@ -33,11 +33,15 @@ struct WorkerFixture {
         admin = try AdminClient(client)
     }
 
-    /// Enqueues plain records, their values the numbers from 0 up.
-    func enqueue(_ count: Int, key: (Int) -> String? = { _ in nil }, partition: (Int) -> Int = { _ in 0 }) async throws
-    {
+    /// Enqueues plain records, their values the numbers from `first` up.
+    func enqueue(
+        _ count: Int,
+        from first: Int = 0,
+        key: (Int) -> String? = { _ in nil },
+        partition: (Int) -> Int = { _ in 0 }
+    ) async throws {
         let producer = try Producer(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
-        let records = (0..<count).map { index in
+        let records = (first..<first + count).map { index in
             ProducerRecord(
                 topic: queue.mainTopic,
                 partition: Int32(partition(index)),

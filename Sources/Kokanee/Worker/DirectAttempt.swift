@@ -1,0 +1,162 @@
+internal import RdKafka
+internal import Synchronization
+
+/// A handler that runs attempts on a thread of its own, and takes over as many as there are: none of them costs a task, or
+/// a visit to the engine's lock.
+///
+/// It is given attempts about which there is nothing to know but their records. All others come by
+/// ``JobHandler/perform(_:_:)``.
+protocol DirectHandler: JobHandler {
+    /// Takes attempts over, to begin and to end each of them on its thread, and to hand them back then.
+    ///
+    /// - Returns: false where it takes none any more.
+    func take(_ attempts: [DirectAttempt]) -> Bool
+
+    /// The attempt, if it has not ended yet, is to end soon.
+    func cancel(_ attempt: Batch)
+}
+
+/// An attempt that a ``DirectHandler`` runs in the place of a runner, whose task sleeps meanwhile.
+struct DirectAttempt: Sendable {
+    let engine: Engine
+    let runner: Int
+    let generation: Int
+    /// It alone is in it.
+    let batch: Batch
+
+    /// Begins the attempt. Nil where it may not begin any more, or not now: it is to be handed back.
+    ///
+    /// - Parameter now: on the scale of ``MonotonicTime``.
+    func begin(at now: Int64) -> JobContent? {
+        guard engine.startLimit.allows(now) else { return nil }
+        return batch.begin(at: now)?.takeUnretainedValue()
+    }
+
+    /// Ends the attempt.
+    ///
+    /// - Returns: whether it may be handed back. False is that it does that itself, after what is on its way to the brokers.
+    func end(_ result: Result<Void, any Error>) -> Bool {
+        let content = batch.item(0).content
+        guard content.hasNotes.load(ordering: .acquiring) else {
+            if let end = Engine.end(result) { content.end = JobContent.End(end) }
+            batch.end()
+            return true
+        }
+        content.forgetWhenStopping()
+        guard case .failure = result else {
+            end(content, result)
+            return true
+        }
+        // The next attempt is to begin where this one ended.
+        Task {
+            await JobContext(content).checkpointsStored()
+            end(content, result)
+            engine.takeBack([self])
+        }
+        return false
+    }
+
+    private func end(_ content: JobContent, _ result: Result<Void, any Error>) {
+        let result = JobContext(content).failure.map { .failure($0) } ?? result
+        content.end = JobContent.End(Engine.end(result) ?? .completed)
+        batch.end()
+    }
+}
+
+/// An attempt that runs, to be told that it is to end.
+enum RunningAttempt: Sendable {
+    case task(Task<Void, Never>)
+    case lent(Batch)
+
+    func cancel() {
+        switch self {
+        case .task(let task): task.cancel()
+        case .lent(let batch):
+            let entry = batch[0].job._withUnsafeGuaranteedRef { $0.entry }
+            entry?._withUnsafeGuaranteedRef { $0.directHandler?.cancel(batch) }
+        }
+    }
+}
+
+extension Engine {
+    /// Wakes the runners that have something to run, and has handlers take over what is lent to them.
+    func perform(_ handovers: [Handover]) {
+        guard !handovers.isEmpty else { return }
+        var lent: [DirectAttempt] = []
+        for handover in handovers {
+            switch handover {
+            case .wake(let continuation, let batch): continuation.resume(returning: batch)
+            case .lend(let runner, let generation, let batch):
+                let attempt = DirectAttempt(engine: self, runner: runner, generation: generation, batch: batch)
+                if let first = lent.first, first.handledBy?.toOpaque() != attempt.handledBy?.toOpaque() {
+                    lend(lent)
+                    lent.removeAll(keepingCapacity: true)
+                }
+                lent.append(attempt)
+            }
+        }
+        lend(lent)
+    }
+
+    /// - Parameter attempts: all of one handler.
+    private func lend(_ attempts: [DirectAttempt]) {
+        guard let entry = attempts.first?.handledBy else { return }
+        var attempts = attempts
+        var unknown: [DirectAttempt] = []
+        attempts.removeAll { attempt in
+            if attempt.isFirst { return false }
+            unknown.append(attempt)
+            return true
+        }
+        // What an earlier attempt may have left has to be waited for.
+        unknown.forEach(runByTask)
+        let isTaken = entry._withUnsafeGuaranteedRef { $0.directHandler?.take(attempts) }
+        if isTaken != true { attempts.forEach(runByTask) }
+    }
+
+    /// Has the runner that was to lend an attempt run it.
+    private func runByTask(_ attempt: DirectAttempt) {
+        let continuation = state.withLock { state in
+            state.runners[attempt.runner].generation == attempt.generation
+                ? state.runners[attempt.runner].takeOver() : nil
+        }
+        continuation?.resume(returning: attempt.batch)
+    }
+
+    /// Accounts for attempts that handlers hand back, all of this engine, and gives out what is to run next.
+    func takeBack(_ attempts: [DirectAttempt]) {
+        var decided: [DecidedAttempt] = []
+        while true {
+            let turn = visit(attempts, decided)
+            finish(turn, decided)
+            guard !turn.ended.isEmpty else { return }
+            decided = decide(turn.ended)
+        }
+    }
+
+    private func visit(_ attempts: [DirectAttempt], _ decided: [DecidedAttempt]) -> EngineState.Turn {
+        let (now, wall) = clock.both()
+        return state.withLock { state in
+            var turn = EngineState.Turn()
+            turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
+            for attempt in attempts where state.runners[attempt.runner].generation == attempt.generation {
+                state.takeBack(attempt.runner)
+                state.settle(attempt.runner, now: now, wall: wall, &turn)
+            }
+            // What has ended is decided about first, as in a runner's own visit.
+            let ended = turn.ended.isEmpty ? attempts.compactMap { state.takeReturned($0.runner, $0.generation) } : []
+            state.finish(&turn, now: now)
+            turn.handovers += ended
+            return turn
+        }
+    }
+}
+
+extension DirectAttempt {
+    fileprivate var handledBy: Unmanaged<JobRegistry.Entry>? { batch[0].job._withUnsafeGuaranteedRef { $0.entry } }
+
+    /// Whether it is known that no earlier attempt has left anything.
+    fileprivate var isFirst: Bool {
+        batch[0].job._withUnsafeGuaranteedRef { $0.runtime.state.hasNothing(of: $0) }
+    }
+}
