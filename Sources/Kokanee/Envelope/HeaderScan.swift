@@ -45,6 +45,8 @@ struct HeaderScan {
     private(set) var lastError: String?
     private(set) var reason: DeadReason?
     private(set) var schedule: String?
+    /// In milliseconds.
+    private(set) var keepResult: Int64?
 
     /// Whether there are no headers that could not be read.
     private(set) var isReadable = true
@@ -114,7 +116,8 @@ struct HeaderScan {
         case .error: lastError = value.map(Self.errorText)
         case .schedule: if case .text(let name) = Self.attribute(value) { schedule = name }
         case .reason: reason = value.flatMap(DeadReason.init)
-        case .time, .replay, .retriedFrom, .cut, .keepResult, nil: break
+        case .keepResult: keepResult = value.flatMap(DecimalText.parse)
+        case .time, .replay, .retriedFrom, .cut, nil: break
         }
     }
 

@@ -141,7 +141,7 @@ enum Intake {
         let bytes = content.size + scan.size
         let decoded = Envelope.decode(record, scan, defaultType: runtime.queue.defaultType)
         func reading(_ job: DecodedJob) -> JobContent.Reading {
-            .whole(JobContent.WholeReading(job, hasOwnPayload: scan.mode == .structured))
+            .whole(JobContent.WholeReading(job, scan))
         }
         switch judge(decoded, jobs: runtime.jobs, ladder: runtime.queue.ladder, now: now) {
         case .bury(let job, let reason, let failure):

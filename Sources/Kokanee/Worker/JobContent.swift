@@ -20,14 +20,17 @@ final class JobContent: @unchecked Sendable {
         /// Its payload is empty where that is the record's value.
         let job: DecodedJob
         let hasOwnPayload: Bool
+        /// In milliseconds, as the record has it; nil where it does not say.
+        let keepResult: Int64?
 
-        /// - Parameter hasOwnPayload: else the payload is the record's value, which lies in the content's memory: kept here
-        ///   it would keep the content alive for ever.
-        init(_ job: DecodedJob, hasOwnPayload: Bool) {
+        /// - Parameter scan: what the job was read from.
+        init(_ job: DecodedJob, _ scan: HeaderScan) {
+            hasOwnPayload = scan.mode == .structured
+            keepResult = scan.keepResult
             var job = job
+            // Else it is the record's value, which lies in the content's memory: kept here it would keep that alive for ever.
             if !hasOwnPayload { job.payload = JobContent.empty }
             self.job = job
-            self.hasOwnPayload = hasOwnPayload
         }
     }
 
@@ -252,14 +255,14 @@ final class JobContent: @unchecked Sendable {
 
     /// For how long somebody wants to be able to ask what became of the job; nil where nobody does.
     var keptResult: Duration? {
-        // A plain job has no header of ours.
-        if case .plain = reading { return nil }
-        var kept: Int64?
-        _ = message.forEachHeader { name, value in
-            guard case .keepResult = HeaderName.recognise(name) else { return }
-            kept = value.flatMap(DecimalText.parse)
-        }
-        return kept.map { .milliseconds(min(max($0, 1), Duration.longestText.milliseconds)) }
+        let asked: Int64? =
+            switch reading {
+            // It has no header of ours.
+            case .plain: nil
+            case .whole(let whole): whole.keepResult
+            case .none: HeaderScan(message).keepResult
+            }
+        return asked.map { .milliseconds(min(max($0, 1), Duration.longestText.milliseconds)) }
     }
 
     /// Made when it is asked for: most handlers need little of it.
