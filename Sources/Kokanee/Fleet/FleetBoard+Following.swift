@@ -142,7 +142,9 @@ extension EngineState {
         now: Instant,
         _ find: (String) -> JobCancellation?
     ) -> [(RunningAttempt, JobContent)] {
-        runners.indices.compactMap { index in
+        // What a handler has not begun yet is given out anew, and asked about then; what it has is found here.
+        for index in runners.indices where runners[index].isLent { takeBack(index) }
+        return runners.indices.compactMap { index in
             guard runners[index].cancellation == nil, let hand = runners[index].batch?.inHand,
                 hand.item.content.queueIndex == queue, let cancellation = find(hand.item.content.id),
                 let attempt = cancel(index, hand, .operator(cancellation), now: now)

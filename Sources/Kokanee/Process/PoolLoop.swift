@@ -17,8 +17,8 @@ final class PoolLoop {
     enum Command: LoopCommand {
         case run(LoopJob<Job>)
         case cancel(LoopJob<Job>)
-        case take([DirectAttempt])
-        case cancelTaken(Batch)
+        case accept([DirectAttempt])
+        case cancelAccepted(Batch)
         /// It had better end soon, where it can go on from.
         case stop(LoopJob<Job>)
         case awaitStart(CheckedContinuation<Void, any Error>)
@@ -58,6 +58,9 @@ final class PoolLoop {
 
     /// When to ask again whether the next job may begin.
     private var heldUntil: ContinuousClock.Instant?
+
+    /// When what the processes have written was read last.
+    private var lookedAt = ContinuousClock.now
 
     private var settlesAt: ContinuousClock.Instant?
     /// Why the command can't be run, where that showed while the pool settled.
@@ -109,10 +112,12 @@ final class PoolLoop {
             act()
             if state.isClosing, table.isEmpty { break }
             // What that brings goes out before anybody rests.
-            if handBack() { continue }
+            if handBack(), !state.isClosing { continue }
             rest()
             let deadline = [state.deadline, settlesAt, terminatesAt, heldUntil].compactMap(\.self).min()
-            table.wait(until: deadline, waking: inbox).forEach(handle)
+            let events = table.wait(until: deadline, waking: inbox)
+            lookedAt = .now
+            events.forEach(handle)
         }
         inbox.end().forEach(obey)
         settle()
@@ -165,7 +170,8 @@ final class PoolLoop {
     /// Looks away while all processes have enough to do, so that their answers are read together. A process whose every
     /// answer wakes us up pays for that with a switch of context each time, and so do we.
     private func rest() {
-        let rest = min(state.rest(.now), Self.longestRest)
+        // What they had not answered at the last look they have been at since.
+        let rest = min(state.rest - (.now - lookedAt), Self.longestRest)
         guard rest >= Self.shortestRest else { return }
         _ = usleep(UInt32(rest.components.attoseconds / 1_000_000_000_000))
     }
@@ -202,13 +208,13 @@ final class PoolLoop {
         swap(&rest, &returned)
         while let engine = rest.first?.engine {
             let others = rest.filter { $0.engine !== engine }
-            engine.takeBack(others.isEmpty ? rest : rest.filter { $0.engine === engine })
+            engine.noteReturned(others.isEmpty ? rest : rest.filter { $0.engine === engine })
             rest = others
         }
         return true
     }
 
-    private func take(_ attempt: DirectAttempt, _ now: Int64) {
+    private func accept(_ attempt: DirectAttempt, _ now: Int64) {
         guard let content = attempt.begin(at: now) else { return returned.append(attempt) }
         let context = JobContext(content)
         let line = HandlerRequest.line(content.payload, context)
@@ -247,11 +253,11 @@ final class PoolLoop {
         case .run(let job):
             guard !state.isClosing else { return job.end(.failure(HandlerError.closed)) }
             state.submit(jobs.insert(job), bytes: job.content.line.count)
-        case .take(let attempts):
+        case .accept(let attempts):
             let now = MonotonicTime.nanoseconds
-            for attempt in attempts { take(attempt, now) }
+            for attempt in attempts { accept(attempt, now) }
         case .cancel(let job): cancel(job)
-        case .cancelTaken(let batch): if let job = batch.handlerTicket.flatMap({ jobs[$0] }) { cancel(job) }
+        case .cancelAccepted(let batch): if let job = batch.handlerTicket.flatMap({ jobs[$0] }) { cancel(job) }
         case .stop(let job):
             job.isToStop = true
             guard let child = job.ticket.flatMap({ state.listener(of: $0) }) else { return }

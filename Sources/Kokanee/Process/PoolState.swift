@@ -119,12 +119,11 @@ struct PoolState {
 
     /// How long nothing need be looked at: every process has work for longer, and a job that comes meanwhile could only
     /// wait behind others.
-    func rest(_ now: Instant) -> Duration {
+    var rest: Duration {
         var rest = Duration.seconds(1)
         for slot in slots where slot.child != nil {
             if slot.given.isEmpty { return .zero }
-            // Since its answers were read it has worked on.
-            rest = min(rest, slot.pace.rest(outstanding: slot.given.count) - (now - slot.inHandSince))
+            rest = min(rest, slot.pace.rest(outstanding: slot.given.count))
         }
         return slotOfChild.isEmpty ? .zero : rest
     }

@@ -155,7 +155,7 @@ public final class ProcessPool: JobHandler, Sendable {
 }
 
 extension ProcessPool: DirectHandler {
-    func take(_ attempts: [DirectAttempt]) -> Bool { thread.inbox.send(.take(attempts)) }
+    func accept(_ attempts: [DirectAttempt]) -> Bool { thread.inbox.send(.accept(attempts)) }
 
-    func cancel(_ attempt: Batch) { _ = thread.inbox.send(.cancelTaken(attempt)) }
+    func cancel(_ attempt: Batch) { _ = thread.inbox.send(.cancelAccepted(attempt)) }
 }

@@ -33,9 +33,13 @@ extension QueueState {
 
     /// Whether it is known already that no earlier attempt has left anything. False says nothing; it will be known soon.
     func hasNothing(of content: JobContent) -> Bool {
-        let isKnown = shared.withLock { $0.table.partitions[content.partition]?.hasNoJobs } ?? false
-        if !isKnown { want() }
-        return isKnown
+        let hasRecord: Bool? = shared.withLock { shared in
+            guard let partition = shared.table.partitions[content.partition], partition.isRestored else { return nil }
+            let jobs = partition.books.jobs
+            return !jobs.entries.isEmpty && jobs[KeyDigest(JobRecord.key(of: content.id))] != nil
+        }
+        if hasRecord == nil { want() }
+        return hasRecord == false
     }
 
     /// Whether an earlier attempt may have left something, which ``record(of:)`` then tells; it asks for less than that.

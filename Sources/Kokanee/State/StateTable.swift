@@ -24,9 +24,6 @@ struct StateTable: Sendable {
         /// What has been read so far.
         fileprivate var incoming: Books
 
-        /// Whether it is certain that no job has left anything.
-        var hasNoJobs: Bool { isRestored && books.jobs.entries.isEmpty }
-
         /// The place of the next record of a job in their order.
         mutating func nextOrder() -> JobRecord.Order {
             sequence += 1

@@ -99,13 +99,13 @@ final class Batch: Sendable {
         return Item(ticket: entry.ticket, content: entry.job.takeUnretainedValue())
     }
 
-    // MARK: - The runner's side
+    // MARK: - The side of whoever runs it
 
     /// Takes the next job to run, which lives as long as the batch; nil where there is none, or none may begin any more.
     func begin(at now: Int64) -> Unmanaged<JobContent>? {
         startedAt.store(now, ordering: .relaxed)
         let index = taken.load(ordering: .relaxed)
-        // Only this runner raises it, so that what can come between is that the batch is closed.
+        // Only who runs it raises it, so that what can come between is that the batch is closed.
         guard index < count,
             taken.compareExchange(expected: index, desired: index + 1, ordering: .acquiringAndReleasing).exchanged
         else { return nil }

@@ -7,12 +7,12 @@ internal import Synchronization
 /// It is given attempts about which there is nothing to know but their records. All others come by
 /// ``JobHandler/perform(_:_:)``.
 protocol DirectHandler: JobHandler {
-    /// Takes attempts over, to begin and to end each of them on its thread, and to hand them back then.
+    /// Takes attempts over, to begin and to end each of them, on one thread, and to hand it back once then.
     ///
-    /// - Returns: false where it takes none any more.
-    func take(_ attempts: [DirectAttempt]) -> Bool
+    /// - Returns: false where it takes none any more, and has taken none of these.
+    func accept(_ attempts: [DirectAttempt]) -> Bool
 
-    /// The attempt, if it has not ended yet, is to end soon.
+    /// An attempt that it has begun, and not ended, is to end soon.
     func cancel(_ attempt: Batch)
 }
 
@@ -51,7 +51,7 @@ struct DirectAttempt: Sendable {
         Task {
             await JobContext(content).checkpointsStored()
             end(content, result)
-            engine.takeBack([self])
+            engine.noteReturned([self])
         }
         return false
     }
@@ -104,14 +104,15 @@ extension Engine {
         var attempts = attempts
         var unknown: [DirectAttempt] = []
         attempts.removeAll { attempt in
-            if attempt.isFirst { return false }
+            if attempt.hasNothingLeft { return false }
             unknown.append(attempt)
             return true
         }
         // What an earlier attempt may have left has to be waited for.
         unknown.forEach(runByTask)
-        let isTaken = entry._withUnsafeGuaranteedRef { $0.directHandler?.take(attempts) }
-        if isTaken != true { attempts.forEach(runByTask) }
+        guard !attempts.isEmpty else { return }
+        let areAccepted = entry._withUnsafeGuaranteedRef { $0.directHandler?.accept(attempts) }
+        if areAccepted != true { attempts.forEach(runByTask) }
     }
 
     /// Has the runner that was to lend an attempt run it.
@@ -124,7 +125,7 @@ extension Engine {
     }
 
     /// Accounts for attempts that handlers hand back, all of this engine, and gives out what is to run next.
-    func takeBack(_ attempts: [DirectAttempt]) {
+    func noteReturned(_ attempts: [DirectAttempt]) {
         var decided: [DecidedAttempt] = []
         while true {
             let turn = visit(attempts, decided)
@@ -144,7 +145,7 @@ extension Engine {
                 state.settle(attempt.runner, now: now, wall: wall, &turn)
             }
             // What has ended is decided about first, as in a runner's own visit.
-            let ended = turn.ended.isEmpty ? attempts.compactMap { state.takeReturned($0.runner, $0.generation) } : []
+            let ended = turn.ended.isEmpty ? attempts.compactMap { state.noteReturned($0.runner, $0.generation) } : []
             state.finish(&turn, now: now)
             turn.handovers += ended
             return turn
@@ -156,7 +157,7 @@ extension DirectAttempt {
     fileprivate var handledBy: Unmanaged<JobRegistry.Entry>? { batch[0].job._withUnsafeGuaranteedRef { $0.entry } }
 
     /// Whether it is known that no earlier attempt has left anything.
-    fileprivate var isFirst: Bool {
+    fileprivate var hasNothingLeft: Bool {
         batch[0].job._withUnsafeGuaranteedRef { $0.runtime.state.hasNothing(of: $0) }
     }
 }

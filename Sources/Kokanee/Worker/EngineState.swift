@@ -188,11 +188,12 @@ struct EngineState {
     /// What a runner had lent has come back, and is accounted for: the runner is idle again.
     ///
     /// - Returns: its task, to be ended, where the engine is closed.
-    mutating func takeReturned(_ index: Int, _ generation: Int) -> Handover? {
+    mutating func noteReturned(_ index: Int, _ generation: Int) -> Handover? {
         guard runners[index].generation == generation else {
             abandoned[RunnerGeneration(index: index, generation: generation)] = nil
             return nil
         }
+        guard runners[index].isLent else { return nil }
         busy -= 1
         runners[index].finish()
         guard isClosed else {

@@ -4,8 +4,8 @@ internal import Synchronization
 /// A record in flight, with all that an attempt and a hop need: the one object that a job costs.
 ///
 /// `@unchecked Sendable`: what ``read(as:)`` and its siblings set is set by the dispatcher before it admits the job, under
-/// whose lock others then see it, and never changed; so is ``ticket``, at the admission itself. ``end`` is set by the runner
-/// that has the job in hand, and read by nobody before ``Batch/ended`` says that it is set.
+/// whose lock others then see it, and never changed; so is ``ticket``, at the admission itself. ``end`` is set by whoever
+/// has the job in hand, and read by nobody before ``Batch/ended`` says that it is set.
 final class JobContent: @unchecked Sendable {
     /// What the record was read as.
     enum Reading {

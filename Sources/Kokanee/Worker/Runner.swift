@@ -12,7 +12,7 @@ struct Runner: Sendable {
     private(set) var batch: Batch?
     /// Whether it may be expected to come back at once: its jobs are small, as far as anybody knows.
     var isQuick = false
-    /// Why its task was cancelled, and the job that it was about, by its index in the batch.
+    /// Why its attempt was cancelled, and the job that it was about, by its index in the batch.
     private(set) var cancellation: (cause: Cancellation, index: Int)?
     /// When a cancelled attempt is to be given up.
     private(set) var givenUpAt: ContinuousClock.Instant?
@@ -33,11 +33,11 @@ struct Runner: Sendable {
         return generation
     }
 
-    /// True if the task has to be cancelled at once: it began to run, and was to be cancelled, before it was known.
+    /// True if the task has to be cancelled at once: its attempt began, and was to be cancelled, before it was known.
     mutating func attach(_ task: Task<Void, Never>, _ generation: Int) -> Bool {
         guard generation == self.generation else { return false }
         self.task = task
-        return cancellation != nil
+        return cancellation != nil && !isLent
     }
 
     /// Why the attempt of that index was cancelled; nil if it was not.

@@ -25,7 +25,7 @@ struct DirectAttemptTests {
 
         func close() { state.withLock { $0.isClosed = true } }
 
-        func take(_ attempts: [DirectAttempt]) -> Bool {
+        func accept(_ attempts: [DirectAttempt]) -> Bool {
             state.withLock { state in
                 if !state.isClosed { state.taken += attempts }
                 return !state.isClosed
@@ -91,7 +91,7 @@ struct DirectAttemptTests {
     }
 
     private func end(_ attempt: DirectAttempt, _ result: Result<Void, any Error> = .success(())) {
-        if attempt.end(result) { attempt.engine.takeBack([attempt]) }
+        if attempt.end(result) { attempt.engine.noteReturned([attempt]) }
     }
 
     @Test("each job is given once, after those of its key before it, no more at once than there may be, and committed")
@@ -108,7 +108,7 @@ struct DirectAttemptTests {
                     #expect(begin(attempt) == nil, "it begins once")
                 }
                 for attempt in given.reversed() { #expect(attempt.end(.success(()))) }
-                if let engine = given.first?.engine { engine.takeBack(given) }
+                if let engine = given.first?.engine { engine.noteReturned(given) }
                 return order.count == 40
             }
             #expect(order.sorted() == Array(1...40))
@@ -153,7 +153,7 @@ struct DirectAttemptTests {
             let given = hands.give()
             #expect(begin(given[0]) == nil && begin(given[2]) == nil)
             #expect(given[1].end(.success(())))
-            given[0].engine.takeBack(given)
+            given[0].engine.noteReturned(given)
         }
         #expect(first.statistics.completed == 2)
         let second = try worker(fixture)
@@ -179,7 +179,7 @@ struct DirectAttemptTests {
             attempt.engine.startLimit.set(.now - .seconds(1))
             #expect(begin(attempt) == nil)
             attempt.engine.startLimit.set(nil)
-            attempt.engine.takeBack([attempt])
+            attempt.engine.noteReturned([attempt])
             try await eventually("it is there again") { hands.taken.count == 1 }
             let again = try #require(hands.give().first)
             #expect(begin(again) == 1)
@@ -206,6 +206,26 @@ struct DirectAttemptTests {
         try await KokaneeTests.running(second) {
             try await eventually("it comes with a task, for it has left something") { hands.performed.last == [1, 1] }
         }
+    }
+
+    @Test("a job that is cancelled before its handler has begun it does not begin; one that is cancelled later is told")
+    func cancelled() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let worker = try worker(fixture)
+        try await running(fixture, worker, jobs: 2) {
+            try await eventually("they are there") { hands.taken.count == 2 }
+            let given = hands.give()
+            #expect(begin(given[1]) == 2)
+            // A plain record's id is its place.
+            try await control.cancel(["q/0/1", "q/0/2"], of: fixture.queue, by: "ann")
+            try await eventually("the one that runs is told") { hands.told == [2] }
+            #expect(begin(given[0]) == nil)
+            #expect(given[1].end(.failure(CancellationError())))
+            given[0].engine.noteReturned(given)
+            try await eventually("both are gone") { worker.statistics.cancelled == 2 }
+        }
+        #expect(hands.performed == [[0, 1]] && hands.taken.isEmpty)
     }
 
     @Test("an attempt that ignores that its time is over is given up, and what becomes of it later counts for nothing")
