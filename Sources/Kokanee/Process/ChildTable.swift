@@ -88,10 +88,15 @@ final class ChildTable {
     }
 
     /// Has bytes written to a child's standard input by the next ``flush()``, as far as its pipe takes them then.
+    func send(_ bytes: [UInt8], to id: ChildID) {
+        send(to: id) { $0 += bytes }
+    }
+
+    /// As ``send(_:to:)``, of what `append` appends.
     ///
-    /// - Returns: where they begin in all that it is sent.
+    /// - Returns: where that begins in all that the child is sent.
     @discardableResult
-    func send(_ bytes: [UInt8], to id: ChildID) -> Int {
+    func send(to id: ChildID, _ append: (inout [UInt8]) -> Void) -> Int {
         guard let child = children[id], child.input?.raw != nil else { return .max }
         let start = child.written + child.outbox.count - child.unsent
         // What is written is moved out of the way where a pipe is so slow that it never runs empty.
@@ -99,7 +104,7 @@ final class ChildTable {
             child.outbox.removeFirst(child.unsent)
             child.unsent = 0
         }
-        child.outbox.append(contentsOf: bytes)
+        append(&child.outbox)
         enqueue(child)
         return start
     }

@@ -13,9 +13,15 @@ enum HandlerRequest {
     /// that are not JSON are `dataBase64` in its place, and a key that is not UTF-8 is `keyBase64`. `source` is
     /// `topic/partition/offset` of the record that the attempt was read from.
     static func line(_ payload: Bytes, _ context: JobContext, checkpoint: Bytes? = nil) -> [UInt8] {
-        // Every job takes this path: names are written as they stand, numbers and text without a string in between.
         var line: [UInt8] = []
         line.reserveCapacity(payload.count + context.id.utf8.count + context.type.utf8.count + 192)
+        append(payload, context, checkpoint: checkpoint, to: &line)
+        return line
+    }
+
+    /// Appends a ``line(_:_:checkpoint:)``.
+    static func append(_ payload: Bytes, _ context: JobContext, checkpoint: Bytes? = nil, to line: inout [UInt8]) {
+        // Every job takes this path: names are written as they stand, numbers and text without a string in between.
         line.append("{\"id\":")
         JSONText.appendEscaped(context.id, to: &line)
         line.append(",\"type\":")
@@ -67,7 +73,6 @@ enum HandlerRequest {
             }
         }
         line.append("}\n")
-        return line
     }
 
     private static func append(key: Bytes?, to line: inout [UInt8]) {

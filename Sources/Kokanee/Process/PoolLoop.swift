@@ -5,8 +5,8 @@ internal import RdKafka
 final class PoolLoop {
     struct Job: Sendable {
         let id: String
-        /// With its line break.
-        let line: [UInt8]
+        /// With its line break; nil where it is written when a process gets the job.
+        let line: [UInt8]?
         /// Where effects are noted; nil but in a rehearsal.
         let effects: EffectLog?
         let context: JobContext
@@ -34,6 +34,8 @@ final class PoolLoop {
     private static let longestRest = Duration.microseconds(250)
     private static let shortestRest = Duration.microseconds(40)
     private static let fewEnds = 4
+    /// About what a line has beside its job's payload and key, in bytes.
+    private static let usualEnvelope = 192
 
     private let command: String
     private let configuration: ProcessPool.Configuration
@@ -164,7 +166,13 @@ final class PoolLoop {
         guard let job = jobs[ticket] else { return }
         if state.ticket(of: child) == ticket { table.clearErrorTail(of: child) }
         while starts.count <= ticket { starts.append(0) }
-        starts[Int(ticket)] = table.send(job.content.line, to: child)
+        starts[Int(ticket)] = table.send(to: child) { outbox in
+            if let line = job.content.line {
+                outbox += line
+            } else if let content = job.content.context.content {
+                HandlerRequest.append(content.payload, job.content.context, to: &outbox)
+            }
+        }
     }
 
     /// Looks away while all processes have enough to do, so that their answers are read together. A process whose every
@@ -217,8 +225,7 @@ final class PoolLoop {
     private func accept(_ attempt: DirectAttempt, _ now: Int64) {
         guard let content = attempt.begin(at: now) else { return returned.append(attempt) }
         let context = JobContext(content)
-        let line = HandlerRequest.line(content.payload, context)
-        let job = LoopJob(Job(id: context.id, line: line, effects: nil, context: context, attempt: attempt))
+        let job = LoopJob(Job(id: context.id, line: nil, effects: nil, context: context, attempt: attempt))
         let ticket = jobs.insert(job)
         attempt.batch.handlerTicket = ticket
         do {
@@ -228,7 +235,7 @@ final class PoolLoop {
         }
         guard !state.isClosing else { return finish(ticket, .failure(HandlerError.closed)) }
         if hasListeners.isRaised { Self.listen(job, inbox) }
-        state.submit(ticket, bytes: line.count)
+        state.submit(ticket, bytes: content.size + Self.usualEnvelope)
     }
 
     /// Has the job's process told when its worker wants it to stop.
@@ -252,7 +259,7 @@ final class PoolLoop {
         switch command {
         case .run(let job):
             guard !state.isClosing else { return job.end(.failure(HandlerError.closed)) }
-            state.submit(jobs.insert(job), bytes: job.content.line.count)
+            state.submit(jobs.insert(job), bytes: job.content.line?.count ?? 0)
         case .accept(let attempts):
             let now = MonotonicTime.nanoseconds
             for attempt in attempts { accept(attempt, now) }
