@@ -6,7 +6,7 @@ internal import Synchronization
 extension JobContext {
     /// Whether the attempt may begin now, as its worker's membership stands, where it has waited for something since it was
     /// given out.
-    var mayBegin: Bool { content?.runtime.startLimit.allowsNow ?? true }
+    var mayBegin: Bool { content?.mayBegin ?? true }
 
     /// Leaves a value for who enqueued the job: it is stored once the attempt completes, and before the job counts as
     /// finished. The last call counts; a failed attempt leaves nothing.

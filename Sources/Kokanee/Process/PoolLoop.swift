@@ -10,14 +10,14 @@ final class PoolLoop {
         /// Where effects are noted; nil but in a rehearsal.
         let effects: EffectLog?
         let context: JobContext
-        /// The attempt that the loop has taken over; nil where a task awaits its end.
-        var attempt: DirectAttempt?
+        /// The attempt that the loop has taken over, and the number of whom it is of; nil where a task awaits its end.
+        var attempt: (DirectAttempt, lender: Int)?
     }
 
     enum Command: LoopCommand {
         case run(LoopJob<Job>)
         case cancel(LoopJob<Job>)
-        case accept([DirectAttempt])
+        case accept([DirectAttempt], of: Engine)
         case cancelAccepted(Batch)
         /// It had better end soon, where it can go on from.
         case stop(LoopJob<Job>)
@@ -50,8 +50,8 @@ final class PoolLoop {
     private var starts: [Int] = []
     /// What is to be told when the processes have got their next jobs.
     private var ended: [Ended] = []
-    /// Attempts that were taken over and are to be handed back.
-    private var returned: [DirectAttempt] = []
+    /// Whose attempts were taken over.
+    private var lenders = Lenders()
     private let demand: HandlerDemand
     /// Whether a process has ever said that it heeds words about its job.
     let hasListeners: SharedFlag
@@ -198,10 +198,10 @@ final class PoolLoop {
     }
 
     private func end(_ job: LoopJob<Job>, _ result: Result<Void, any Error>) {
-        if let attempt = job.content.attempt {
+        if let (attempt, lender) = job.content.attempt {
             // It is told once, as a task is.
-            guard attempt.batch.handlerTicket.take() != nil, attempt.end(result) else { return }
-            returned.append(attempt)
+            guard attempt.batch.handlerTicket.take() != nil, let engine = lenders.engine(lender) else { return }
+            if attempt.end(result, of: engine) { lenders.giveBack(attempt, to: lender) } else { lenders.leave(lender) }
         } else if let task = job.takeContinuation() {
             ended.append(Ended(task: task, result: result))
         }
@@ -211,21 +211,26 @@ final class PoolLoop {
     ///
     /// - Returns: whether there were any.
     private func handBack() -> Bool {
-        guard !returned.isEmpty else { return false }
-        var rest: [DirectAttempt] = []
-        swap(&rest, &returned)
-        while let engine = rest.first?.engine {
-            let others = rest.filter { $0.engine !== engine }
-            engine.noteReturned(others.isEmpty ? rest : rest.filter { $0.engine === engine })
-            rest = others
-        }
-        return true
+        let returned = lenders.takeReturned()
+        for (engine, attempts) in returned { engine.noteReturned(attempts) }
+        return !returned.isEmpty
     }
 
-    private func accept(_ attempt: DirectAttempt, _ now: Int64) {
-        guard let content = attempt.begin(at: now) else { return returned.append(attempt) }
+    private func accept(_ attempts: [DirectAttempt], of engine: Engine) {
+        let lender = lenders.add(attempts.count, of: engine)
+        let now = MonotonicTime.nanoseconds
+        for attempt in attempts {
+            if let content = attempt.begin(at: now, engine.startLimit) {
+                accept(attempt, lender, content)
+            } else {
+                lenders.giveBack(attempt, to: lender)
+            }
+        }
+    }
+
+    private func accept(_ attempt: DirectAttempt, _ lender: Int, _ content: JobContent) {
         let context = JobContext(content)
-        let job = LoopJob(Job(id: context.id, line: nil, effects: nil, context: context, attempt: attempt))
+        let job = LoopJob(Job(id: context.id, line: nil, effects: nil, context: context, attempt: (attempt, lender)))
         let ticket = jobs.insert(job)
         attempt.batch.handlerTicket = ticket
         do {
@@ -260,9 +265,7 @@ final class PoolLoop {
         case .run(let job):
             guard !state.isClosing else { return job.end(.failure(HandlerError.closed)) }
             state.submit(jobs.insert(job), bytes: job.content.line?.count ?? 0)
-        case .accept(let attempts):
-            let now = MonotonicTime.nanoseconds
-            for attempt in attempts { accept(attempt, now) }
+        case .accept(let attempts, let engine): accept(attempts, of: engine)
         case .cancel(let job): cancel(job)
         case .cancelAccepted(let batch): if let job = batch.handlerTicket.flatMap({ jobs[$0] }) { cancel(job) }
         case .stop(let job):

@@ -155,7 +155,9 @@ public final class ProcessPool: JobHandler, Sendable {
 }
 
 extension ProcessPool: DirectHandler {
-    func accept(_ attempts: [DirectAttempt]) -> Bool { thread.inbox.send(.accept(attempts)) }
+    func accept(_ attempts: [DirectAttempt], of engine: Engine) -> Bool {
+        thread.inbox.send(.accept(attempts, of: engine))
+    }
 
     func cancel(_ attempt: Batch) { _ = thread.inbox.send(.cancelAccepted(attempt)) }
 }

@@ -7,10 +7,10 @@ internal import Synchronization
 /// It is given attempts about which there is nothing to know but their records. All others come by
 /// ``JobHandler/perform(_:_:)``.
 protocol DirectHandler: JobHandler {
-    /// Takes attempts over, to begin and to end each of them, on one thread, and to hand it back once then.
+    /// Takes attempts over, to begin and to end each of them, on one thread, and to hand it back to its engine once then.
     ///
     /// - Returns: false where it takes none any more, and has taken none of these.
-    func accept(_ attempts: [DirectAttempt]) -> Bool
+    func accept(_ attempts: [DirectAttempt], of engine: Engine) -> Bool
 
     /// An attempt that it has begun, and not ended, is to end soon.
     func cancel(_ attempt: Batch)
@@ -18,7 +18,6 @@ protocol DirectHandler: JobHandler {
 
 /// An attempt that a ``DirectHandler`` runs in the place of a runner, whose task sleeps meanwhile.
 struct DirectAttempt: Sendable {
-    let engine: Engine
     let runner: Int
     let generation: Int
     /// It alone is in it.
@@ -27,15 +26,16 @@ struct DirectAttempt: Sendable {
     /// Begins the attempt. Nil where it may not begin any more, or not now: it is to be handed back.
     ///
     /// - Parameter now: on the scale of ``MonotonicTime``.
-    func begin(at now: Int64) -> JobContent? {
-        guard engine.startLimit.allows(now) else { return nil }
+    func begin(at now: Int64, _ limit: StartLimit) -> JobContent? {
+        guard limit.allows(now) else { return nil }
         return batch.begin(at: now)?.takeUnretainedValue()
     }
 
     /// Ends the attempt.
     ///
+    /// - Parameter engine: whose it is.
     /// - Returns: whether it may be handed back. False is that it does that itself, after what is on its way to the brokers.
-    func end(_ result: Result<Void, any Error>) -> Bool {
+    func end(_ result: Result<Void, any Error>, of engine: Engine) -> Bool {
         let content = batch.item(0).content
         guard content.hasNotes.load(ordering: .acquiring) else {
             if let end = Engine.end(result) { content.end = JobContent.End(end) }
@@ -87,7 +87,7 @@ extension Engine {
             switch handover {
             case .wake(let continuation, let batch): continuation.resume(returning: batch)
             case .lend(let runner, let generation, let batch):
-                let attempt = DirectAttempt(engine: self, runner: runner, generation: generation, batch: batch)
+                let attempt = DirectAttempt(runner: runner, generation: generation, batch: batch)
                 if let first = lent.first, first.handledBy?.toOpaque() != attempt.handledBy?.toOpaque() {
                     lend(lent)
                     lent.removeAll(keepingCapacity: true)
@@ -111,7 +111,7 @@ extension Engine {
         // What an earlier attempt may have left has to be waited for.
         unknown.forEach(runByTask)
         guard !attempts.isEmpty else { return }
-        let areAccepted = entry._withUnsafeGuaranteedRef { $0.directHandler?.accept(attempts) }
+        let areAccepted = entry._withUnsafeGuaranteedRef { $0.directHandler?.accept(attempts, of: self) }
         if areAccepted != true { attempts.forEach(runByTask) }
     }
 
@@ -158,6 +158,6 @@ extension DirectAttempt {
 
     /// Whether it is known that no earlier attempt has left anything.
     fileprivate var hasNothingLeft: Bool {
-        batch[0].job._withUnsafeGuaranteedRef { $0.runtime.state.hasNothing(of: $0) }
+        batch[0].job._withUnsafeGuaranteedRef { $0.hasNothingLeft }
     }
 }

@@ -150,6 +150,8 @@ extension EngineState {
     /// behind a slow job is given to others.
     mutating func scan(now: Instant, wall: Int64, _ due: inout Due) {
         for index in runners.indices {
+            // There may be many, and nothing waits behind what a handler has.
+            if runners[index].isLent, !mindsTimeouts, runners[index].cancellation == nil { continue }
             guard let batch = runners[index].batch else { continue }
             if let cancellation = runners[index].cancellation {
                 guard let givenUpAt = runners[index].givenUpAt, givenUpAt <= now, let hand = batch.inHand,

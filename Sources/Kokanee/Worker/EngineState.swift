@@ -99,6 +99,8 @@ struct EngineState {
     var quickRunners = 0
     var heldBackSince: Instant?
     let grace: Duration
+    /// Whether attempts have a timeout here, and not one that their handler minds.
+    let mindsTimeouts: Bool
     /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
     private let scanInterval: Duration
     private var nextScanAt = ContinuousClock.now
@@ -123,6 +125,7 @@ struct EngineState {
         scanInterval = max(.milliseconds(5), .microseconds(configuration.concurrency))
         grace = configuration.cancellationGrace
         demand = configuration.demand
+        mindsTimeouts = configuration.attemptTimeout != nil
         if configuration.marksOutcomes { outcomes = OutcomeIndex(incarnation: OutcomeIndex.makeIncarnation()) }
     }
 

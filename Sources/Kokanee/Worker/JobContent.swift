@@ -141,6 +141,10 @@ final class JobContent: @unchecked Sendable {
     var isDirect: Bool {
         isPlain && !needsCare && entry?._withUnsafeGuaranteedRef { $0.directHandler != nil } == true
     }
+    /// Whether it is known that no earlier attempt has left anything.
+    var hasNothingLeft: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { $0.state.hasNothing(of: self) } }
+    /// Whether an attempt may begin now, as the worker's membership stands.
+    var mayBegin: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { $0.startLimit.allowsNow } }
     /// About what an attempt takes, in nanoseconds.
     var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }
@@ -235,7 +239,7 @@ final class JobContent: @unchecked Sendable {
 
     /// The replay that it is worked for: its queue's, or that which its record tells of.
     var replay: String? {
-        if let replay = runtime.queue.replay { return replay }
+        if let replay = unmanagedRuntime._withUnsafeGuaranteedRef({ $0.queue.replay }) { return replay }
         // A plain job has no header of ours.
         guard case .whole = reading else { return nil }
         var replay: String?
@@ -292,7 +296,7 @@ final class JobContent: @unchecked Sendable {
 
     /// A plain job is of the type that its handler is registered for, or of one that only the record names.
     private var plainType: String {
-        if let name = entry?.takeUnretainedValue().name { return name }
+        if let name = entry?._withUnsafeGuaranteedRef({ $0.name }) { return name }
         guard case .text(let type) = HeaderScan(message).type else { return runtime.queue.defaultType }
         return type
     }

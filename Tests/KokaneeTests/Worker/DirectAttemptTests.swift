@@ -7,10 +7,22 @@ import Testing
 
 @Suite("Attempts that handlers take over", .timeLimit(.minutes(2)))
 struct DirectAttemptTests {
+    private struct Taken: Sendable {
+        let attempt: DirectAttempt
+        let engine: Engine
+
+        /// The number that the fixture has made its job's payload of.
+        var number: Int { attempt.batch.number }
+
+        func begin() -> JobContent? { attempt.begin(at: MonotonicTime.nanoseconds, engine.startLimit) }
+
+        func end(_ result: Result<Void, any Error>) -> Bool { attempt.end(result, of: engine) }
+    }
+
     /// Has in its hands what it has taken over, until the test begins and ends it.
     private final class Hands: DirectHandler {
         private struct State {
-            var taken: [DirectAttempt] = []
+            var taken: [Taken] = []
             var told: [Int] = []
             /// Values, and the numbers of attempts, of the jobs that came with a task.
             var performed: [[Int]] = []
@@ -19,15 +31,15 @@ struct DirectAttemptTests {
 
         private let state = Mutex(State())
 
-        var taken: [DirectAttempt] { state.withLock { $0.taken } }
+        var taken: [Taken] { state.withLock { $0.taken } }
         var told: [Int] { state.withLock { $0.told } }
         var performed: [[Int]] { state.withLock { $0.performed } }
 
         func close() { state.withLock { $0.isClosed = true } }
 
-        func accept(_ attempts: [DirectAttempt]) -> Bool {
+        func accept(_ attempts: [DirectAttempt], of engine: Engine) -> Bool {
             state.withLock { state in
-                if !state.isClosed { state.taken += attempts }
+                if !state.isClosed { state.taken += attempts.map { Taken(attempt: $0, engine: engine) } }
                 return !state.isClosed
             }
         }
@@ -41,7 +53,7 @@ struct DirectAttemptTests {
         }
 
         /// Hands over to the test what it has in its hands.
-        func give() -> [DirectAttempt] {
+        func give() -> [Taken] {
             state.withLock { state in
                 defer { state.taken = [] }
                 return state.taken
@@ -86,12 +98,10 @@ struct DirectAttemptTests {
 
     private static func same(_: Int) -> String? { "k" }
 
-    private func begin(_ attempt: DirectAttempt) -> Int? {
-        attempt.begin(at: MonotonicTime.nanoseconds).flatMap { Int($0.payload.text) }
-    }
+    private func begin(_ taken: Taken) -> Int? { taken.begin().flatMap { Int($0.payload.text) } }
 
-    private func end(_ attempt: DirectAttempt, _ result: Result<Void, any Error> = .success(())) {
-        if attempt.end(result) { attempt.engine.noteReturned([attempt]) }
+    private func end(_ taken: Taken, _ result: Result<Void, any Error> = .success(())) {
+        if taken.end(result) { taken.engine.noteReturned([taken.attempt]) }
     }
 
     @Test("each job is given once, after those of its key before it, no more at once than there may be, and committed")
@@ -102,13 +112,13 @@ struct DirectAttemptTests {
             var order: [Int] = []
             try await eventually("all have been given") {
                 let given = hands.give()
-                #expect(given.count <= 4 && Set(given.map { $0.batch.number % 5 }).count == given.count)
+                #expect(given.count <= 4 && Set(given.map { $0.number % 5 }).count == given.count)
                 for attempt in given {
                     order.append(try #require(begin(attempt)))
                     #expect(begin(attempt) == nil, "it begins once")
                 }
                 for attempt in given.reversed() { #expect(attempt.end(.success(()))) }
-                if let engine = given.first?.engine { engine.noteReturned(given) }
+                if let engine = given.first?.engine { engine.noteReturned(given.map(\.attempt)) }
                 return order.count == 40
             }
             #expect(order.sorted() == Array(1...40))
@@ -153,7 +163,7 @@ struct DirectAttemptTests {
             let given = hands.give()
             #expect(begin(given[0]) == nil && begin(given[2]) == nil)
             #expect(given[1].end(.success(())))
-            given[0].engine.noteReturned(given)
+            given[0].engine.noteReturned(given.map(\.attempt))
         }
         #expect(first.statistics.completed == 2)
         let second = try worker(fixture)
@@ -179,7 +189,7 @@ struct DirectAttemptTests {
             attempt.engine.startLimit.set(.now - .seconds(1))
             #expect(begin(attempt) == nil)
             attempt.engine.startLimit.set(nil)
-            attempt.engine.noteReturned([attempt])
+            attempt.engine.noteReturned([attempt.attempt])
             try await eventually("it is there again") { hands.taken.count == 1 }
             let again = try #require(hands.give().first)
             #expect(begin(again) == 1)
@@ -195,7 +205,7 @@ struct DirectAttemptTests {
         try await running(fixture, first, jobs: 1) {
             try await eventually("it is there") { hands.taken.count == 1 }
             let attempt = try #require(hands.give().first)
-            let content = try #require(attempt.begin(at: MonotonicTime.nanoseconds))
+            let content = try #require(attempt.begin())
             JobContext(content).leaveCheckpoint(Array("7".utf8))
             first.stop()
             try await eventually("it is told") { hands.told == [1] }
@@ -222,7 +232,7 @@ struct DirectAttemptTests {
             try await eventually("the one that runs is told") { hands.told == [2] }
             #expect(begin(given[0]) == nil)
             #expect(given[1].end(.failure(CancellationError())))
-            given[0].engine.noteReturned(given)
+            given[0].engine.noteReturned(given.map(\.attempt))
             try await eventually("both are gone") { worker.statistics.cancelled == 2 }
         }
         #expect(hands.performed == [[0, 1]] && hands.taken.isEmpty)
