@@ -51,7 +51,7 @@ final class PoolLoop {
     /// What is to be told when the processes have got their next jobs.
     private var ended: [Ended] = []
     /// Whose attempts were taken over.
-    private var lenders = Lenders()
+    private var lenders = Lenders<Engine, DirectAttempt>()
     private let demand: HandlerDemand
     /// Whether a process has ever said that it heeds words about its job.
     let hasListeners: SharedFlag
@@ -200,7 +200,7 @@ final class PoolLoop {
     private func end(_ job: LoopJob<Job>, _ result: Result<Void, any Error>) {
         if let (attempt, lender) = job.content.attempt {
             // It is told once, as a task is.
-            guard attempt.batch.handlerTicket.take() != nil, let engine = lenders.engine(lender) else { return }
+            guard attempt.batch.handlerTicket.take() != nil, let engine = lenders[lender] else { return }
             if attempt.end(result, of: engine) { lenders.giveBack(attempt, to: lender) } else { lenders.leave(lender) }
         } else if let task = job.takeContinuation() {
             ended.append(Ended(task: task, result: result))
