@@ -57,7 +57,7 @@ struct RehearsalState {
         free.append(place)
         count -= 1
         bytes -= ended.job.size
-        if let lane = ended.lane, let follower = lanes.finish(place, in: lane) { ready.append(follower) }
+        if let lane = ended.lane, let next = lanes.finish(place, in: lane) { ready.append(next.job) }
     }
 
     private func lane(of job: RehearsalJob) -> Lanes.ID? {

@@ -116,7 +116,8 @@ struct EngineState {
                 jobs: configuration.maximumInFlight,
                 bytes: configuration.maximumInFlightBytes,
                 gap: configuration.maximumGap,
-                ready: max(configuration.maximumInFlight / 5, configuration.concurrency * 2)
+                ready: max(configuration.maximumInFlight / 5, configuration.concurrency * 2),
+                concurrency: configuration.concurrency
             ),
             priorities: configuration.priorities,
             asLimited: { $0 }

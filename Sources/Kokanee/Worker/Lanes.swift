@@ -16,10 +16,12 @@ struct Lanes {
         /// Runs, or may run; ``none`` in a slot that is empty.
         var holder: Int32
         var last: Int32
+        /// Jobs in it, the holder among them.
+        var length: Int32
     }
 
     private static let none: Int32 = -1
-    private static let empty = Lane(id: ID(queue: 0, partition: 0, key: 0), holder: none, last: none)
+    private static let empty = Lane(id: ID(queue: 0, partition: 0, key: 0), holder: none, last: none, length: 0)
     /// A hash table with linear probing, at least half of it empty: each job visits it two or three times, and its keys
     /// are hashes already.
     private var slots = [Lane](repeating: Lanes.empty, count: 64)
@@ -53,18 +55,19 @@ struct Lanes {
             guard slots[index].id != id else {
                 next[Int(slots[index].last)] = job
                 slots[index].last = job
+                slots[index].length += 1
                 return false
             }
             index = (index + 1) & (slots.count - 1)
         }
-        slots[index] = Lane(id: id, holder: job, last: job)
+        slots[index] = Lane(id: id, holder: job, last: job, length: 1)
         count += 1
         if count * 2 > slots.count { grow() }
         return true
     }
 
-    /// The holder is done with the lane; returns the job that may run now.
-    mutating func finish(_ job: Int, in id: ID) -> Int? {
+    /// The holder is done with the lane; returns the job that may run now, and how many wait behind it.
+    mutating func finish(_ job: Int, in id: ID) -> (job: Int, behind: Int)? {
         guard let index = find(id), slots[index].holder == Int32(job) else { return nil }
         let following = next[job]
         guard following != Self.none else {
@@ -72,7 +75,8 @@ struct Lanes {
             return nil
         }
         slots[index].holder = following
-        return Int(following)
+        slots[index].length -= 1
+        return (Int(following), Int(slots[index].length) - 1)
     }
 
     /// Takes every waiting job out of the lane for which `shouldLeave` is true; the holder stays.
@@ -82,7 +86,9 @@ struct Lanes {
         var candidate = next[Int(last)]
         while candidate != Self.none {
             let following = next[Int(candidate)]
-            if !shouldLeave(Int(candidate)) {
+            if shouldLeave(Int(candidate)) {
+                slots[index].length -= 1
+            } else {
                 next[Int(last)] = candidate
                 last = candidate
             }

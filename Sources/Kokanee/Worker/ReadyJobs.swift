@@ -1,6 +1,6 @@
 /// The jobs that may start, in the order in which they do.
 ///
-/// As long as all are of one queue and one priority this is a FIFO. Else there is one for each queue and priority, of
+/// As long as all are of one queue and one priority this is a ``ReadyQueue``. Else there is one for each queue and priority, of
 /// which the next job is taken by weights: start-time fair queueing (Goyal, Vin, Cheng, 1996), first among the queues,
 /// then, unless the policy is strict, among the priorities of the queue. A class that was empty begins where the others
 /// are, so that nobody saves up turns.
@@ -15,7 +15,7 @@ struct ReadyJobs<Element> {
     }
 
     private struct Class {
-        var jobs = Fifo<Entry>()
+        var jobs = ReadyQueue<Entry>()
         var weight: UInt64 = 1
         var pass: UInt64 = 0
         /// Whether there are such jobs at all.
@@ -47,7 +47,7 @@ struct ReadyJobs<Element> {
     private static var agedShare: Int { 10 }
 
     /// Used as long as there is one class.
-    private var only = Fifo<Element>()
+    private var only = ReadyQueue<Element>()
     private var groups: [Group] = []
     /// Whether there is more than one class.
     private(set) var hasClasses = false
@@ -73,7 +73,7 @@ struct ReadyJobs<Element> {
 
     /// The one that is next after so many others, if nothing comes between; nil where there are classes.
     func upcoming(_ count: Int) -> Element? {
-        hasClasses || count >= only.count ? nil : only[count]
+        hasClasses ? nil : only.upcoming(count)
     }
 
     /// How many there are, by level.
@@ -134,10 +134,11 @@ struct ReadyJobs<Element> {
 
     // MARK: - Jobs
 
-    mutating func append(_ element: Element, at level: Level) {
-        guard hasClasses else { return only.append(element) }
+    /// - Parameter presses: see ``ReadyQueue``.
+    mutating func append(_ element: Element, at level: Level, presses: Bool = false) {
+        guard hasClasses else { return only.append(element, presses: presses) }
         let (group, index) = arrive(level)
-        groups[group].classes[index].jobs.append(Entry(element: element, since: now))
+        groups[group].classes[index].jobs.append(Entry(element: element, since: now), presses: presses)
     }
 
     mutating func prepend(_ element: Element, at level: Level) {
@@ -236,7 +237,7 @@ struct ReadyJobs<Element> {
         guard let limit = policy.starvationLimit else { return nil }
         var oldest: (index: Int, since: Int64)?
         for index in [0, 2] {
-            guard let since = groups[group].classes[index].jobs.first?.since, now - since >= limit else { continue }
+            guard let since = groups[group].classes[index].jobs.eldest?.since, now - since >= limit else { continue }
             if oldest.map({ since < $0.since }) ?? true { oldest = (index, since) }
         }
         return oldest?.index

@@ -163,13 +163,17 @@ extension Scheduler {
     mutating func passLane(of place: Int) {
         guard let lane = jobs[place].lane, let next = lanes.finish(place, in: lane) else { return }
         // It may have been taken together with the one before it.
-        guard jobs[next].phase == .waiting else { return }
-        makeReady(next)
+        guard jobs[next.job].phase == .waiting else { return }
+        makeReady(next.job, behind: next.behind)
     }
 
-    mutating func makeReady(_ place: Int) {
+    /// - Parameter behind: how many jobs of its lane can't begin before it.
+    mutating func makeReady(_ place: Int, behind: Int = 0) {
         jobs[place].phase = .ready
-        ready.append(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level)
+        // One after the other, these would take longer than all others beside each other: that they begin soon is what the
+        // end of all depends on.
+        let presses = behind * limits.concurrency > inFlight
+        ready.append(Ticket(place: place, stamp: jobs[place].stamp), at: jobs[place].level, presses: presses)
     }
 
     mutating func finish(_ place: Int, _ now: Int64) {

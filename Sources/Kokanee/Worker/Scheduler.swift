@@ -25,6 +25,8 @@ struct Scheduler<Content> {
         var gap: Int64 = 10_000
         /// Jobs that may start and do not yet, from which on no more are read.
         var ready = 2000
+        /// Jobs that run at once, by which is told which keys have most to do; 0 is unknown.
+        var concurrency = 0
     }
 
     /// What the scheduler must know of a job.

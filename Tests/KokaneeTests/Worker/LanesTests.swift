@@ -47,7 +47,7 @@ struct LanesTests {
                 guard let holder = queued.first else { continue }
                 let rest = Array(queued.dropFirst())
                 let next = lanes.finish(holder, in: id)
-                #expect(next == rest.first)
+                #expect(next?.job == rest.first && (next?.behind ?? -1) == rest.count - 1)
                 free.insert(holder)
                 model[id] = rest.isEmpty ? nil : rest
             default:
@@ -67,9 +67,11 @@ struct LanesTests {
         let id = Lanes.ID(queue: 0, partition: 0, key: 1)
         let entries = [lanes.enter(1, id), lanes.enter(2, id)]
         #expect(entries == [true, false])
-        let strangers = [lanes.finish(2, in: id), lanes.finish(5, in: Lanes.ID(queue: 1, partition: 0, key: 1))]
+        let strangers = [
+            lanes.finish(2, in: id)?.job, lanes.finish(5, in: Lanes.ID(queue: 1, partition: 0, key: 1))?.job,
+        ]
         #expect(strangers == [nil, nil])
-        let next = lanes.finish(1, in: id)
+        let next = lanes.finish(1, in: id)?.job
         #expect(next == 2)
     }
 

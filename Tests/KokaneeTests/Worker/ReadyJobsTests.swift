@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Kokanee
@@ -159,5 +160,67 @@ struct ReadyJobsTests {
             #expect(scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
         }
         #expect(started == [0, 38, 39] + Array(1..<38))
+    }
+
+    @Test("a key whose jobs take longest, one after the other, gets every other start, and no more")
+    func pressing() {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000, concurrency: 2))
+        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        for offset in 0..<80 {
+            let key: UInt64 = offset < 60 ? 1 : UInt64(offset)
+            _ = scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), offset)
+        }
+        var started: [Int] = []
+        while let job = scheduler.take() {
+            started.append(job.content)
+            #expect(scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
+        }
+        let inTurn: [Int] = (0..<20).flatMap { [1 + $0, 60 + $0] }
+        let expected: [Int] = [0] + inTurn + Array(21..<60)
+        #expect(started == expected)
+    }
+
+    @Test("where all are done as soon by one at a time, no key presses")
+    func oneAtATime() {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000, concurrency: 1))
+        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        for offset in 0..<10 {
+            _ = scheduler.admit(
+                0,
+                offset: Int64(offset),
+                .init(bytes: 1, key: offset < 8 ? 1 : UInt64(offset), start: .now),
+                offset
+            )
+        }
+        var started: [Int] = []
+        while let job = scheduler.take() {
+            started.append(job.content)
+            _ = scheduler.conclude(job.ticket, hops: false, now: 0)
+        }
+        #expect(started == [0, 8, 9] + Array(1..<8))
+    }
+
+    @Test(
+        "of a class, none waits for more than twice those that were ready before it",
+        arguments: 0..<100 as Range<UInt64>
+    )
+    func queue(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        var queue = ReadyQueue<(number: Int, presses: Bool, ahead: Int)>()
+        var (model, waits) = ([[Int](), [Int]()], [Int: Int]())
+        for number in 0..<500 {
+            let presses = Int.random(in: 0..<3, using: &random) == 0
+            queue.append((number, presses, model[presses ? 1 : 0].count), presses: presses)
+            model[presses ? 1 : 0].append(number)
+            waits[number] = 0
+            while Bool.random(using: &random), let job = queue.popFirst() {
+                #expect(model[job.presses ? 1 : 0].removeFirst() == job.number, "of a kind they stand in their order")
+                #expect(waits[job.number] ?? .max <= 2 * job.ahead + 1)
+                for other in model.joined() { waits[other, default: 0] += 1 }
+            }
+            #expect(queue.count == model[0].count + model[1].count)
+        }
+        while let job = queue.popFirst() { #expect(model[job.presses ? 1 : 0].removeFirst() == job.number) }
+        #expect(model[0].isEmpty && model[1].isEmpty)
     }
 }
