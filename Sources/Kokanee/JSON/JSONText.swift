@@ -111,7 +111,7 @@ package enum JSONText {
         string.withUTF8 { bytes in
             output.append(UInt8(ascii: "\""))
             // Hardly any name or id has a character that has to be written otherwise.
-            if bytes.contains(where: needsEscape) {
+            if bytes.contains(where: { needsEscape($0) || $0 == 0x7F }) {
                 for byte in bytes { appendEscaped(byte, to: &output) }
             } else {
                 output.append(contentsOf: bytes)
@@ -120,8 +120,10 @@ package enum JSONText {
         }
     }
 
-    private static func needsEscape(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F
+    /// Whether a byte can't stand in a string as it is (RFC 8259, 7).
+    @inline(__always)
+    static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     private static func appendEscaped(_ byte: UInt8, to output: inout [UInt8]) {
@@ -132,7 +134,7 @@ package enum JSONText {
         case UInt8(ascii: "\n"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
         case UInt8(ascii: "\r"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
         case UInt8(ascii: "\t"): output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
-        case _ where needsEscape(byte):
+        case 0..<0x20, 0x7F:
             output.append(contentsOf: "\\u00".utf8)
             output.append(hexDigit(byte >> 4))
             output.append(hexDigit(byte & 0xF))

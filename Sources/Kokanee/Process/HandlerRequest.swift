@@ -78,7 +78,7 @@ enum HandlerRequest {
     private static func append(key: Bytes?, to line: inout [UInt8]) {
         guard let key else { return line.append(",\"key\":null") }
         key.withUnsafeBytes { bytes in
-            if bytes.allSatisfy({ 0x20..<0x7F ~= $0 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            if bytes.allSatisfy({ $0 < 0x7F && !JSONText.needsEscape($0) }) {
                 line.append(",\"key\":\"")
                 line.append(contentsOf: bytes)
                 line.append("\"")

@@ -46,7 +46,7 @@ extension PoolLoop {
                 context.extend(by: time)
                 return false
             case .effect(let effect):
-                job.content.effects?.note(effect)
+                context.effects.log?.note(effect)
                 return false
             case .completed(let value):
                 result = Result { if let value { try context.setResult(Bytes(value)) } }

@@ -3,17 +3,6 @@ internal import RdKafka
 
 /// The thread of a ``ProcessPool``: carries out what ``PoolState`` decides.
 final class PoolLoop {
-    struct Job: Sendable {
-        let id: String
-        /// With its line break; nil where it is written when a process gets the job.
-        let line: [UInt8]?
-        /// Where effects are noted; nil but in a rehearsal.
-        let effects: EffectLog?
-        let context: JobContext
-        /// The attempt that the loop has taken over, and the number of whom it is of; nil where a task awaits its end.
-        var attempt: (DirectAttempt, lender: Int)?
-    }
-
     enum Command: LoopCommand {
         case run(LoopJob<Job>)
         case cancel(LoopJob<Job>)
@@ -25,7 +14,7 @@ final class PoolLoop {
         case close(within: Duration, CheckedContinuation<Void, Never>?)
     }
 
-    private struct Ended: Sendable {
+    struct Ended: Sendable {
         let task: UnsafeContinuation<Void, any Error>
         let result: Result<Void, any Error>
     }
@@ -34,13 +23,11 @@ final class PoolLoop {
     private static let longestRest = Duration.microseconds(250)
     private static let shortestRest = Duration.microseconds(40)
     private static let fewEnds = 4
-    /// About what a line has beside its job's payload and key, in bytes.
-    private static let usualEnvelope = 192
 
     private let command: String
     private let configuration: ProcessPool.Configuration
     let logger: Logger
-    private let inbox: Inbox<Command>
+    let inbox: Inbox<Command>
 
     let table: ChildTable
     var state: PoolState
@@ -49,9 +36,9 @@ final class PoolLoop {
     /// Where in its process's input a job's line begins, by tickets.
     private var starts: [Int] = []
     /// What is to be told when the processes have got their next jobs.
-    private var ended: [Ended] = []
+    var ended: [Ended] = []
     /// Whose attempts were taken over.
-    private var lenders = Lenders<Engine, DirectAttempt>()
+    var lenders = Lenders<Engine, DirectAttempt>()
     private let demand: HandlerDemand
     /// Whether a process has ever said that it heeds words about its job.
     let hasListeners: SharedFlag
@@ -166,13 +153,7 @@ final class PoolLoop {
         guard let job = jobs[ticket] else { return }
         if state.ticket(of: child) == ticket { table.clearErrorTail(of: child) }
         while starts.count <= ticket { starts.append(0) }
-        starts[Int(ticket)] = table.send(to: child) { outbox in
-            if let line = job.content.line {
-                outbox += line
-            } else if let content = job.content.context.content {
-                HandlerRequest.append(content.payload, job.content.context, to: &outbox)
-            }
-        }
+        starts[Int(ticket)] = table.send(to: child) { job.content.write(to: &$0) }
     }
 
     /// Looks away while all processes have enough to do, so that their answers are read together. A process whose every
@@ -197,57 +178,6 @@ final class PoolLoop {
         ended.removeAll(keepingCapacity: true)
     }
 
-    private func end(_ job: LoopJob<Job>, _ result: Result<Void, any Error>) {
-        if let (attempt, lender) = job.content.attempt {
-            // It is told once, as a task is.
-            guard attempt.batch.handlerTicket.take() != nil, let engine = lenders[lender] else { return }
-            if attempt.end(result, of: engine) { lenders.giveBack(attempt, to: lender) } else { lenders.leave(lender) }
-        } else if let task = job.takeContinuation() {
-            ended.append(Ended(task: task, result: result))
-        }
-    }
-
-    /// Hands attempts back that have ended, all at once: those that run next then come together, too.
-    ///
-    /// - Returns: whether there were any.
-    private func handBack() -> Bool {
-        let returned = lenders.takeReturned()
-        for (engine, attempts) in returned { engine.noteReturned(attempts) }
-        return !returned.isEmpty
-    }
-
-    private func accept(_ attempts: [DirectAttempt], of engine: Engine) {
-        let lender = lenders.add(attempts.count, of: engine)
-        let now = MonotonicTime.nanoseconds
-        for attempt in attempts {
-            if let content = attempt.begin(at: now, engine.startLimit) {
-                accept(attempt, lender, content)
-            } else {
-                lenders.giveBack(attempt, to: lender)
-            }
-        }
-    }
-
-    private func accept(_ attempt: DirectAttempt, _ lender: Int, _ content: JobContent) {
-        let context = JobContext(content)
-        let job = LoopJob(Job(id: context.id, line: nil, effects: nil, context: context, attempt: (attempt, lender)))
-        let ticket = jobs.insert(job)
-        attempt.batch.handlerTicket = ticket
-        do {
-            try FailPoint.attemptStarting.check()
-        } catch {
-            return finish(ticket, .failure(error))
-        }
-        guard !state.isClosing else { return finish(ticket, .failure(HandlerError.closed)) }
-        if hasListeners.isRaised { Self.listen(job, inbox) }
-        state.submit(ticket, bytes: content.size + Self.usualEnvelope)
-    }
-
-    /// Has the job's process told when its worker wants it to stop.
-    static func listen(_ job: LoopJob<Job>, _ inbox: Inbox<Command>) {
-        job.content.context.whenStopping { _ = inbox.send(.stop(job)) }
-    }
-
     private func start(_ slot: Int) {
         do throws(SystemError) {
             state.started(slot, as: try table.start())
@@ -264,7 +194,7 @@ final class PoolLoop {
         switch command {
         case .run(let job):
             guard !state.isClosing else { return job.end(.failure(HandlerError.closed)) }
-            state.submit(jobs.insert(job), bytes: job.content.line?.count ?? 0)
+            state.submit(jobs.insert(job), bytes: job.content.bytes)
         case .accept(let attempts, let engine): accept(attempts, of: engine)
         case .cancel(let job): cancel(job)
         case .cancelAccepted(let batch): if let job = batch.handlerTicket.flatMap({ jobs[$0] }) { cancel(job) }

@@ -127,9 +127,7 @@ public final class ProcessPool: JobHandler, Sendable {
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let line = HandlerRequest.line(payload, context, checkpoint: try await context.earlierCheckpoint())
-        let job = LoopJob(
-            PoolLoop.Job(id: context.id, line: line, effects: context.effects.log, context: context)
-        )
+        let job = LoopJob(PoolLoop.Job(context, .task(line: line)))
         // Most handlers could not be told.
         if hasListeners.isRaised { PoolLoop.listen(job, thread.inbox) }
         // The closure holds the job, and that its context.

@@ -36,6 +36,7 @@ extension QueueState {
         let hasRecord: Bool? = shared.withLock { shared in
             guard let partition = shared.table.partitions[content.partition], partition.isRestored else { return nil }
             let jobs = partition.books.jobs
+            // Mostly there are none, and no name need be made.
             return !jobs.entries.isEmpty && jobs[KeyDigest(JobRecord.key(of: content.id))] != nil
         }
         if hasRecord == nil { want() }

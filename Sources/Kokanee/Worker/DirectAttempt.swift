@@ -18,8 +18,7 @@ protocol DirectHandler: JobHandler {
 
 /// An attempt that a ``DirectHandler`` runs in the place of a runner, whose task sleeps meanwhile.
 struct DirectAttempt: Sendable {
-    let runner: Int
-    let generation: Int
+    let runner: RunnerGeneration
     /// It alone is in it.
     let batch: Batch
 
@@ -86,8 +85,7 @@ extension Engine {
         for handover in handovers {
             switch handover {
             case .wake(let continuation, let batch): continuation.resume(returning: batch)
-            case .lend(let runner, let generation, let batch):
-                let attempt = DirectAttempt(runner: runner, generation: generation, batch: batch)
+            case .lend(let attempt):
                 if let first = lent.first, first.handledBy?.toOpaque() != attempt.handledBy?.toOpaque() {
                     lend(lent)
                     lent.removeAll(keepingCapacity: true)
@@ -118,37 +116,16 @@ extension Engine {
     /// Has the runner that was to lend an attempt run it.
     private func runByTask(_ attempt: DirectAttempt) {
         let continuation = state.withLock { state in
-            state.runners[attempt.runner].generation == attempt.generation
-                ? state.runners[attempt.runner].takeOver() : nil
+            let index = attempt.runner.index
+            return state.runners[index].generation == attempt.runner.generation ? state.runners[index].takeOver() : nil
         }
         continuation?.resume(returning: attempt.batch)
     }
 
     /// Accounts for attempts that handlers hand back, all of this engine, and gives out what is to run next.
     func noteReturned(_ attempts: [DirectAttempt]) {
-        var decided: [DecidedAttempt] = []
-        while true {
-            let turn = visit(attempts, decided)
-            finish(turn, decided)
-            guard !turn.ended.isEmpty else { return }
-            decided = decide(turn.ended)
-        }
-    }
-
-    private func visit(_ attempts: [DirectAttempt], _ decided: [DecidedAttempt]) -> EngineState.Turn {
-        let (now, wall) = clock.both()
-        return state.withLock { state in
-            var turn = EngineState.Turn()
-            turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
-            for attempt in attempts where state.runners[attempt.runner].generation == attempt.generation {
-                state.takeBack(attempt.runner)
-                state.settle(attempt.runner, now: now, wall: wall, &turn)
-            }
-            // What has ended is decided about first, as in a runner's own visit.
-            let ended = turn.ended.isEmpty ? attempts.compactMap { state.noteReturned($0.runner, $0.generation) } : []
-            state.finish(&turn, now: now)
-            turn.handovers += ended
-            return turn
+        settle(attempts.lazy.map(\.runner)) { state, turn, _ in
+            for attempt in attempts { state.noteReturned(attempt.runner, &turn) }
         }
     }
 }

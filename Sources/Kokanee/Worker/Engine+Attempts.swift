@@ -93,26 +93,44 @@ extension Engine {
 
     /// By itself, so that a runner that waits, perhaps for long, keeps nothing of the jobs that it ran last.
     private func nextStep(_ index: Int, _ generation: Int) -> EngineState.Step {
+        settle(CollectionOfOne(RunnerGeneration(index: index, generation: generation))) { state, turn, now in
+            turn.step = state.nextStep(of: index, generation, now: now)
+        }
+        .step
+    }
+
+    /// Accounts for what runners' batches have come to, and decides about what has not completed.
+    ///
+    /// - Parameter body: what the runners do next, in the visit in which there is nothing left to be decided about: they may
+    ///   have to end because of that.
+    @discardableResult
+    func settle(
+        _ runners: some Collection<RunnerGeneration>,
+        then body: (inout EngineState, inout EngineState.Turn, ContinuousClock.Instant) -> Void
+    ) -> EngineState.Turn {
         var decided: [DecidedAttempt] = []
         while true {
-            let turn = visit(index, generation, decided)
+            let turn = visit(runners, decided, then: body)
             finish(turn, decided)
-            guard !turn.ended.isEmpty else { return turn.step }
+            guard !turn.ended.isEmpty else { return turn }
             decided = decide(turn.ended)
         }
     }
 
-    private func visit(_ index: Int, _ generation: Int, _ decided: [DecidedAttempt]) -> EngineState.Turn {
+    private func visit(
+        _ runners: some Collection<RunnerGeneration>,
+        _ decided: [DecidedAttempt],
+        then body: (inout EngineState, inout EngineState.Turn, ContinuousClock.Instant) -> Void
+    ) -> EngineState.Turn {
         let (now, wall) = clock.both()
         return state.withLock { state in
             var turn = EngineState.Turn()
             turn.conclusions = decided.map { state.conclude($0, now: now, wall: wall) }
-            if state.runners[index].generation == generation {
-                state.takeBack(index)
-                state.settle(index, now: now, wall: wall, &turn)
+            for runner in runners where state.runners[runner.index].generation == runner.generation {
+                state.takeBack(runner.index)
+                state.settle(runner.index, now: now, wall: wall, &turn)
             }
-            // What has ended is decided about first: the task may have to end because of it.
-            if turn.ended.isEmpty { turn.step = state.nextStep(of: index, generation, now: now) }
+            if turn.ended.isEmpty { body(&state, &turn, now) }
             state.finish(&turn, now: now)
             return turn
         }
@@ -136,7 +154,7 @@ extension Engine {
         finish(turn, decided)
     }
 
-    func decide(_ ended: [EndedAttempt]) -> [DecidedAttempt] {
+    private func decide(_ ended: [EndedAttempt]) -> [DecidedAttempt] {
         let now = clock.wall()
         var randomness = SystemRandomPool(expecting: ended.count)
         return ended.map { decide($0, now: now, randomness: randomness.next()) }

@@ -26,7 +26,7 @@ enum Handover: Sendable {
     /// Its task wakes up to it; nil ends it.
     case wake(UnsafeContinuation<Batch?, Never>, Batch?)
     /// Its task sleeps on: the job's handler is to run it.
-    case lend(runner: Int, generation: Int, Batch)
+    case lend(DirectAttempt)
 }
 
 /// What the engine's lock guards.
@@ -180,7 +180,8 @@ struct EngineState {
             give(batch, to: index)
             if demand != nil, batch.isDirect {
                 runners[index].lend()
-                handovers.append(.lend(runner: index, generation: runners[index].generation, batch))
+                let runner = RunnerGeneration(index: index, generation: runners[index].generation)
+                handovers.append(.lend(DirectAttempt(runner: runner, batch: batch)))
             } else {
                 runners[index].continuation = nil
                 handovers.append(.wake(continuation, batch))
@@ -189,27 +190,27 @@ struct EngineState {
         return handovers
     }
 
-    /// What a runner had lent has come back, and is accounted for: the runner is idle again.
-    ///
-    /// - Returns: its task, to be ended, where the engine is closed.
-    mutating func noteReturned(_ index: Int, _ generation: Int) -> Handover? {
-        guard runners[index].generation == generation else {
-            abandoned[RunnerGeneration(index: index, generation: generation)] = nil
-            return nil
+    /// What a runner had lent has come back, and is accounted for: the runner is idle again, or, where the engine is closed,
+    /// its task ends.
+    mutating func noteReturned(_ runner: RunnerGeneration, _ turn: inout Turn) {
+        let index = runner.index
+        guard runners[index].generation == runner.generation else {
+            abandoned[runner] = nil
+            return
         }
-        guard runners[index].isLent else { return nil }
+        guard runners[index].isLent else { return }
         busy -= 1
         runners[index].finish()
-        guard isClosed else {
+        if !isClosed {
             idle.append(index)
-            return nil
+        } else if let continuation = runners[index].continuation.take() {
+            turn.handovers.append(.wake(continuation, nil))
         }
-        return runners[index].continuation.take().map { .wake($0, nil) }
     }
 
     /// What ends every visit: ready jobs go to idle runners, and who is to be told of something is.
     mutating func finish(_ turn: inout Turn, now: Instant) {
-        turn.handovers = handOver(now: now)
+        turn.handovers += handOver(now: now)
         turn.wakes = takeWakes()
         turn.circuitChanges = takeCircuitChanges()
     }

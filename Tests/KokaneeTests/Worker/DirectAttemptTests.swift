@@ -98,6 +98,12 @@ struct DirectAttemptTests {
 
     private static func same(_: Int) -> String? { "k" }
 
+    /// The one attempt that the handler is to have soon.
+    private func next(_ what: String) async throws -> Taken {
+        try await eventually(what) { hands.taken.count == 1 }
+        return try #require(hands.give().first)
+    }
+
     private func begin(_ taken: Taken) -> Int? { taken.begin().flatMap { Int($0.payload.text) } }
 
     private func end(_ taken: Taken, _ result: Result<Void, any Error> = .success(())) {
@@ -136,12 +142,10 @@ struct DirectAttemptTests {
         let fixture = try WorkerFixture(ladder: "1s")
         let worker = try worker(fixture)
         try await running(fixture, worker, jobs: 2, key: Self.same) {
-            try await eventually("the first comes") { hands.taken.count == 1 }
-            let first = try #require(hands.give().first)
+            let first = try await next("the first comes")
             #expect(begin(first) == 1)
             end(first, .failure(JobError.retry("not yet")))
-            try await eventually("the second comes") { hands.taken.count == 1 }
-            let second = try #require(hands.give().first)
+            let second = try await next("the second comes")
             #expect(begin(second) == 2)
             end(second, .failure(JobError.deadLetter("never")))
             try await eventually("the first is tried again") { hands.performed == [[0, 1], [1, 2]] }
@@ -184,14 +188,12 @@ struct DirectAttemptTests {
         let fixture = try WorkerFixture()
         let worker = try worker(fixture)
         try await running(fixture, worker, jobs: 1) {
-            try await eventually("it is there") { hands.taken.count == 1 }
-            let attempt = try #require(hands.give().first)
+            let attempt = try await next("it is there")
             attempt.engine.startLimit.set(.now - .seconds(1))
             #expect(begin(attempt) == nil)
             attempt.engine.startLimit.set(nil)
             attempt.engine.noteReturned([attempt.attempt])
-            try await eventually("it is there again") { hands.taken.count == 1 }
-            let again = try #require(hands.give().first)
+            let again = try await next("it is there again")
             #expect(begin(again) == 1)
             end(again)
             try await eventually("it is committed") { try await fixture.committed()?.offset == 2 }
@@ -203,8 +205,7 @@ struct DirectAttemptTests {
         let fixture = try WorkerFixture()
         let first = try worker(fixture, set(\.shutdownLimit, .milliseconds(100)))
         try await running(fixture, first, jobs: 1) {
-            try await eventually("it is there") { hands.taken.count == 1 }
-            let attempt = try #require(hands.give().first)
+            let attempt = try await next("it is there")
             let content = try #require(attempt.begin())
             JobContext(content).leaveCheckpoint(Array("7".utf8))
             first.stop()
@@ -248,8 +249,7 @@ struct DirectAttemptTests {
         }
         let worker = try worker(fixture, configure)
         try await running(fixture, worker, jobs: 2) {
-            try await eventually("it is there") { hands.taken.count == 1 }
-            let stuck = try #require(hands.give().first)
+            let stuck = try await next("it is there")
             #expect(begin(stuck) == 1)
             try await eventually("another has its slot") { hands.taken.count == 1 }
             #expect(hands.told == [1] && worker.statistics.stuck == 1)
@@ -273,8 +273,7 @@ struct DirectAttemptTests {
         let worker = try worker(fixture, configure)
         try await running(fixture, worker, jobs: 2) {
             for number in 1...2 {
-                try await eventually("job \(number) is there") { hands.taken.count == 1 }
-                let attempt = try #require(hands.give().first)
+                let attempt = try await next("job \(number) is there")
                 #expect(begin(attempt) == number)
                 try await eventually("it is told") { hands.told.last == number }
                 end(attempt, .failure(CancellationError()))

@@ -146,12 +146,11 @@ struct ReadyJobsTests {
         }
     }
 
-    @Test("keys take turns: however many jobs one has, those of others that came after them are next")
-    func turns() {
-        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000))
+    /// The order in which jobs of these keys, numbered from 0, start, each of which ends before the next one begins.
+    private func starts(of keys: [UInt64], concurrency: Int = 0) -> [Int] {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000, concurrency: concurrency))
         scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
-        for offset in 0..<40 {
-            let key: UInt64 = offset < 38 ? 1 : UInt64(offset)
+        for (offset, key) in keys.enumerated() {
             _ = scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), offset)
         }
         var started: [Int] = []
@@ -159,45 +158,27 @@ struct ReadyJobsTests {
             started.append(job.content)
             #expect(scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
         }
-        #expect(started == [0, 38, 39] + Array(1..<38))
+        return started
+    }
+
+    /// Of so many jobs the first `busy` have one key, and each other one its own.
+    private static func keys(_ busy: Int, of count: Int) -> [UInt64] { (0..<count).map { UInt64(max($0, busy - 1)) } }
+
+    @Test("keys take turns: however many jobs one has, those of others that came after them are next")
+    func turns() {
+        #expect(starts(of: Self.keys(38, of: 40)) == [0, 38, 39] + Array(1..<38))
     }
 
     @Test("a key whose jobs take longest, one after the other, gets every other start, and no more")
     func pressing() {
-        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000, concurrency: 2))
-        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
-        for offset in 0..<80 {
-            let key: UInt64 = offset < 60 ? 1 : UInt64(offset)
-            _ = scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), offset)
-        }
-        var started: [Int] = []
-        while let job = scheduler.take() {
-            started.append(job.content)
-            #expect(scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
-        }
         let inTurn: [Int] = (0..<20).flatMap { [1 + $0, 60 + $0] }
         let expected: [Int] = [0] + inTurn + Array(21..<60)
-        #expect(started == expected)
+        #expect(starts(of: Self.keys(60, of: 80), concurrency: 2) == expected)
     }
 
     @Test("where all are done as soon by one at a time, no key presses")
     func oneAtATime() {
-        var scheduler = Scheduler<Int>(limits: .init(jobs: 1000, bytes: 1 << 20, gap: 1000, concurrency: 1))
-        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
-        for offset in 0..<10 {
-            _ = scheduler.admit(
-                0,
-                offset: Int64(offset),
-                .init(bytes: 1, key: offset < 8 ? 1 : UInt64(offset), start: .now),
-                offset
-            )
-        }
-        var started: [Int] = []
-        while let job = scheduler.take() {
-            started.append(job.content)
-            _ = scheduler.conclude(job.ticket, hops: false, now: 0)
-        }
-        #expect(started == [0, 8, 9] + Array(1..<8))
+        #expect(starts(of: Self.keys(8, of: 10), concurrency: 1) == [0, 8, 9] + Array(1..<8))
     }
 
     @Test(

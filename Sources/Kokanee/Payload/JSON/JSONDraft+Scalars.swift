@@ -69,7 +69,7 @@ extension JSONDraft {
         var value = value
         value.withUTF8 { text in
             // What needs no escape is the rule, and takes two quotes more.
-            if !text.contains(where: Self.needsEscape) {
+            if !text.contains(where: JSONText.needsEscape) {
                 write(index, atMost: text.count &+ 2) { place in
                     place[0] = UInt8(ascii: "\"")
                     if let start = text.baseAddress { (place + 1).update(from: start, count: text.count) }
@@ -82,10 +82,6 @@ extension JSONDraft {
         }
     }
 
-    @inline(__always) static func needsEscape(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
-    }
-
     /// Writes a string in quotes, and returns how many bytes it took: at most six each and two.
     @inline(never)
     static func escape(_ text: UnsafeBufferPointer<UInt8>, to place: UnsafeMutablePointer<UInt8>) -> Int {
@@ -96,7 +92,7 @@ extension JSONDraft {
         }
         put(UInt8(ascii: "\""))
         for byte in text {
-            guard needsEscape(byte) else {
+            guard JSONText.needsEscape(byte) else {
                 put(byte)
                 continue
             }

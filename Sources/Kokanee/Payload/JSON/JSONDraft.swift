@@ -97,7 +97,7 @@ final class JSONDraft {
             for offset in 0..<name.count {
                 let byte = name[offset]
                 place[offset] = byte
-                if Self.needsEscape(byte) || byte >= 0x80 { isOdd = true }
+                if JSONText.needsEscape(byte) || byte >= 0x80 { isOdd = true }
             }
             let node = node(index)
             node.pointee.name = UInt32(truncatingIfNeeded: state.pointee.count)
