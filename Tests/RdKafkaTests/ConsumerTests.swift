@@ -109,11 +109,41 @@ struct ConsumerTests {
             _ = try member.read(0, count: 10)
             let place = TopicPartition(topic: Self.topic, partition: 0)
             for target in [Int64(250), 0, 120] {
-                try member.consumer.seek(place, to: target)
+                try member.consumer.seek([place: target])
                 #expect(try member.read(0, count: 20).map(\.offset) == (target..<target + 20).map { $0 })
             }
             try member.leave()
         }
+    }
+
+    @Test("a partition that is paused at its end goes on with the record that comes next, however often")
+    func pauseAtEnd() async throws {
+        let broker = try await broker(3)
+        let producer = try Producer(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
+        let place = TopicPartition(topic: Self.topic, partition: 0)
+        try await OSThread.run(name: "test:consumer") {
+            let member = try Member(broker, group: "g")
+            _ = try member.read(0, count: 3)
+            for next in Int64(3)..<6 {
+                var end: Int64?
+                try member.serve("the partition ends") { member in
+                    let queue = member.queues.first { $0.topicPartition == place }
+                    _ = queue?.read(maximum: 10) { if case .end(let offset) = $0 { end = offset } }
+                    return end != nil
+                }
+                #expect(end == next)
+                try member.consumer.pause([place: next])
+                let isWritten = Mutex(false)
+                producer.produce(ProducerRecord(topic: Self.topic, partition: 0, value: Bytes("\(next)"))) { result in
+                    isWritten.withLock { $0 = (try? result.get()) != nil }
+                }
+                try member.serve("it is written") { _ in isWritten.withLock(\.self) }
+                try member.consumer.resume([place])
+                #expect(try member.read(0, count: 1).map(\.offset) == [next])
+            }
+            try member.leave()
+        }
+        await producer.close()
     }
 
     @Test("a commit carries its metadata, its result its tag, and the next member finds both")

@@ -23,14 +23,13 @@ extension Dispatcher {
     func restRungs() {
         let now = engine.clock.monotonic()
         if !toRest.isEmpty {
-            // One that is fetched all the same is only asked for again.
-            _ = setFetching(false, toRest)
+            pause(toRest)
             nextRestEnd = min(nextRestEnd, toRest.compactMap(\.restsUntil).min() ?? nextRestEnd)
             toRest.removeAll()
         }
         guard now >= nextRestEnd else { return }
         let over = rotation.filter { $0.restsUntil.map { $0 <= now } ?? false }
-        if setFetching(true, over) {
+        if resume(over) {
             for intake in over { intake.restsUntil = nil }
         }
         nextRestEnd = rotation.compactMap(\.restsUntil).min() ?? now + .seconds(3600)
@@ -39,7 +38,7 @@ extension Dispatcher {
     /// To be called before partitions are let go: librdkafka would not fetch them in a later assignment either.
     func endRests() {
         toRest.removeAll()
-        _ = setFetching(true, rotation.filter { $0.restsUntil != nil })
+        _ = resume(rotation.filter { $0.restsUntil != nil })
         for intake in rotation { intake.restsUntil = nil }
     }
 
@@ -49,12 +48,22 @@ extension Dispatcher {
         toRest.append(intake)
     }
 
-    private func setFetching(_ fetches: Bool, _ intakes: [PartitionIntake]) -> Bool {
+    private func pause(_ intakes: [PartitionIntake]) {
+        let positions = intakes.map { ($0.topicPartition, $0.stretch == nil ? $0.expected : nil) }
         do {
-            try consumer.setFetching(fetches, intakes.map(\.topicPartition))
+            try consumer.pause(Dictionary(uniqueKeysWithValues: positions))
+        } catch {
+            // One that is fetched all the same is only asked for again.
+            logger.log(.warning, "rungs can't be paused", ["queue": name, "error": "\(error)"])
+        }
+    }
+
+    private func resume(_ intakes: [PartitionIntake]) -> Bool {
+        do {
+            try consumer.resume(intakes.map(\.topicPartition))
             return true
         } catch {
-            logger.log(.warning, "rungs can't be paused or resumed", ["queue": name, "error": "\(error)"])
+            logger.log(.warning, "rungs can't be resumed", ["queue": name, "error": "\(error)"])
             return false
         }
     }

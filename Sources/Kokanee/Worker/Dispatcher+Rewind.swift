@@ -105,7 +105,7 @@ extension Dispatcher {
     private func seek(_ intake: PartitionIntake) {
         guard let landing = intake.landing, landing.needsSeek else { return }
         do {
-            try consumer.seek(intake.topicPartition, to: landing.target, timeout: .seconds(2))
+            try consumer.seek([intake.topicPartition: landing.target], timeout: .seconds(2))
             intake.landing?.noteSeek()
         } catch {
             // Nothing is taken in until it succeeds.

@@ -157,33 +157,49 @@ public final class Consumer {
         try KafkaError.check(rd_kafka_assign(handle.pointer, nil), "letting go of partitions of group \(group)")
     }
 
-    /// Stops or resumes fetching assigned partitions; waits for librdkafka's own threads, and for no broker.
+    /// Stops fetching assigned partitions, until they are resumed; waits for librdkafka's own threads, and for no broker.
     ///
-    /// What a partition's queue holds when it stops is dropped, and fetched again later. It stays stopped through later
-    /// assignments, until it is resumed. Once it is, its end is reported again.
-    public func setFetching(_ fetches: Bool, _ partitions: [TopicPartition]) throws(KafkaError) {
-        guard !partitions.isEmpty else { return }
-        let list = TopicPartitionList(partitions)
-        let code =
-            fetches
-            ? rd_kafka_resume_partitions(handle.pointer, list.pointer)
-            : rd_kafka_pause_partitions(handle.pointer, list.pointer)
-        try KafkaError.check(code, "\(fetches ? "resuming" : "pausing") partitions of group \(group)")
+    /// What a partition's queue holds is dropped, and fetched again later. It stays stopped through later assignments.
+    ///
+    /// - Parameter positions: where each goes on; nil where it is not going to. By itself librdkafka goes on behind the last
+    ///   message that was read, for which it takes the report of a partition's end as well, from 2.1.0 to 2.13.1: it would
+    ///   leave out the record that comes next (confluentinc/librdkafka#5213).
+    public func pause(_ positions: [TopicPartition: Int64?]) throws(KafkaError) {
+        guard !positions.isEmpty else { return }
+        try seek(positions.compactMapValues(\.self), timeout: .seconds(2))
+        let list = TopicPartitionList(positions.keys)
+        try KafkaError.check(
+            rd_kafka_pause_partitions(handle.pointer, list.pointer),
+            "pausing partitions of group \(group)"
+        )
     }
 
-    /// Goes on reading a partition at `offset`. What its queue still held from elsewhere is dropped.
-    public func seek(_ partition: TopicPartition, to offset: Int64, timeout: Duration = .seconds(10)) throws(KafkaError)
-    {
-        let list = TopicPartitionList(capacity: 1)
-        list.add(partition, offset: offset)
-        let operation = "seeking \(partition) to \(offset)"
+    /// Goes on fetching partitions that were paused. Their ends are reported again.
+    public func resume(_ partitions: [TopicPartition]) throws(KafkaError) {
+        guard !partitions.isEmpty else { return }
+        let list = TopicPartitionList(partitions)
+        try KafkaError.check(
+            rd_kafka_resume_partitions(handle.pointer, list.pointer),
+            "resuming partitions of group \(group)"
+        )
+    }
+
+    /// Goes on reading partitions at these offsets. What their queues still held from elsewhere is dropped.
+    ///
+    /// - Throws: the first partition's error, where there is one; the others have moved all the same.
+    public func seek(_ positions: [TopicPartition: Int64], timeout: Duration = .seconds(10)) throws(KafkaError) {
+        guard !positions.isEmpty else { return }
+        let list = TopicPartitionList(capacity: positions.count)
+        for (partition, offset) in positions { list.add(partition, offset: offset) }
         if let error = KafkaError(
             consuming: rd_kafka_seek_partitions(handle.pointer, list.pointer, timeout.wholeMilliseconds),
-            operation: operation
+            operation: "seeking in partitions of group \(group)"
         ) {
             throw error
         }
-        try KafkaError.check(list.pointer.pointee.elems[0].err, operation)
+        for element in list.elements {
+            try KafkaError.check(element.error, "seeking \(element.partition) to \(element.offset)")
+        }
     }
 
     /// What the group has committed, with its metadata; partitions without a commit are not in the result.
