@@ -13,9 +13,9 @@ struct ConsumerTests {
         var queues: [PartitionQueue] = []
         var commits: [(tag: Int, result: Result<[TopicPartition], KafkaError>)] = []
 
-        init(_ broker: EmbeddedBroker, group: String) throws {
+        init(_ broker: EmbeddedBroker, group: String, _ more: [String: String] = [:]) throws {
             // The embedded broker lets a rebalance last for the session timeout.
-            let properties = ["session.timeout.ms": "4000", "heartbeat.interval.ms": "500"]
+            let properties = ["session.timeout.ms": "4000", "heartbeat.interval.ms": "500"].merging(more) { $1 }
             let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers, properties: properties)
             consumer = try Consumer(client, group: group, wakeup: try Wakeup())
             try consumer.subscribe([ConsumerTests.topic])
@@ -144,6 +144,19 @@ struct ConsumerTests {
             try member.leave()
         }
         await producer.close()
+    }
+
+    @Test(
+        "a member joins by the classic protocol, whatever its configuration says",
+        .enabled(if: ClientConfiguration.problem(withProperty: "group.protocol", value: "consumer") == nil)
+    )
+    func classicProtocol() async throws {
+        let broker = try await broker(3)
+        try await OSThread.run(name: "test:consumer") {
+            let member = try Member(broker, group: "g", ["group.protocol": "consumer"])
+            #expect(try member.read(0, count: 3).map(\.offset) == [0, 1, 2])
+            try member.leave()
+        }
     }
 
     @Test("a commit carries its metadata, its result its tag, and the next member finds both")

@@ -11,8 +11,8 @@ internal import CRdKafka
 ///         for queue in queues { _ = queue.read(maximum: 500) { … } }
 ///     }
 ///
-/// Always set, whatever the configuration says: no automatic commits, `enable.partition.eof`. Unless configured:
-/// `range` assignment, a start at the earliest record.
+/// Always set, whatever the configuration says: no automatic commits, `enable.partition.eof`, and the classic group protocol,
+/// where librdkafka knows others. Unless configured: `range` assignment, a start at the earliest record.
 public final class Consumer {
     private let handle: ClientHandle
     private let wakeup: Wakeup
@@ -33,18 +33,16 @@ public final class Consumer {
         nudge = try FetchNudge()
         var defaults = ["partition.assignment.strategy": "range", "auto.offset.reset": "earliest"]
         if !FetchNudge.isNeeded { defaults["fetch.queue.backoff.ms"] = "10" }
-        handle = try ClientHandle(
-            .consumer,
-            configuration.with(
-                defaults: defaults,
-                required: [
-                    "group.id": group,
-                    "enable.auto.commit": "false",
-                    "enable.auto.offset.store": "false",
-                    "enable.partition.eof": "true",
-                ]
-            )
-        ) { conf in
+        var required = [
+            "group.id": group,
+            "enable.auto.commit": "false",
+            "enable.auto.offset.store": "false",
+            "enable.partition.eof": "true",
+        ]
+        // Another one, which 2.4.0 and later know, takes and gives single partitions, and not by `assign`.
+        let (name, classic) = ("group.protocol", "classic")
+        if ClientConfiguration.problem(withProperty: name, value: classic) == nil { required[name] = classic }
+        handle = try ClientHandle(.consumer, configuration.with(defaults: defaults, required: required)) { conf in
             rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_ERROR)
         }
         rd_kafka_poll_set_consumer(handle.pointer)
