@@ -7,6 +7,8 @@ JOBS ?= 1000000
 HISTORIES ?= 100000
 SECONDS ?= 60
 MINUTES ?= 10
+# The one of Debian 13.
+LIBRDKAFKA ?= 2.8.0
 
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
@@ -16,7 +18,7 @@ BUILD := swift build $(SWIFT_FLAGS)
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo demo-replay test test-integration test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
+.PHONY: help demo demo-replay test test-integration test-librdkafka test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +40,12 @@ test: setup-test lint ## builds without warnings, and runs all tests; FILTER='^K
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BROKER=embedded or KOKANEE_TEST_BOOTSTRAP=HOST:PORT
 	$(BUILD) --build-tests
 	swift test --skip-build --disable-xctest --no-parallel $(SWIFT_FLAGS) --filter '^KokaneeIntegrationTests\.'
+
+test-librdkafka: setup-test ## the tests with another librdkafka: LIBRDKAFKA=2.8.0; FILTER='^KokaneeTests\.'
+	@Tests/setup.sh librdkafka "$(VENV)" "$(CACHE)/librdkafka/$(LIBRDKAFKA)" "$(LIBRDKAFKA)"
+	$(BUILD) --build-tests
+	LD_LIBRARY_PATH="$(CACHE)/librdkafka/$(LIBRDKAFKA)" \
+		Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctest" $(if $(FILTER),--filter '$(FILTER)')
 
 test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\.'
 	Tests/Sanitizers/run.sh thread $(if $(FILTER),--filter '$(FILTER)')

@@ -4,6 +4,8 @@
 #
 #   Tests/setup.sh build          for `swift build` and `make demo`
 #   Tests/setup.sh test VENV      for the tests, too: kcat, valgrind, and Python clients in a virtual environment at VENV
+#   Tests/setup.sh librdkafka VENV DIR VERSION
+#                                 another librdkafka.so.1 at DIR, for the tests, of that version of confluent-kafka
 #   Tests/setup.sh peers DIR      for `make bench-peers`: Redis, Sidekiq, and a virtual environment each for the others
 set -eu
 
@@ -84,8 +86,23 @@ peer() {
     venv "$peers/$1" "$2" "$3" || say "the peers of $1 are left out"
 }
 
+# librdkafka PYTHON DIR VERSION: as the wheel of confluent-kafka brings it, which needs nothing but the C library.
+librdkafka() {
+    [ ! -e "$2/librdkafka.so.1" ] || return 0
+    say "taking librdkafka from confluent-kafka $3 into $2"
+    rm -rf "$2.part"
+    mkdir -p "$2.part"
+    "$1" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
+        --dest "$2.part" "confluent-kafka==$3"
+    (cd "$2.part" && "$1" -m zipfile -e confluent_kafka-*.whl wheel)
+    mv "$2.part"/wheel/confluent_kafka.libs/librdkafka-*.so.1 "$2.part/librdkafka.so.1"
+    rm -rf "$2.part"/*.whl "$2.part/wheel" "$2"
+    mv "$2.part" "$2"
+}
+
 case $1 in
 test) venv "$2" python3 "$python_packages" ;;
+librdkafka) librdkafka "$2/bin/python" "$3" "$4" ;;
 peers)
     peers=$2
     peer celery "$python" 'celery[redis]==5.7.0 hiredis'
