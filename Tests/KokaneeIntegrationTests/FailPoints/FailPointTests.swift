@@ -73,9 +73,11 @@ struct FailPointTests {
     private func expectWhatThePlaceMeans(_ result: FailStage.Result) {
         let (passage, words) = (result.play.passage, Comment(rawValue: "\(result.play.plan), \(result.first.error)"))
         let runs = result.firstRuns.attempts
+        // A commit may be of the expired job alone, where a handler takes longer to start than the worker to commit.
+        let isFirst = passage == 1
         switch result.play.point {
         case .dispatcherTurn:
-            #expect(passage > 1 || runs.isEmpty, words)
+            #expect(!isFirst || runs.isEmpty, words)
         case .recordRead, .recordDecoded:
             let names = FailJobs.usual.prefix(passage - 1).map(\.name)
             #expect(runs.allSatisfy { names.contains($0.job) }, words)
@@ -99,13 +101,13 @@ struct FailPointTests {
         case .marksProducing, .marksProduced, .marksAcknowledged:
             // The commit that they are for was not sent.
             #expect(result.hasCommitted == (passage > 1), words)
-            #expect(!runs.isEmpty, words)
+            #expect(!runs.isEmpty || isFirst, words)
         case .commitSending, .commitSent:
             // The one before has been taken.
             if result.play.point == .commitSending || passage > 1 {
                 #expect(result.hasCommitted == (passage > 1), words)
             }
-            #expect(!runs.isEmpty, words)
+            #expect(!runs.isEmpty || isFirst, words)
         case .commitAcknowledged:
             #expect(result.hasCommitted, words)
         case .partitionsAssigning, .partitionsAssigned:
