@@ -24,6 +24,8 @@ public final class Consumer {
     private var commitsUnderWay = 0
     /// How long a client is kept for their sake, in milliseconds.
     private static let commitPatience: Int32 = 2000
+    /// Before 2.1.0 librdkafka waits for a seek for a thousandth of the time that it is given.
+    private static let seekTimeoutUnit = rd_kafka_version() < 0x0201_0000 ? 1000 : 1
 
     /// - Parameter wakeup: ends ``wait(upTo:)`` from other threads.
     /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
@@ -189,9 +191,11 @@ public final class Consumer {
         guard !positions.isEmpty else { return }
         let list = TopicPartitionList(capacity: positions.count)
         for (partition, offset) in positions { list.add(partition, offset: offset) }
+        let operation = "seeking in partitions of group \(group)"
+        let milliseconds = Int32(clamping: Int(timeout.wholeMilliseconds) * Self.seekTimeoutUnit)
         if let error = KafkaError(
-            consuming: rd_kafka_seek_partitions(handle.pointer, list.pointer, timeout.wholeMilliseconds),
-            operation: "seeking in partitions of group \(group)"
+            consuming: rd_kafka_seek_partitions(handle.pointer, list.pointer, milliseconds),
+            operation: operation
         ) {
             throw error
         }
