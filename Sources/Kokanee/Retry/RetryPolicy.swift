@@ -2,7 +2,8 @@ internal import Glibc
 
 /// Says how often a job is tried, and how long it waits in between.
 ///
-/// A policy decides from its arguments alone, so that any worker, at any time, comes to the same answer.
+/// A policy decides from its arguments alone, so that any worker, at any time, comes to the same answer; and at once, for the
+/// thread that asks it may be the one that serves all of a pool's processes.
 public protocol RetryPolicy: Sendable {
     /// How long a job waits whose attempt `attempt` failed; nil if that was its last.
     ///
