@@ -49,9 +49,10 @@ extension Dispatcher {
     }
 
     private func pause(_ intakes: [PartitionIntake]) {
+        // Of a replay's stretch that was read nothing more is wanted, which may be found twice.
         let positions = intakes.map { ($0.topicPartition, $0.stretch == nil ? $0.expected : nil) }
         do {
-            try consumer.pause(Dictionary(uniqueKeysWithValues: positions))
+            try consumer.pause(Dictionary(positions) { $1 })
         } catch {
             // One that is fetched all the same is only asked for again.
             logger.log(.warning, "rungs can't be paused", ["queue": name, "error": "\(error)"])
