@@ -1,4 +1,4 @@
-/// What one more job in flight costs, beside its payload: workers that hold 10,000 and 100,000 jobs, whose handlers never
+/// What one more job in flight costs, beside its payload: workers that hold 8,000 and 80,000 jobs, whose handlers never
 /// return, and the difference of what they have resident.
 struct InFlightMemory: Experiment {
     let rows = [
@@ -6,28 +6,29 @@ struct InFlightMemory: Experiment {
     ]
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        // As many again as are held: what is fetched ahead is there in both.
-        let most = stage.scaled(100_000, least: 4000)
-        try stage.fill(queue, jobs: most * 3)
-        return Running(stage: stage, queue: queue, most: most)
+        // As many as a worker's bound in bytes lets in, so that all that there is is in flight: how much it has fetched ahead
+        // beside that depends on how fast it did.
+        let most = stage.scaled(80_000, least: 4000)
+        let (few, many) = (try stage.queue(), try stage.queue())
+        try stage.fill(few, jobs: most / 10)
+        try stage.fill(many, jobs: most)
+        return Running(stage: stage, few: few, many: many, most: most)
     }
 
     private struct Running: Trial {
         let stage: Stage
-        let queue: Stage.StageQueue
-        /// A worker with many partitions, rungs among them, fills half of its bound for certain; the bound is twice as high.
+        let few: Stage.StageQueue
+        let many: Stage.StageQueue
         let most: Int
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
-            let few = most / 10
-            let (many, base) = try turn.take {
-                try stage.work(queue, jobs: most, .suspend, ["in-flight": "\(most * 10)"])
+            let (all, base) = try turn.take {
+                try stage.work(many, jobs: most, .suspend, ["in-flight": "\(most * 10)"])
             } baseline: {
-                try stage.work(queue, jobs: few, .suspend, ["in-flight": "\(few * 10)"])
+                try stage.work(few, jobs: most / 10, .suspend, ["in-flight": "\(most)"])
             }
-            let held = try many.require("in-flight") - base.require("in-flight")
-            let bytes = try many.require("rss") - base.require("rss")
+            let held = try all.require("in-flight") - base.require("in-flight")
+            let bytes = try all.require("rss") - base.require("rss")
             return ["rss-in-flight": .init(value: bytes / held - Double(Payload.size), baseline: nil)]
         }
     }
