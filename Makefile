@@ -13,6 +13,7 @@ LIBRDKAFKA ?= 2.8.0
 # One set of flags for all debug builds, so that no target rebuilds what another has built.
 SWIFT_FLAGS := -Xswiftc -warnings-as-errors
 BUILD := swift build $(SWIFT_FLAGS)
+RUN_TESTS = Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctest" $(if $(FILTER),--filter '$(FILTER)')
 
 # The broker and the Python that Tests/TestSupport starts.
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
@@ -35,7 +36,7 @@ demo-replay: setup-build ## a release with a bug, found, rehearsed, run again an
 
 test: setup-test lint ## builds without warnings, and runs all tests; FILTER='^KokaneeTests\.' for some
 	$(BUILD) --build-tests
-	Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctest" $(if $(FILTER),--filter '$(FILTER)')
+	$(RUN_TESTS)
 
 test-integration: setup-test ## only the tests with brokers and processes; KOKANEE_TEST_BROKER=embedded or KOKANEE_TEST_BOOTSTRAP=HOST:PORT
 	$(BUILD) --build-tests
@@ -44,8 +45,7 @@ test-integration: setup-test ## only the tests with brokers and processes; KOKAN
 test-librdkafka: setup-test ## the tests with another librdkafka: LIBRDKAFKA=2.8.0; FILTER='^KokaneeTests\.'
 	@Tests/setup.sh librdkafka "$(VENV)" "$(CACHE)/librdkafka/$(LIBRDKAFKA)" "$(LIBRDKAFKA)"
 	$(BUILD) --build-tests
-	LD_LIBRARY_PATH="$(CACHE)/librdkafka/$(LIBRDKAFKA)" \
-		Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctest" $(if $(FILTER),--filter '$(FILTER)')
+	LD_LIBRARY_PATH="$(CACHE)/librdkafka/$(LIBRDKAFKA)" $(RUN_TESTS)
 
 test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\.'
 	Tests/Sanitizers/run.sh thread $(if $(FILTER),--filter '$(FILTER)')

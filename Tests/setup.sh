@@ -65,11 +65,16 @@ if [ -n "$missing" ]; then
     $set_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $missing ca-certificates
 fi
 
-# venv DIR PYTHON PACKAGES: two checkouts share it; the second waits for the first.
-venv() {
+# alone DIR: two checkouts share what is to be there; the second waits for the first.
+alone() {
     mkdir -p "$(dirname "$1")"
     exec 9>"$1.lock"
     flock 9
+}
+
+# venv DIR PYTHON PACKAGES
+venv() {
+    alone "$1"
     if [ "$(cat "$1/kokanee-packages" 2>/dev/null)" != "$3" ]; then
         say "installing $3 into $1"
         rm -rf "$1"
@@ -88,6 +93,7 @@ peer() {
 
 # librdkafka PYTHON DIR VERSION: as the wheel of confluent-kafka brings it, which needs nothing but the C library.
 librdkafka() {
+    alone "$2"
     [ ! -e "$2/librdkafka.so.1" ] || return 0
     say "taking librdkafka from confluent-kafka $3 into $2"
     rm -rf "$2.part"

@@ -59,6 +59,17 @@ struct ConsumerTests {
             return records
         }
 
+        /// Reads a partition's queue until its end is told.
+        func readToEnd(_ partition: Int32) throws -> Int64? {
+            var end: Int64?
+            try serve("the partition ends") { member in
+                let queue = member.queues.first { $0.topicPartition.partition == partition }
+                _ = queue?.read(maximum: 10) { if case .end(let offset) = $0 { end = offset } }
+                return end != nil
+            }
+            return end
+        }
+
         func leave() throws {
             consumer.startClosing()
             try serve("the group is left") { $0.consumer.isClosed }
@@ -91,12 +102,7 @@ struct ConsumerTests {
             #expect(first.map(\.offset) == (0..<300).map(Int64.init))
             let other = try member.read(0, count: 300)
             #expect(other.compactMap(\.value?.text) == (0..<300).map(String.init))
-            var end: Int64?
-            try member.serve("the partition ends") { member in
-                _ = member.queues[0].read(maximum: 10) { if case .end(let offset) = $0 { end = offset } }
-                return end != nil
-            }
-            #expect(end == 300)
+            #expect(try member.readToEnd(0) == 300)
             try member.leave()
         }
     }
@@ -125,13 +131,7 @@ struct ConsumerTests {
             let member = try Member(broker, group: "g")
             _ = try member.read(0, count: 3)
             for next in Int64(3)..<6 {
-                var end: Int64?
-                try member.serve("the partition ends") { member in
-                    let queue = member.queues.first { $0.topicPartition == place }
-                    _ = queue?.read(maximum: 10) { if case .end(let offset) = $0 { end = offset } }
-                    return end != nil
-                }
-                #expect(end == next)
+                #expect(try member.readToEnd(0) == next)
                 try member.consumer.pause([place: next])
                 let isWritten = Mutex(false)
                 producer.produce(ProducerRecord(topic: Self.topic, partition: 0, value: Bytes("\(next)"))) { result in
