@@ -11,7 +11,7 @@ struct PlainJob {
     private(set) var id: ShortID?
     /// What runs it; nil where nothing does.
     private(set) var entry: Unmanaged<JobRegistry.Entry>?
-    private(set) var version = 1
+    private(set) var version: Int32 = 1
     /// About what the record's headers take in memory, in bytes; as ``HeaderScan/size``.
     private(set) var size = 0
     /// Whether it belongs to a trace, or says so.
@@ -74,7 +74,7 @@ struct PlainJob {
                 (UInt8(ascii: "1")...UInt8(ascii: "9")) ~= first,
                 let version = DecimalText.parse(value)
             else { return false }
-            self.version = Int(version)
+            self.version = Int32(version)
         case 8...: return memcmp(start, Self.ours.utf8Start, Self.ours.utf8CodeUnitCount) != 0
         default: break
         }
@@ -113,16 +113,16 @@ struct PlainJob {
 /// An id of a few bytes, such as a UUID, that needs no memory of its own.
 struct ShortID {
     private var bytes: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
-    private let count: Int
+    private let count: UInt8
 
     /// Nil where it is too long.
     init?(_ id: UnsafeRawBufferPointer) {
-        count = id.count
         guard id.count <= MemoryLayout.size(ofValue: bytes) else { return nil }
+        count = UInt8(id.count)
         withUnsafeMutableBytes(of: &bytes) { $0.copyMemory(from: id) }
     }
 
     var text: String {
-        withUnsafeBytes(of: bytes) { String(decoding: $0.prefix(count), as: UTF8.self) }
+        withUnsafeBytes(of: bytes) { String(decoding: $0.prefix(Int(count)), as: UTF8.self) }
     }
 }

@@ -12,7 +12,7 @@ struct RehearsalState {
 
     private struct Place {
         var job: RehearsalJob
-        var lane: Lanes.ID?
+        var hasLane: Bool
     }
 
     private let bounds: Bounds
@@ -38,11 +38,14 @@ struct RehearsalState {
         let place = free.popLast() ?? places.count
         let lane = lane(of: job)
         if place == places.count { places.append(nil) }
-        places[place] = Place(job: job, lane: lane)
+        places[place] = Place(job: job, hasLane: lane != nil)
         count += 1
         bytes += job.size
-        let mayRun = lane.map { lanes.enter(place, $0) } ?? true
-        if mayRun { ready.append(place) }
+        if let lane {
+            lanes.setLane(of: place, lane)
+            guard lanes.enter(place) else { return }
+        }
+        ready.append(place)
     }
 
     /// A job to run now. Its end is to be told to ``finish(_:)``.
@@ -57,7 +60,7 @@ struct RehearsalState {
         free.append(place)
         count -= 1
         bytes -= ended.job.size
-        if let lane = ended.lane, let next = lanes.finish(place, in: lane) { ready.append(next.job) }
+        if ended.hasLane, let next = lanes.finish(place) { ready.append(next.job) }
     }
 
     private func lane(of job: RehearsalJob) -> Lanes.ID? {

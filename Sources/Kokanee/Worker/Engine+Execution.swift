@@ -9,7 +9,7 @@ extension Engine {
     {
         if content.commitsOutputs, let end = await endIfCommitted(content) { return end }
         let fleet = content.runtime.fleet
-        if let cancelled = content.cancellation?.cancellation ?? fleet.cancellation(of: content, now: clock.wall()) {
+        if let cancelled = content.cancellation ?? fleet.cancellation(of: content, now: clock.wall()) {
             return await endUnbegun(content, .cancelled(cancelled))
         }
         guard let handler else {

@@ -33,7 +33,7 @@ extension EngineState {
                 let content = scheduler.content(of: ticket)
             else { continue }
             // The job itself, or the one that has its lane.
-            let hand = hand(of: scheduler.holderOfLane(of: job) ?? ticket)
+            let hand = hand(of: scheduler.holderOfLane(of: ticket) ?? ticket)
             seen.partitions[index].holder = WatchObservation.Holder(
                 job: content.watched,
                 activity: activity(of: job, ticket, now: now),
@@ -75,7 +75,7 @@ extension EngineState {
         case .hopping: return .hopping(hopTroubles[ticket]?.watched(now: now))
         case .held: return .held(until: scheduler.content(of: ticket)?.envelope?.dueAt ?? 0)
         case .waiting:
-            let holder = scheduler.holderOfLane(of: job)
+            let holder = scheduler.holderOfLane(of: ticket)
             return .waiting(
                 behind: holder.flatMap { scheduler.content(of: $0)?.watched },
                 running: holder.flatMap { age(of: $0, now: now) }

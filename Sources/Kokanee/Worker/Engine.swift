@@ -168,7 +168,6 @@ final class Engine: Sendable {
                     guard
                         case .accepted(let ticket) = state.scheduler.admit(
                             slot: slot,
-                            part.id,
                             offset: offset,
                             facts,
                             consume content

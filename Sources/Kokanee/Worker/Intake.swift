@@ -120,7 +120,7 @@ enum Intake {
     ) -> Scheduler<JobContent>.Facts? {
         // A rung's jobs have a history, or a time that somebody forged.
         guard rungDelay == nil, let plain = PlainJob.read(content.message, runtime), let entry = plain.entry,
-            plain.version <= entry._withUnsafeGuaranteedRef({ $0.version })
+            Int(plain.version) <= entry._withUnsafeGuaranteedRef({ $0.version })
         else { return nil }
         content.read(as: .plain(id: plain.id, version: plain.version), for: entry, hasTrace: plain.hasTrace)
         return Scheduler<JobContent>.Facts(

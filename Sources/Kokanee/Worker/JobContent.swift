@@ -3,6 +3,8 @@ internal import Synchronization
 
 /// A record in flight, with all that an attempt and a hop need: the one object that a job costs.
 ///
+/// Its properties are declared in the order in which they leave no gaps: 160 bytes, which allocators have a size for.
+///
 /// `@unchecked Sendable`: what ``read(as:)`` and its siblings set is set by the dispatcher before it admits the job, under
 /// whose lock others then see it, and never changed; so is ``ticket``, at the admission itself. ``end`` is set by whoever
 /// has the job in hand, and read by nobody before ``Batch/ended`` says that it is set.
@@ -12,7 +14,7 @@ final class JobContent: @unchecked Sendable {
         /// It could not be read as a job: it only hops.
         case none
         /// A first attempt with no state of ours; a nil id is the record's place.
-        case plain(id: ShortID?, version: Int)
+        case plain(id: ShortID?, version: Int32)
         case whole(WholeReading)
     }
 
@@ -44,12 +46,11 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
-    final class Cancelled: Sendable {
-        let cancellation: JobCancellation
-
-        init(_ cancellation: JobCancellation) {
-            self.cancellation = cancellation
-        }
+    /// What hardly any job has. Changed where the content is, by the same rules.
+    private final class Rarities: @unchecked Sendable {
+        var owner: Record?
+        var refusal: Refusal?
+        var cancellation: JobCancellation?
     }
 
     final class End: Sendable {
@@ -61,32 +62,26 @@ final class JobContent: @unchecked Sendable {
     }
 
     let message: ConsumedMessage
-    /// Of a record that came as such, and owns its message; nil where this owns it, and a reference to its source.
-    private let owner: Record?
     /// Kept alive by the message's source; where the record came as such, by this. All jobs share it, on all threads: what
     /// each job asks of it is asked without counting one more owner.
     private let unmanagedRuntime: Unmanaged<QueueRuntime>
     private var reading = Reading.none
+    /// Whether the record may say to which trace the job belongs: who asks need not read its headers else.
+    private(set) var hasTrace = true
+    /// Its outputs are being committed, so that it must not be given up. The engine's lock guards it.
+    nonisolated(unsafe) var isCommitting = false
+    /// Whether ``notes`` may be more than nil: most attempts look no further.
+    let hasNotes = Atomic(false)
     /// Nil where nothing runs the job's type: it only hops. The runtime's registry keeps it alive, and no job counts it:
     /// all threads would count at one place.
     private(set) var entry: Unmanaged<JobRegistry.Entry>?
-    /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
-    /// stops a release that doesn't know the queue's jobs, can stop it.
-    private(set) var refusal: Refusal?
-    /// Whether the record may say to which trace the job belongs: who asks need not read its headers else.
-    private(set) var hasTrace = true
-    /// An operator's, where it was known when the job was taken in: then it does not wait until it is due.
-    private(set) var cancellation: Cancelled?
+    private var rarities: Rarities?
     /// Names the job to the engine, which knows by it whether the attempt's epoch goes on.
     nonisolated(unsafe) var ticket = Engine.Ticket(place: 0, stamp: 0)
     /// How the attempt ended; nil is that it has completed.
     nonisolated(unsafe) var end: End?
-    /// Its outputs are being committed, so that it must not be given up. The engine's lock guards it.
-    nonisolated(unsafe) var isCommitting = false
     /// What the attempt is to leave in the queue's state; nil for nearly all.
     let notes = Mutex<AttemptNotes?>(nil)
-    /// Whether ``notes`` may be more than nil: most attempts look no further.
-    let hasNotes = Atomic(false)
     /// When the attempt began, on the scale of ``MonotonicTime``, negative; once it has ended how long it took, in
     /// nanoseconds. Only kept for hooks; 0 where nothing began.
     let attemptTime = Atomic<Int64>(0)
@@ -97,13 +92,13 @@ final class JobContent: @unchecked Sendable {
     init(_ message: ConsumedMessage, runtime: Unmanaged<QueueRuntime>) {
         self.message = message
         unmanagedRuntime = runtime
-        owner = nil
     }
 
     init(_ record: Record, runtime: QueueRuntime) {
         message = record.storage.message
         unmanagedRuntime = .passRetained(runtime)
-        owner = record
+        rarities = Rarities()
+        rarities?.owner = record
     }
 
     deinit {
@@ -121,13 +116,26 @@ final class JobContent: @unchecked Sendable {
     ) {
         self.reading = reading
         self.entry = entry
-        self.refusal = refusal
+        if let refusal { change { $0.refusal = refusal } }
         self.hasTrace = hasTrace
         if schedule != nil { hasNotes.store(true, ordering: .relaxed) }
     }
 
-    func cancel(_ cancellation: JobCancellation) { self.cancellation = Cancelled(cancellation) }
+    func cancel(_ cancellation: JobCancellation) { change { $0.cancellation = cancellation } }
 
+    private func change(_ body: (Rarities) -> Void) {
+        let rarities = rarities ?? Rarities()
+        body(rarities)
+        self.rarities = rarities
+    }
+
+    /// Of a record that came as such, and owns its message; nil where this owns it, and a reference to its source.
+    private var owner: Record? { rarities?.owner }
+    /// Why nothing here runs the job. It takes its turn among the others all the same, so that the circuit, which
+    /// stops a release that doesn't know the queue's jobs, can stop it.
+    var refusal: Refusal? { rarities?.refusal }
+    /// An operator's, where it was known when the job was taken in: then it does not wait until it is due.
+    var cancellation: JobCancellation? { rarities?.cancellation }
     var record: Record { owner ?? Record(RecordStorage(message, ownedBy: self)) }
     var offset: Int64 { message.offset }
     var key: Bytes? { message.key.map { Bytes($0, of: self) } }
@@ -183,7 +191,7 @@ final class JobContent: @unchecked Sendable {
 
     var version: Int {
         switch reading {
-        case .plain(_, let version): version
+        case .plain(_, let version): Int(version)
         case .whole(let whole): whole.job.envelope.version
         case .none: 1
         }
@@ -272,7 +280,7 @@ final class JobContent: @unchecked Sendable {
     /// Made when it is asked for: most handlers need little of it.
     var envelope: Envelope? {
         switch reading {
-        case .plain(_, let version): Envelope(id: id, type: plainType, version: version)
+        case .plain(_, let version): Envelope(id: id, type: plainType, version: Int(version))
         case .whole(let whole): whole.job.envelope
         case .none: nil
         }

@@ -1,117 +1,165 @@
 /// Lets at most one job of a lane run at a time, the others waiting in the order in which they came.
 ///
 /// Jobs are named by small integers of the caller's (their places in its table), which are free again after
-/// ``finish(_:in:)`` or ``removeWaiting(in:where:)``.
+/// ``finish(_:)`` or ``removeWaiting(in:where:)``.
 struct Lanes {
     /// One ordering key's lane. Keys are told apart by their hash: two that share one share a lane, which costs them
     /// time and no promise.
     struct ID: Hashable {
-        var queue: Int32
-        var partition: Int32
-        var key: UInt64
+        fileprivate let hash: UInt64
+
+        init(queue: Int32, partition: Int32, key: UInt64) {
+            let place = UInt64(UInt32(bitPattern: queue)) << 32 | UInt64(UInt32(bitPattern: partition))
+            // Fibonacci hashing (Knuth, TAOCP 3, 6.4): the upper bits of the product depend on all of both, and are put
+            // into the lower ones. Of one key's hash, different places make different lanes.
+            let mixed = (key ^ place &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
+            hash = mixed ^ mixed >> 32
+        }
+
+        /// By which the table finds it; what is in it may be of another one that has the same.
+        fileprivate var tag: UInt32 { UInt32(truncatingIfNeeded: hash) }
     }
 
-    private struct Lane {
-        var id: ID
+    /// Of the table: the holder of a lane, and what says where it stands without looking at the holder.
+    private struct Slot {
+        var tag: UInt32
         /// Runs, or may run; ``none`` in a slot that is empty.
         var holder: Int32
+    }
+
+    /// A job in its lane, or on its way there.
+    private struct Link {
+        var id: ID
+        /// The one behind it.
+        var next: Int32
+        /// Of the holder: the last of the lane, and how many are in it, the holder among them.
         var last: Int32
-        /// Jobs in it, the holder among them.
         var length: Int32
     }
 
     private static let none: Int32 = -1
-    private static let empty = Lane(id: ID(queue: 0, partition: 0, key: 0), holder: none, last: none, length: 0)
+    private static let empty = Slot(tag: 0, holder: none)
     /// A hash table with linear probing, at least half of it empty: each job visits it two or three times, and its keys
-    /// are hashes already.
-    private var slots = [Lane](repeating: Lanes.empty, count: 64)
+    /// are hashes already. It is as small as it can be, since these visits go anywhere in it.
+    private var slots = [Slot](repeating: Lanes.empty, count: 64)
+    /// By job.
+    private var links: [Link] = []
     /// Lanes that hold a job.
     private(set) var count = 0
-    /// By job: the one behind it in its lane.
-    private var next: [Int32] = []
 
     /// The job that runs, or may run; nil where the lane is empty.
     func holder(of id: ID) -> Int? {
         find(id).map { Int(slots[$0].holder) }
     }
 
+    /// As ``setLane(of:_:)`` said.
+    func lane(of job: Int) -> ID { links[job].id }
+
     /// The job behind another one of its lane.
     func follower(of job: Int) -> Int? {
-        next[job] == Self.none ? nil : Int(next[job])
+        links[job].next == Self.none ? nil : Int(links[job].next)
     }
 
-    /// The lane is about to be entered, or left.
-    func willChange(_ id: ID) {
-        slots.willChange(home(of: id))
+    /// The lane is about to be entered.
+    func willEnter(_ id: ID) {
+        slots.willChange(home(of: id.tag))
     }
 
-    /// Puts a job at the lane's end. True if it may run now.
-    mutating func enter(_ job: Int, _ id: ID) -> Bool {
-        if next.count <= job { next.append(contentsOf: repeatElement(Self.none, count: job + 1 - next.count)) }
-        let job = Int32(job)
-        next[Int(job)] = Self.none
-        var index = home(of: id)
+    /// The job is about to be looked at, or to be told its lane.
+    func willChange(_ job: Int) {
+        links.willChange(job)
+    }
+
+    /// The job, which is in a lane, is about to finish.
+    func willFinish(_ job: Int) {
+        slots.willChange(home(of: links[job].id.tag))
+    }
+
+    /// Says in which lane a job will be, once it enters.
+    mutating func setLane(of job: Int, _ id: ID) {
+        let link = Link(id: id, next: Self.none, last: Int32(job), length: 1)
+        while links.count <= job { links.append(link) }
+        links[job] = link
+    }
+
+    /// Puts a job at its lane's end. True if it may run now.
+    mutating func enter(_ job: Int) -> Bool {
+        let (place, id) = (Int32(job), links[job].id)
+        var index = home(of: id.tag)
         while slots[index].holder != Self.none {
-            guard slots[index].id != id else {
-                next[Int(slots[index].last)] = job
-                slots[index].last = job
-                slots[index].length += 1
+            if holds(index, id) {
+                let holder = Int(slots[index].holder)
+                links[Int(links[holder].last)].next = place
+                links[holder].last = place
+                links[holder].length += 1
                 return false
             }
             index = (index + 1) & (slots.count - 1)
         }
-        slots[index] = Lane(id: id, holder: job, last: job, length: 1)
+        slots[index] = Slot(tag: id.tag, holder: place)
         count += 1
         if count * 2 > slots.count { grow() }
         return true
     }
 
-    /// The holder is done with the lane; returns the job that may run now, and how many wait behind it.
-    mutating func finish(_ job: Int, in id: ID) -> (job: Int, behind: Int)? {
-        guard let index = find(id), slots[index].holder == Int32(job) else { return nil }
-        let following = next[job]
-        guard following != Self.none else {
+    /// The holder is done with its lane; returns the job that may run now, and how many wait behind it. Nil also where the
+    /// job holds none.
+    mutating func finish(_ job: Int) -> (job: Int, behind: Int)? {
+        guard job < links.count, let index = find(holder: job) else { return nil }
+        let link = links[job]
+        guard link.next != Self.none else {
             vacate(index)
             return nil
         }
-        slots[index].holder = following
-        slots[index].length -= 1
-        return (Int(following), Int(slots[index].length) - 1)
+        slots[index].holder = link.next
+        let following = Int(link.next)
+        links[following].last = link.last
+        links[following].length = link.length - 1
+        return (following, Int(link.length) - 2)
     }
 
     /// Takes every waiting job out of the lane for which `shouldLeave` is true; the holder stays.
     mutating func removeWaiting(in id: ID, where shouldLeave: (Int) -> Bool) {
-        guard let index = find(id) else { return }
-        var last = slots[index].holder
-        var candidate = next[Int(last)]
+        guard let holder = holder(of: id) else { return }
+        var last = holder
+        var candidate = links[last].next
         while candidate != Self.none {
-            let following = next[Int(candidate)]
-            if shouldLeave(Int(candidate)) {
-                slots[index].length -= 1
+            let job = Int(candidate)
+            candidate = links[job].next
+            if shouldLeave(job) {
+                links[holder].length -= 1
             } else {
-                next[Int(last)] = candidate
-                last = candidate
+                links[last].next = Int32(job)
+                last = job
             }
-            candidate = following
         }
-        next[Int(last)] = Self.none
-        slots[index].last = last
+        links[last].next = Self.none
+        links[holder].last = Int32(last)
     }
 
     // MARK: - The table
 
     /// Where a lane stands if no other stands there.
-    private func home(of id: ID) -> Int {
-        let place = UInt64(UInt32(bitPattern: id.queue)) << 32 | UInt64(UInt32(bitPattern: id.partition))
-        // Fibonacci hashing (Knuth, TAOCP 3, 6.4): the upper bits of the product depend on all of both.
-        let mixed = (id.key ^ place &* 0x9E37_79B9_7F4A_7C15) &* 0xD6E8_FEB8_6659_FD93
-        return Int(truncatingIfNeeded: mixed >> 32) & (slots.count - 1)
+    private func home(of tag: UInt32) -> Int { Int(tag) & (slots.count - 1) }
+
+    private func holds(_ index: Int, _ id: ID) -> Bool {
+        slots[index].tag == id.tag && links[Int(slots[index].holder)].id == id
     }
 
     private func find(_ id: ID) -> Int? {
-        var index = home(of: id)
+        var index = home(of: id.tag)
         while slots[index].holder != Self.none {
-            if slots[index].id == id { return index }
+            if holds(index, id) { return index }
+            index = (index + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    /// The slot of the lane that a job holds: it names it, so that no other need be looked at.
+    private func find(holder job: Int) -> Int? {
+        var index = home(of: links[job].id.tag)
+        while slots[index].holder != Self.none {
+            if slots[index].holder == Int32(job) { return index }
             index = (index + 1) & (slots.count - 1)
         }
         return nil
@@ -124,7 +172,7 @@ struct Lanes {
         var candidate = (hole + 1) & mask
         while slots[candidate].holder != Self.none {
             // It may move if its home does not lie behind the hole.
-            if (candidate - home(of: slots[candidate].id)) & mask >= (candidate - hole) & mask {
+            if (candidate - home(of: slots[candidate].tag)) & mask >= (candidate - hole) & mask {
                 slots[hole] = slots[candidate]
                 hole = candidate
             }
@@ -137,10 +185,10 @@ struct Lanes {
     private mutating func grow() {
         let old = slots
         slots = Array(repeating: Self.empty, count: old.count * 2)
-        for lane in old where lane.holder != Self.none {
-            var index = home(of: lane.id)
+        for slot in old where slot.holder != Self.none {
+            var index = home(of: slot.tag)
             while slots[index].holder != Self.none { index = (index + 1) & (slots.count - 1) }
-            slots[index] = lane
+            slots[index] = slot
         }
     }
 }

@@ -5,11 +5,15 @@ struct PartitionTable<Partition> {
     typealias ID = Int
 
     private var slots: [ID: Int] = [:]
+    /// By slot.
     private(set) var ids: [ID] = []
     /// By slot.
     private(set) var values: [Partition] = []
 
     func slot(of id: ID) -> Int? { slots[id] }
+
+    /// Of those that there are.
+    func slots(of ids: some Sequence<ID>) -> [Int] { ids.compactMap { slots[$0] } }
 
     /// The partition of a slot, in its place: a copy would cost every job what it holds.
     subscript(slot slot: Int) -> Partition {

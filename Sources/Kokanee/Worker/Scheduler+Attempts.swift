@@ -42,7 +42,7 @@ extension Scheduler {
     /// It may begin only when the one before it has ended, whatever became of that.
     mutating func takeFollower(of ticket: Ticket) -> (ticket: Ticket, content: Content)? {
         // Where starts are counted each job passes the gate, and the limits, by itself.
-        guard gates.isEmpty, limiter.isEmpty, jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].lane != nil,
+        guard gates.isEmpty, limiter.isEmpty, jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].hasLane,
             let place = lanes.follower(of: ticket.place), jobs[place].phase == .waiting,
             let content = contents[place], ready.mayStart(at: jobs[place].level)
         else { return nil }
@@ -63,7 +63,7 @@ extension Scheduler {
         partitions[slot: job.slot].active -= 1
         if !limiter.isEmpty { limiter.takeBack(ticket.place) }
         ready.noteGivenBack(at: job.level)
-        if let lane = job.lane, lanes.holder(of: lane) != ticket.place {
+        if job.hasLane, lanes.holder(of: lanes.lane(of: ticket.place)) != ticket.place {
             jobs[ticket.place].phase = .waiting
         } else {
             jobs[ticket.place].phase = .ready
@@ -99,7 +99,7 @@ extension Scheduler {
     /// Jobs are about to be concluded: to be called at each one's turn, with two that follow it.
     func willConclude(_ tickets: (soon: Ticket?, later: Ticket?)) {
         if let later = tickets.later { willChange(later.place) }
-        if let soon = tickets.soon, let lane = jobs[soon.place].lane { lanes.willChange(lane) }
+        if let soon = tickets.soon, jobs[soon.place].hasLane { lanes.willFinish(soon.place) }
     }
 
     /// An attempt has ended that leaves its job as if it had not run: its offset stays unfinished in this epoch.
@@ -153,6 +153,7 @@ extension Scheduler {
     func willChange(_ place: Int) {
         jobs.willChange(place)
         contents.willChange(place)
+        lanes.willChange(place)
     }
 
     mutating func setActive(_ place: Int, _ phase: Phase) {
@@ -161,7 +162,7 @@ extension Scheduler {
     }
 
     mutating func passLane(of place: Int) {
-        guard let lane = jobs[place].lane, let next = lanes.finish(place, in: lane) else { return }
+        guard jobs[place].hasLane, let next = lanes.finish(place) else { return }
         // It may have been taken together with the one before it.
         guard jobs[next.job].phase == .waiting else { return }
         makeReady(next.job, behind: next.behind)

@@ -83,7 +83,7 @@ extension Scheduler {
     /// Takes in the record at `offset` of the partition; records come in the log's order.
     mutating func admit(_ id: PartitionID, offset: Int64, _ facts: Facts, _ content: Content) -> Admission {
         guard let slot = partitions.slot(of: id) else { return .refused }
-        return admit(slot: slot, id, offset: offset, facts, content)
+        return admit(slot: slot, offset: offset, facts, content)
     }
 
     /// Whether a record would be ``Admission/regressed``.
@@ -93,7 +93,7 @@ extension Scheduler {
 
     /// A record of the partition with that key is about to be admitted, after `others` more.
     func willAdmit(slot: Int, key: UInt64?, after others: Int) {
-        if let key { lanes.willChange(lane(of: key, in: slot)) }
+        if let key { lanes.willEnter(lane(of: key, in: slot)) }
         if others < freePlaces.count { willChange(freePlaces[freePlaces.count - 1 - others]) }
     }
 
@@ -104,7 +104,6 @@ extension Scheduler {
     /// As ``admit(_:offset:_:_:)``, of a partition whose slot is known.
     mutating func admit(
         slot: Int,
-        _ id: PartitionID,
         offset: Int64,
         _ facts: Facts,
         _ content: consuming Content
@@ -130,19 +129,18 @@ extension Scheduler {
         nextStamp += 1
         let job = Job(
             stamp: nextStamp,
-            partition: id,
-            slot: slot,
             epoch: partitions[slot: slot].epoch,
             number: number,
             offset: offset,
+            slot: slot,
             bytes: facts.bytes,
-            lane: facts.key.map { lane(of: $0, in: slot) },
             level: facts.priority.map { ready.level(of: queue, $0) } ?? partitions[slot: slot].level,
-            phase: .waiting
+            hasLane: facts.key != nil
         )
         inFlight += 1
-        inFlightBytes += facts.bytes
+        inFlightBytes += job.bytes
         let ticket = place(job, content)
+        if let key = facts.key { lanes.setLane(of: ticket.place, lane(of: key, in: slot)) }
         if !limiter.isEmpty { enrol(ticket.place) }
         switch facts.start {
         case .now: enter(ticket.place)
@@ -201,7 +199,7 @@ extension Scheduler {
 
     private mutating func enter(_ place: Int) {
         jobs[place].phase = .waiting
-        if let lane = jobs[place].lane, !lanes.enter(place, lane) { return }
+        if jobs[place].hasLane, !lanes.enter(place) { return }
         makeReady(place)
     }
 }

@@ -130,7 +130,7 @@ extension Scheduler {
 
     /// Nothing happens to a job that others of its lane wait behind, unless its limits say that they need not.
     private mutating func leaveForRung(_ place: Int) {
-        guard jobs[place].lane == nil || limiter.mayBeOvertaken(place) else { return }
+        guard !jobs[place].hasLane || limiter.mayBeOvertaken(place) else { return }
         let wait = limiter.waitOutside(place)
         setAsideBytes -= jobs[place].bytes
         limiter.leave(place)

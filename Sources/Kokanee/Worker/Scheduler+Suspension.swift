@@ -10,9 +10,9 @@ extension Scheduler {
     mutating func suspend(_ ids: some Sequence<PartitionID>) {
         let ids = ids.filter { partitions[$0]?.isAssigned == true }
         stopIntake(ids)
-        let affected = Set(ids)
+        let affected = Set(partitions.slots(of: ids))
         for (place, job) in jobs.enumerated() {
-            guard !job.isFree, affected.contains(job.partition), isCurrent(job) else { continue }
+            guard !job.isFree, affected.contains(job.slot), isCurrent(job) else { continue }
             guard job.phase == .running || job.phase == .hopping else { continue }
             partitions[slot: job.slot].suspended[job.offset] = .active(Ticket(place: place, stamp: job.stamp))
         }

@@ -29,17 +29,20 @@ extension Scheduler {
         guard !ids.isEmpty else { return [:] }
         var tickets: [PartitionID: Ticket] = [:]
         for (place, job) in jobs.enumerated() {
-            guard !job.isFree, ids.contains(job.partition), isCurrent(job),
+            let id = partitions.ids[job.slot]
+            guard !job.isFree, ids.contains(id), isCurrent(job),
                 partitions[slot: job.slot].tracker.watermark == job.offset
             else { continue }
-            tickets[job.partition] = Ticket(place: place, stamp: job.stamp)
+            tickets[id] = Ticket(place: place, stamp: job.stamp)
         }
         return tickets
     }
 
     /// The job that has the lane in which this one waits; nil where it waits in none.
-    func holderOfLane(of job: Job) -> Ticket? {
-        guard job.phase == .waiting, let lane = job.lane, let place = lanes.holder(of: lane) else { return nil }
+    func holderOfLane(of ticket: Ticket) -> Ticket? {
+        guard let job = self[ticket], job.phase == .waiting, job.hasLane,
+            let place = lanes.holder(of: lanes.lane(of: ticket.place))
+        else { return nil }
         return Ticket(place: place, stamp: jobs[place].stamp)
     }
 }

@@ -80,23 +80,47 @@ struct Scheduler<Content> {
         case setAside
     }
 
-    /// Its content stands apart, so that what is asked of a job counts no references.
+    /// Its content stands apart, so that what is asked of a job counts no references. It is kept small: the jobs of a
+    /// worker should find room in its processors' caches.
     struct Job {
         /// 0 is a free place.
         var stamp: UInt64
-        let partition: PartitionID
-        /// The partition's, in ``Scheduler/partitions``.
-        let slot: Int
         /// The epoch and the tracker's number are renewed where a job outlives a rebalance.
         var epoch: UInt64
         var number: Int
         let offset: Int64
-        let bytes: Int
-        let lane: Lanes.ID?
+        private let narrowSlot: Int32
+        private let narrowBytes: UInt32
         /// Its queue and priority, among the ready jobs.
         let level: ReadyJobs<Ticket>.Level
-        var phase: Phase
+        var phase = Phase.waiting
+        /// Whether it has to take its turn in ``Scheduler/lanes``.
+        let hasLane: Bool
 
+        /// - Parameter bytes: what is more than 4 GiB, which no record can have, counts as that.
+        init(
+            stamp: UInt64,
+            epoch: UInt64,
+            number: Int,
+            offset: Int64,
+            slot: Int,
+            bytes: Int,
+            level: ReadyJobs<Ticket>.Level,
+            hasLane: Bool
+        ) {
+            self.stamp = stamp
+            self.epoch = epoch
+            self.number = number
+            self.offset = offset
+            narrowSlot = Int32(slot)
+            narrowBytes = UInt32(clamping: bytes)
+            self.level = level
+            self.hasLane = hasLane
+        }
+
+        /// The partition's, in ``Scheduler/partitions``.
+        var slot: Int { Int(narrowSlot) }
+        var bytes: Int { Int(narrowBytes) }
         var isFree: Bool { stamp == 0 }
     }
 
@@ -218,31 +242,31 @@ extension Scheduler {
 
     /// Ends the intake of partitions and drops what has not started; what runs or hops may finish.
     mutating func stopIntake(_ ids: some Sequence<PartitionID>) {
-        var affected: Set<PartitionID> = []
-        for id in ids where partitions[id]?.isAssigned == true {
-            partitions.update(id) { $0.takesIn = false }
-            affected.insert(id)
+        var affected: Set<Int> = []
+        for slot in partitions.slots(of: ids) where partitions[slot: slot].isAssigned {
+            partitions[slot: slot].takesIn = false
+            affected.insert(slot)
         }
         guard !affected.isEmpty else { return }
         var holders: [Int] = []
         var lanesToSweep: Set<Lanes.ID> = []
         var dropped: [Int] = []
         for (place, job) in jobs.enumerated() {
-            guard !job.isFree, affected.contains(job.partition), isCurrent(job) else { continue }
+            guard !job.isFree, affected.contains(job.slot), isCurrent(job) else { continue }
             switch job.phase {
             case .running, .hopping: continue
             case .held: dropped.append(place)
             case .waiting:
                 dropped.append(place)
-                if let lane = job.lane { lanesToSweep.insert(lane) }
+                if job.hasLane { lanesToSweep.insert(lanes.lane(of: place)) }
             case .ready, .setAside:
                 dropped.append(place)
-                if job.lane != nil { holders.append(place) }
+                if job.hasLane { holders.append(place) }
             }
         }
         for lane in lanesToSweep {
             lanes.removeWaiting(in: lane) { place in
-                jobs[place].phase == .waiting && affected.contains(jobs[place].partition)
+                jobs[place].phase == .waiting && affected.contains(jobs[place].slot)
             }
         }
         // Behind a dropped holder may wait a job of a topic that stays.
@@ -258,9 +282,9 @@ extension Scheduler {
 
     /// What runs of the partitions in their present epochs.
     func running(in ids: some Sequence<PartitionID>) -> [Ticket] {
-        let ids = Set(ids)
+        let slots = Set(partitions.slots(of: ids))
         return jobs.enumerated().compactMap { place, job in
-            guard !job.isFree, job.phase == .running, ids.contains(job.partition), isCurrent(job) else { return nil }
+            guard !job.isFree, job.phase == .running, slots.contains(job.slot), isCurrent(job) else { return nil }
             return Ticket(place: place, stamp: job.stamp)
         }
     }

@@ -9,7 +9,7 @@ extension ModelWorker {
     func startReady() throws {
         while running.count < simulation.profile.concurrency, let (ticket, content) = try takeReady() {
             guard let job = scheduler[ticket] else { throw Violation("a job was taken that is not there") }
-            let id = job.partition
+            let id = scheduler.partitions.ids[job.slot]
             if let (reason, failure) = content.refusal {
                 guard content.record.job.isBad else { throw Violation("\(content.record) is refused as \(reason)") }
                 try conclude(ticket, content, .refused(reason, failure))
