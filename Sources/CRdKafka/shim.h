@@ -35,6 +35,9 @@ static inline int64_t crdkafka_boot_nanoseconds(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+/* Tells the processor that what stands there is about to be read. Nothing is read, so that any address will do. */
+static inline void crdkafka_will_read(const void *_Nullable address) { __builtin_prefetch(address, 0); }
+
 /* prctl is variadic too. Linux keeps the first 15 bytes. */
 static inline void crdkafka_name_thread(const char *name) {
     prctl(PR_SET_NAME, name, 0, 0, 0);

@@ -20,7 +20,13 @@ extension Dispatcher {
         var lacksRoom = false
         let now = engine.clock.wall()
         var roomLeft = engine.withScheduler { $0.room(in: idsInRotation) }
-        defer { round.removeAll() }
+        // What a class has is looked after at run time, for each record: here it belongs to nobody else.
+        var round = Intake.Round()
+        swap(&round, &spareRound)
+        defer {
+            round.removeAll()
+            swap(&round, &spareRound)
+        }
         var ends: [(PartitionIntake, Int64)] = []
         firstInRotation = (firstInRotation + 1) % rotation.count
         var readOfPlan: [PartitionIntake] = []
@@ -37,10 +43,10 @@ extension Dispatcher {
                 continue
             }
             round.begin(intake.id)
-            let (read, end) = read(intake, maximum: limit, now: now)
+            let (read, end) = read(intake, maximum: limit, into: &round, now: now)
             if read == limit { hasMore = true }
             if let end { ends.append((intake, end)) }
-            let part = round.parts[round.parts.count - 1]
+            let part = round.end()
             if intake.delay == nil { roomLeft.note(part.decisions.count, bytes: part.bytes, of: index) }
             if intake.stretch != nil { readOfPlan.append(intake) }
             noteRoom(in: intake, records: read, bytes: part.bytes, isEmpty: read < limit)
@@ -87,7 +93,12 @@ extension Dispatcher {
     }
 
     /// Reads a partition into the round; returns how many items that were, and where the partition ends.
-    private func read(_ intake: PartitionIntake, maximum: Int, now: Int64) -> (count: Int, end: Int64?) {
+    private func read(
+        _ intake: PartitionIntake,
+        maximum: Int,
+        into round: inout Intake.Round,
+        now: Int64
+    ) -> (count: Int, end: Int64?) {
         var end: Int64?
         let unmanaged = Unmanaged.passUnretained(runtime)
         let count = intake.queue.fetch(maximum: maximum, context: runtime) { item in
@@ -146,6 +157,7 @@ extension Dispatcher {
         var round = Intake.Round()
         round.begin(intake.id)
         for decision in decisions { round.append(decision) }
+        round.end()
         admit(&round, now: now)
     }
 

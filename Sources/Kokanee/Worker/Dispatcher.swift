@@ -46,7 +46,7 @@ final class Dispatcher {
     var pace: ReplayPace
     var appliedWish = ReplayRun.Wish()
     var firstInRotation = 0
-    var round = Intake.Round()
+    var spareRound = Intake.Round()
     /// What ``resumeFetching()`` is to tell of.
     var roomy: [PartitionIntake] = []
     var readSinceNudge = 0

@@ -30,19 +30,31 @@ enum Intake {
         private(set) var parts: [Part] = []
         /// Of all parts, one after the other.
         private var entries: [Entry] = []
+        /// Of the part that was begun last.
+        private var bytes = 0
 
         /// How many records have been decided about.
         var count: Int { entries.count }
 
+        /// Begins a part, to be ended by ``end()``.
         mutating func begin(_ id: Engine.PartitionID) {
             parts.append(Part(id: id, decisions: entries.count..<entries.count))
+            bytes = 0
         }
 
-        /// Adds to the part that was begun last.
+        /// Adds to the part that was begun.
         mutating func append(_ decision: consuming Decision) {
-            parts[parts.count - 1].bytes += decision.facts.bytes
+            bytes += decision.facts.bytes
             entries.append(Entry(facts: decision.facts, content: decision.content, move: decision.move))
-            parts[parts.count - 1].decisions = parts[parts.count - 1].decisions.lowerBound..<entries.count
+        }
+
+        @discardableResult
+        mutating func end() -> Part {
+            var part = parts.removeLast()
+            part.bytes = bytes
+            part.decisions = part.decisions.lowerBound..<entries.count
+            parts.append(part)
+            return part
         }
 
         func facts(_ position: Int) -> Scheduler<JobContent>.Facts { entries[position].facts }

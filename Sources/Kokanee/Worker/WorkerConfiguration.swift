@@ -79,9 +79,9 @@ public struct WorkerConfiguration: Sendable {
     /// partition after that many.
     public var maximumGap: Int64 = 10_000
     /// Records that are fetched and not read yet, over all partitions of the main topic; what one fetch brings of a
-    /// partition comes on top. Default 10,000: less, and a fast worker may wait for a distant broker; more takes about a
+    /// partition comes on top. Default 20,000: less, and a fast worker may wait for a distant broker; more takes about a
     /// kilobyte each beside its payload. A partition gets its share, of 32 at least.
-    public var prefetchedRecords = 10_000
+    public var prefetchedRecords = 20_000
     /// Bytes of their payloads and keys. Default 32 MiB; a partition gets its share, of 64 KiB at least.
     public var prefetchedBytes = 32 << 20
     /// For how long a partition's watermark may stand still while there is work, before the worker raises an alert.

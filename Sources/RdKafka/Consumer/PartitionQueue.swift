@@ -19,6 +19,8 @@ public final class PartitionQueue {
     /// librdkafka writes to its descriptor for as long as the queue is tied to it.
     private let wakeup: Wakeup
     private var messages: [UnsafeMutablePointer<rd_kafka_message_t>?]
+    /// So many messages ahead: by then the processor has fetched what it was told of.
+    private static let distance = 4
 
     init(_ topicPartition: TopicPartition, of handle: ClientHandle, wakeup: Wakeup) {
         self.topicPartition = topicPartition
@@ -50,6 +52,17 @@ public final class PartitionQueue {
         }
     }
 
+    /// Another thread has written what is in it, so that it stands in another core's cache. Mostly the key is looked at, and
+    /// the headers, which lie behind the value in Kafka's records.
+    private func willRead(_ message: UnsafeMutablePointer<rd_kafka_message_t>?) {
+        guard let message else { return }
+        crdkafka_will_read(message.pointee.key)
+        guard let headers = message.pointee.payload.map({ $0 + message.pointee.len }) else { return }
+        crdkafka_will_read(headers)
+        crdkafka_will_read(headers + 64)
+        crdkafka_will_read(headers + 128)
+    }
+
     package enum ConsumedItem {
         /// It is the receiver's from here on, with a reference to its source: to call ``ConsumedMessage/end()`` once.
         case message(ConsumedMessage)
@@ -70,6 +83,7 @@ public final class PartitionQueue {
             // For all of them before the first is handed on: counting is slow where it has to wait for other memory.
             for _ in 0..<count { _ = source.retain() }
             for index in 0..<count {
+                if index + Self.distance < count { willRead(buffer[index + Self.distance]) }
                 guard let message = buffer[index] else {
                     source.release()
                     continue

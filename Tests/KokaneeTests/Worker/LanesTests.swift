@@ -78,7 +78,9 @@ struct LanesTests {
         // Of so many about ten pairs share 32 bits.
         var random = SeededGenerator(seed: 1)
         var lanes = Lanes()
-        let ids = (0..<300_000).map { _ in Lanes.ID(queue: 0, partition: 0, key: .random(in: 0...(.max), using: &random)) }
+        let ids = (0..<300_000).map { _ in
+            Lanes.ID(queue: 0, partition: 0, key: .random(in: 0...(.max), using: &random))
+        }
         let shared = ids.enumerated().count { !enter($0.offset, $0.element, &lanes) }
         #expect(shared == 0 && lanes.count == ids.count)
         let lost = ids.enumerated().count { lanes.holder(of: $0.element) != $0.offset }
