@@ -68,6 +68,7 @@ final class Batch: Sendable {
         others = []
         count = 1
         isQuick = false
+        publish()
     }
 
     /// Several small ones.
@@ -76,7 +77,12 @@ final class Batch: Sendable {
         self.others = others
         count = 1 + others.count
         isQuick = true
+        publish()
     }
+
+    /// What was written so far is seen by whoever begins a job of it. A continuation sees to that as well, but where it is
+    /// resumed before its task has suspended, only in a way that ThreadSanitizer does not see.
+    private func publish() { taken.store(0, ordering: .releasing) }
 
     deinit {
         first.job.release()
@@ -103,8 +109,9 @@ final class Batch: Sendable {
 
     /// Takes the next job to run, which lives as long as the batch; nil where there is none, or none may begin any more.
     func begin(at now: Int64) -> Unmanaged<JobContent>? {
+        // See ``publish()``.
+        let index = taken.load(ordering: .acquiring)
         startedAt.store(now, ordering: .relaxed)
-        let index = taken.load(ordering: .relaxed)
         // Only who runs it raises it, so that what can come between is that the batch is closed.
         guard index < count,
             taken.compareExchange(expected: index, desired: index + 1, ordering: .acquiringAndReleasing).exchanged

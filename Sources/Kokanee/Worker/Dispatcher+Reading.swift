@@ -20,7 +20,7 @@ extension Dispatcher {
         var lacksRoom = false
         let now = engine.clock.wall()
         var roomLeft = engine.withScheduler { $0.room(in: idsInRotation) }
-        // What a class has is looked after at run time, for each record: here it belongs to nobody else.
+        // Swift checks at run time who else uses what an object has, and would for each record: here it is a variable.
         var round = Intake.Round()
         swap(&round, &spareRound)
         defer {

@@ -46,6 +46,7 @@ final class Dispatcher {
     var pace: ReplayPace
     var appliedWish = ReplayRun.Wish()
     var firstInRotation = 0
+    /// The last round's memory, for the next one.
     var spareRound = Intake.Round()
     /// What ``resumeFetching()`` is to tell of.
     var roomy: [PartitionIntake] = []

@@ -46,8 +46,8 @@ final class JobContent: @unchecked Sendable {
         }
     }
 
-    /// What hardly any job has. Changed where the content is, by the same rules.
-    private final class Rarities: @unchecked Sendable {
+    /// What hardly any job has, changed by the same rules as the rest.
+    private final class Rarities {
         var owner: Record?
         var refusal: Refusal?
         var cancellation: JobCancellation?

@@ -80,8 +80,8 @@ struct Scheduler<Content> {
         case setAside
     }
 
-    /// Its content stands apart, so that what is asked of a job counts no references. It is kept small: the jobs of a
-    /// worker should find room in its processors' caches.
+    /// Its content stands apart, so that what is asked of a job counts no references. It is kept small: all that are in
+    /// flight should find room in the processor's caches.
     struct Job {
         /// 0 is a free place.
         var stamp: UInt64
