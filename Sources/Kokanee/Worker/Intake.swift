@@ -48,13 +48,13 @@ enum Intake {
             entries.append(Entry(facts: decision.facts, content: decision.content, move: decision.move))
         }
 
+        /// Ends the part that was begun; returns it as it is now.
         @discardableResult
         mutating func end() -> Part {
-            var part = parts.removeLast()
-            part.bytes = bytes
-            part.decisions = part.decisions.lowerBound..<entries.count
-            parts.append(part)
-            return part
+            let last = parts.count - 1
+            parts[last].bytes = bytes
+            parts[last].decisions = parts[last].decisions.lowerBound..<entries.count
+            return parts[last]
         }
 
         func facts(_ position: Int) -> Scheduler<JobContent>.Facts { entries[position].facts }

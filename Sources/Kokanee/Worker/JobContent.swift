@@ -97,8 +97,7 @@ final class JobContent: @unchecked Sendable {
     init(_ record: Record, runtime: QueueRuntime) {
         message = record.storage.message
         unmanagedRuntime = .passRetained(runtime)
-        rarities = Rarities()
-        rarities?.owner = record
+        madeRarities.owner = record
     }
 
     deinit {
@@ -116,17 +115,19 @@ final class JobContent: @unchecked Sendable {
     ) {
         self.reading = reading
         self.entry = entry
-        if let refusal { change { $0.refusal = refusal } }
+        if let refusal { madeRarities.refusal = refusal }
         self.hasTrace = hasTrace
         if schedule != nil { hasNotes.store(true, ordering: .relaxed) }
     }
 
-    func cancel(_ cancellation: JobCancellation) { change { $0.cancellation = cancellation } }
+    func cancel(_ cancellation: JobCancellation) { madeRarities.cancellation = cancellation }
 
-    private func change(_ body: (Rarities) -> Void) {
-        let rarities = rarities ?? Rarities()
-        body(rarities)
-        self.rarities = rarities
+    /// Made for the first who asks.
+    private var madeRarities: Rarities {
+        if let rarities { return rarities }
+        let made = Rarities()
+        rarities = made
+        return made
     }
 
     /// Of a record that came as such, and owns its message; nil where this owns it, and a reference to its source.
