@@ -102,10 +102,14 @@ struct Lanes {
         return true
     }
 
-    /// The holder is done with its lane; returns the job that may run now, and how many wait behind it. Nil also where the
-    /// job holds none.
+    /// A job is done with its lane; returns the job that may run now, and how many wait behind it. Nil also where it held
+    /// none: of jobs that are handed over together one may come to its end before the one before it is accounted for.
     mutating func finish(_ job: Int) -> (job: Int, behind: Int)? {
-        guard job < links.count, let index = find(holder: job) else { return nil }
+        guard job < links.count else { return nil }
+        guard let index = find(holder: job) else {
+            leave(job)
+            return nil
+        }
         let link = links[job]
         guard link.next != Self.none else {
             vacate(index)
@@ -116,6 +120,19 @@ struct Lanes {
         links[following].last = link.last
         links[following].length = link.length - 1
         return (following, Int(link.length) - 2)
+    }
+
+    /// Takes a job out from among those behind the holder, where it is one of them.
+    private mutating func leave(_ job: Int) {
+        guard let holder = holder(of: links[job].id) else { return }
+        var before = holder
+        while links[before].next != Int32(job) {
+            guard links[before].next != Self.none else { return }
+            before = Int(links[before].next)
+        }
+        links[before].next = links[job].next
+        if links[holder].last == Int32(job) { links[holder].last = Int32(before) }
+        links[holder].length -= 1
     }
 
     /// Takes every waiting job out of the lane for which `shouldLeave` is true; the holder stays.

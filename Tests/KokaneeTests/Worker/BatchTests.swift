@@ -22,12 +22,14 @@ struct BatchTests {
         /// What runners hold: the first of each is the one that may begin, or has.
         var batches: [[Ticket]] = []
         var begun: [UInt64: [Int]] = [:]
+        /// Have failed, and are decided about later than those behind them in their batch, which may have completed.
+        var undecided: [Ticket] = []
         var finished = 0
         var steps = 0
         while finished < 60 {
             steps += 1
             try #require(steps < 10_000, "nothing can be taken any more")
-            switch Int.random(in: 0..<4, using: &random) {
+            switch Int.random(in: 0..<5, using: &random) {
             case 0 where offset < 60:
                 let key = UInt64.random(in: 0..<3, using: &random)
                 keys[offset] = key
@@ -47,9 +49,19 @@ struct BatchTests {
                 let job = try #require(scheduler.content(of: ticket))
                 let key = try #require(keys[job])
                 begun[key, default: []].append(job)
-                #expect(scheduler.conclude(ticket, hops: false, now: 0) == .accepted)
-                finished += 1
+                if Int.random(in: 0..<4, using: &random) == 0 {
+                    undecided.append(ticket)
+                } else {
+                    #expect(scheduler.conclude(ticket, hops: false, now: 0) == .accepted)
+                    finished += 1
+                }
                 if batches[index].isEmpty { batches.remove(at: index) }
+            case 3:
+                guard let index = undecided.indices.randomElement(using: &random) else { continue }
+                let ticket = undecided.remove(at: index)
+                #expect(scheduler.conclude(ticket, hops: true, now: 0) == .accepted)
+                #expect(scheduler.hopped(ticket, now: 0) == true)
+                finished += 1
             default:
                 // What has not begun goes back, the last one first.
                 guard let index = batches.indices.randomElement(using: &random) else { continue }
@@ -109,6 +121,23 @@ struct BatchTests {
             try await eventually("so is the slow one") { worker.statistics.completed == 3000 }
         }
         #expect(worker.statistics.fenced == 0 && worker.statistics.failedAttempts == 0)
+    }
+
+    @Test("one that fails in the middle of its key's jobs holds up none of those behind it", .timeLimit(.minutes(1)))
+    func failing() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(5000) { "\($0 / 50 % 3)" }
+        let orders = Mutex<[[UInt8]: [Int]]>([:])
+        let worker = try fixture.worker(set(\.circuit, nil)) { number, context in
+            if let key = context.key { orders.withLock { $0[key.array, default: []].append(number) } }
+            if number % 7 == 0 { throw JobError.discard("it is of no use") }
+        }
+        try await running(worker) {
+            try await eventually("each has come to its end") {
+                worker.statistics.completed + worker.statistics.discarded == 5000
+            }
+        }
+        for numbers in orders.withLock({ $0 }).values { #expect(numbers == numbers.sorted()) }
     }
 
     @Test("an attempt's cost rises at once, and falls slowly")

@@ -43,7 +43,14 @@ struct LanesTests {
                 let mayRun = enter(job, id, &lanes)
                 #expect(mayRun == queued.isEmpty)
                 model[id] = queued + [job]
-            case 5..<9:
+            case 5:
+                // One that is not the first has ended.
+                guard let job = queued.dropFirst().randomElement(using: &random) else { continue }
+                let next = lanes.finish(job)
+                #expect(next == nil)
+                free.insert(job)
+                model[id] = queued.filter { $0 != job }
+            case 6..<9:
                 guard let holder = queued.first else { continue }
                 let rest = Array(queued.dropFirst())
                 let next = lanes.finish(holder)
@@ -61,16 +68,17 @@ struct LanesTests {
         }
     }
 
-    @Test("who does not hold a lane can't pass it on")
+    @Test("who does not hold a lane can't pass it on, and leaves it if it is in it")
     func strangers() {
         var lanes = Lanes()
         let id = Lanes.ID(queue: 0, partition: 0, key: 1)
-        let entries = [enter(1, id, &lanes), enter(2, id, &lanes)]
-        #expect(entries == [true, false])
-        let strangers = [lanes.finish(2)?.job, lanes.finish(5)?.job]
-        #expect(strangers == [nil, nil])
-        let next = lanes.finish(1)?.job
-        #expect(next == 2)
+        let entries = [enter(1, id, &lanes), enter(2, id, &lanes), enter(3, id, &lanes)]
+        #expect(entries == [true, false, false])
+        lanes.setLane(of: 4, id)
+        let strangers = [lanes.finish(2)?.job, lanes.finish(4)?.job, lanes.finish(5)?.job]
+        #expect(strangers == [nil, nil, nil])
+        let next = lanes.finish(1)
+        #expect(next?.job == 3 && next?.behind == 0)
     }
 
     @Test("so many keys at once that some agree in half of their hashes are each a lane of their own")
