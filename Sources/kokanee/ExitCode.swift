@@ -50,18 +50,25 @@ extension ExitCode {
     }
 
     static func noBroker(_ bootstrapServers: String, _ error: KafkaError) -> String {
-        """
-        no broker answers at \(bootstrapServers); is it running? -b sets the address
-        \(error.description.onOneLine)
-        """
+        let trouble =
+            switch error.code {
+            case .localAuthentication:
+                "no broker at \(bootstrapServers) authenticates this client; check security.protocol and the sasl.* "
+                    + "properties (-F, -X)"
+            case .localSSL:
+                "no TLS connection to \(bootstrapServers); check security.protocol and the ssl.* properties (-F, -X)"
+            default:
+                "no broker answers at \(bootstrapServers); is it running? -b sets the address"
+            }
+        return "\(trouble)\n\(error.description.onOneLine)"
     }
 }
 
 extension KafkaError {
-    /// Nobody at the address spoke Kafka.
+    /// Nobody at the address spoke Kafka, or not with this client.
     var meansNoBroker: Bool {
         switch code {
-        case .localTransport, .localAllBrokersDown, .localResolve: true
+        case .localTransport, .localAllBrokersDown, .localResolve, .localAuthentication, .localSSL: true
         default: false
         }
     }

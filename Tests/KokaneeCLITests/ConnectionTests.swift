@@ -78,6 +78,15 @@ import Testing
         #expect(throws: UsageError.self) { try Self.connection(["-b", ""]) }
     }
 
+    @Test("it is known whether -b, -F or -X say where the brokers are")
+    func namedServers() throws {
+        #expect(try !Self.connection([]).namesServers)
+        #expect(try !Self.connection(["-X", "linger.ms=7"], file: "client.id=a").namesServers)
+        #expect(try Self.connection(["-b", "b:1"]).namesServers)
+        #expect(try Self.connection([], file: "bootstrap.servers=file:1").namesServers)
+        #expect(try Self.connection(["-X", "metadata.broker.list=x:2"]).namesServers)
+    }
+
     @Test("properties of Java clients are ignored with a word of advice")
     func javaProperties() throws {
         let text = "key.deserializer=x\nsasl.jaas.config=secret words\nsecurity.protocol=PLAINTEXT"
@@ -110,5 +119,21 @@ import Testing
         #expect(code(KafkaError(code: .unknownTopicOrPartition, operation: "x")) == .failure)
         let lost = ExitCode.outcome(of: KafkaError(code: .localResolve, operation: "x"), bootstrapServers: "h:1")
         #expect(lost.message?.hasPrefix("no broker answers at h:1; is it running? -b sets the address") == true)
+    }
+
+    @Test(
+        "a failed authentication, or TLS, is 69 and told as that, with the properties to look at",
+        arguments: [
+            (KafkaError.Code.localAuthentication, "no broker at h:1 authenticates this client", "sasl.*"),
+            (KafkaError.Code.localSSL, "no TLS connection to h:1", "ssl.*"),
+        ]
+    )
+    func refused(code: KafkaError.Code, trouble: String, properties: String) {
+        let error = KafkaError(code: code, operation: "reaching a broker", message: "no such user")
+        let outcome = ExitCode.outcome(of: error, bootstrapServers: "h:1")
+        #expect(outcome.code == .unavailable)
+        let lines = outcome.message?.split(separator: "\n") ?? []
+        #expect(lines.count == 2 && lines[0].hasPrefix(trouble) && lines[0].contains(properties), "\(lines)")
+        #expect(lines.last?.hasPrefix("reaching a broker: no such user") == true, "\(lines)")
     }
 }

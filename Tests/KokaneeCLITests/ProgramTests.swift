@@ -106,6 +106,13 @@ struct ProgramTests {
             ["enqueue", "q", "--type", "t", "--version", "2"],
             ["cron", "add", "q", "n", "--type", "t", "--schedule", "@daily", "--version", "2"],
             ["cron", "add", "q", "n", "--type", "t", "--schedule", "@daily", "--payload-version", "-1"],
+            ["enqueue", "q", "--type", ""], ["enqueue", "q", "--type", "t", "--id", ""],
+            ["enqueue", "q", "--type", "t", "--delay", "400d"],
+            ["enqueue", "q", "--type", "t", "--delay", "10m", "--expires", "5m"],
+            ["enqueue", "q", "--type", "t", "--idempotency-window", "1h"],
+            ["work", "q", "q", "--exec", "true"], ["work", "q.dlq", "--exec", "true"],
+            ["work", "q", "--exec", "true", "--wedge-limit", "500ms"],
+            ["bench", "-X", "linger.ms=5"], ["bench", "-b", "127.0.0.1:1", "--rows", "wrok"],
         ]
     )
     func wrongUse(words: [String]) async {
@@ -148,9 +155,23 @@ struct ProgramTests {
         }
     }
 
-    @Test("no broker is 69 within seconds, and names the address", arguments: ["enqueue", "topics"])
-    func noBroker(command: String) async {
-        let words = command == "enqueue" ? ["enqueue", "q", "--type", "t"] : ["topics", "show", "q"]
+    @Test("bench measures on no Kafka that the command line does not name, and says so")
+    func benchWithoutKafka() async throws {
+        let path = try Self.file("security.protocol=ssl")
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let run = await Self.run(["bench", "--command-config", path], servers: "127.0.0.1:1")
+        #expect(run.code == .usage && run.output.text.isEmpty)
+        #expect(run.error.text.contains("name it too, by -b or their bootstrap.servers"), "\(run.error.text)")
+    }
+
+    @Test(
+        "no broker is 69 within seconds, and names the address",
+        arguments: [
+            ["enqueue", "q", "--type", "t"], ["topics", "show", "q"], ["bench", "-b", "127.0.0.1:1"],
+            ["bench", "-X", "bootstrap.servers=127.0.0.1:1"],
+        ]
+    )
+    func noBroker(words: [String]) async {
         let start = ContinuousClock.now
         let run = await Self.run(words, servers: "127.0.0.1:1")
         #expect(run.code == .unavailable)
@@ -197,6 +218,45 @@ struct ProgramTests {
             let many = await Self.run(["topics", "create", "many", "--partitions", "8"], servers: servers)
             #expect(many.code == .failure)
             #expect(many.error.text.contains("kokanee broker --queue many --partitions 8"))
+        }
+    }
+
+    @Test("without --ladder a queue is held against the rungs that it has, and gets no others")
+    func ownLadder() async throws {
+        try await Self.withBroker { servers in
+            let shown = await Self.run(["topics", "show", "orders", "--json"], servers: servers)
+            #expect(shown.code == .success, "\(shown.error.text)")
+            #expect(shown.output.lines.filter { $0.contains("orders.retry.") }.count == 1, "\(shown.output.text)")
+            let named = ["topics", "show", "orders", "--ladder", "\(Ladder.standard)"]
+            let standard = await Self.run(named, servers: servers)
+            #expect(standard.code == .failure)
+            let advice = "create them with: kokanee topics create orders --ladder \(Ladder.standard)\n"
+            #expect(standard.error.text.contains(advice), "\(standard.error.text)")
+            let made = await Self.run(["topics", "create", "mail", "--ladder", "1s,5s"], servers: servers)
+            #expect(made.code == .success, "\(made.error.text)")
+            let more = await Self.run(["topics", "create", "mail", "--priorities", "--json"], servers: servers)
+            #expect(more.code == .success, "\(more.error.text)")
+            #expect(more.output.lines.filter { $0.contains("mail.retry.") }.count == 2, "\(more.output.text)")
+            #expect(more.output.lines.filter { $0.contains(#""state":"created""#) }.count == 2, "\(more.output.text)")
+        }
+    }
+
+    @Test("the command that an error advises asks for all that was asked for")
+    func advice() async throws {
+        try await Self.withBroker { servers in
+            let flags = "--partitions 8 --ladder 1s,5s --priorities"
+            let words = ["mail"] + flags.split(separator: " ").map(String.init)
+            let missing = await Self.run(["topics", "show"] + words, servers: servers)
+            #expect(missing.code == .failure)
+            let create = "create them with: kokanee topics create mail \(flags)\n"
+            #expect(missing.error.text.contains(create), "\(missing.error.text)")
+            let refused = await Self.run(["topics", "create"] + words, servers: servers)
+            #expect(refused.code == .failure)
+            let start = "start it with: kokanee broker --queue mail \(flags)\n"
+            #expect(refused.error.text.contains(start), "\(refused.error.text)")
+            let some = await Self.run(["topics", "show", "orders", "--priorities"], servers: servers)
+            let advice = "with: kokanee topics create orders --ladder 1s --priorities\n"
+            #expect(some.error.text.contains(advice), "\(some.error.text)")
         }
     }
 

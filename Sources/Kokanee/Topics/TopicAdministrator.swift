@@ -42,7 +42,8 @@ public struct TopicAdministrator: Sendable {
         )
         return TopicInspection(
             queue: queue,
-            findings: layout.compare(with: Dictionary(uniqueKeysWithValues: observed))
+            findings: layout.compare(with: Dictionary(uniqueKeysWithValues: observed)),
+            askedPartitions: partitions
         )
     }
 
@@ -180,7 +181,7 @@ public struct TopicAdministrator: Sendable {
                 """
                 this broker does not create topics on request, and the topics that it makes when they are named have \
                 \(made) partitions, not \(inspection.partitions); ask for \(made), or, if it is the embedded broker, \
-                start it with: kokanee broker --queue \(inspection.queue.name) --partitions \(inspection.partitions)
+                start it with: \(inspection.brokerCommand)
                 """
             )
         }

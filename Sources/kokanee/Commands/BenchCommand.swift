@@ -9,8 +9,11 @@ extension Command {
         discussion: """
             Each row is measured in rounds: Kokanee and the baseline in turn, each in a process of its own, against an \
             embedded broker in another. The table has the medians, the median of the rounds' ratios, and how far these are \
-            apart; with -v each part's own numbers are told. With -b or -F the topics are made on that Kafka instead, and deleted afterwards. All rows take most of \
-            an hour. The exit code is 0 also where a target is missed; --check changes that.
+            apart; with -v each part's own numbers are told. All rows take most of an hour. The exit code is 0 also where \
+            a target is missed; --check changes that.
+
+            Where -b, or bootstrap.servers in -F or by -X, names a Kafka, the topics are made on that instead, and deleted \
+            afterwards. -b has no default here: $KOKANEE_BOOTSTRAP_SERVER and localhost:9092 are left alone.
             """,
         examples: [
             .init("kokanee bench --quick", "the rows that take the least time, on fewer jobs"),
@@ -32,12 +35,18 @@ extension Command {
     private static func runBench(_ context: Context) async throws {
         let values = context.values
         if values.isSet("list") { return try BenchOutput.list(context.console) }
+        let kafka = try kafka(context)
+        var settings = try settings(values)
+        settings.cluster = kafka?.configuration.properties
         let bench: Bench
         do {
             let console = context.console
-            bench = try Bench(try settings(context)) { if console.verbosity == .verbose { console.say($0) } }
+            bench = try Bench(settings) { if console.verbosity == .verbose { console.say($0) } }
         } catch let error as BenchError {
             throw values.error(error.description)
+        }
+        if let kafka {
+            try await context.untilInterrupted { try await Cluster(connection: kafka).requireBroker() }
         }
         let machine = Machine()
         context.console.say(machine.description)
@@ -60,8 +69,7 @@ extension Command {
         try output.finish(isChecked: values.isSet("check"))
     }
 
-    private static func settings(_ context: Context) throws -> Bench.Settings {
-        let values = context.values
+    private static func settings(_ values: OptionValues) throws -> Bench.Settings {
         var settings = Bench.Settings()
         settings.isQuick = values.isSet("quick")
         settings.patterns = values.string("rows")?.split(separator: ",").map { String($0.trimmed) } ?? []
@@ -73,10 +81,25 @@ extension Command {
             }
             settings.scale = scale
         }
-        // Not from the environment: nobody is to load a Kafka that he did not name here.
-        if values.isSet("bootstrap-server") || values.isSet("command-config") {
-            settings.cluster = try context.connection().configuration.properties
-        }
         return settings
+    }
+
+    /// The Kafka to measure on; nil is the embedded broker.
+    ///
+    /// Not from the environment: nobody is to load a Kafka that he did not name here.
+    private static func kafka(_ context: Context) throws -> Connection? {
+        let values = context.values
+        guard ["bootstrap-server", "command-config", "property"].contains(where: values.isSet) else { return nil }
+        let here = Context(
+            values: values,
+            console: context.console,
+            interruption: context.interruption,
+            environment: [:]
+        )
+        let connection = try here.connection()
+        guard connection.namesServers else {
+            throw values.error("-F and -X are for a Kafka of yours: name it too, by -b or their bootstrap.servers")
+        }
+        return connection
     }
 }

@@ -18,7 +18,7 @@ extension Command {
             .value("queue", "QUEUE", "make the topics of this queue", isRepeatable: true),
             .value("brokers", "N", "how many there are in the cluster", default: "1"),
             .value("partitions", "N", "partitions of each topic", default: "\(TopicLayout.defaultPartitions)"),
-            .ladder,
+            .value("ladder", "LIST", "the delays of the retry ladder", default: "\(Ladder.standard)"),
             .flag("priorities", "make topics for jobs of high and low priority, too"),
             .value("write-config", "FILE", "write client properties for -F there"),
         ],
@@ -64,11 +64,8 @@ extension Command {
     }
 }
 
-extension Option {
-    static let ladder = Option.value("ladder", "LIST", "the delays of the retry ladder", default: "\(Ladder.standard)")
-}
-
 extension OptionValues {
+    /// What `--ladder` says; the standard one where it is not there.
     func ladder() throws(UsageError) -> Ladder {
         try parsed("ladder") { try Ladder(text: $0) } ?? .standard
     }

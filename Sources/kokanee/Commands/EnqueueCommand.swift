@@ -115,6 +115,11 @@ extension Command {
         job.idempotencyWindow = try values.duration("idempotency-window")
         job.unique = try uniqueness(values)
         job.traceContext = try trace(context)
+        do {
+            try job.validate(at: Timestamp.now)
+        } catch {
+            throw values.error("\(error)")
+        }
         return job
     }
 

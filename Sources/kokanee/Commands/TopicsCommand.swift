@@ -22,9 +22,9 @@ extension Command {
         name: "create",
         summary: "Creates, or completes, the topics of a queue.",
         discussion: """
-            Topics that are there are left as they are. A broker without CreateTopics, such as the embedded one, makes \
-            topics of \(TopicLayout.defaultPartitions) partitions when they are first named, which is enough where so \
-            many are asked for.
+            Topics that are there are left as they are; without --ladder a queue that has rungs gets no others. A broker \
+            without CreateTopics, such as the embedded one, makes topics of \(TopicLayout.defaultPartitions) partitions \
+            when they are first named, which is enough where so many are asked for.
             """,
         examples: [
             .init("kokanee topics create orders --partitions 12", "on the broker's default replication factor"),
@@ -40,10 +40,12 @@ extension Command {
         ],
         run: { context in
             let values = context.values
-            let queue = try values.queue(context.arguments[0], ladder: values.ladder())
+            let asked = try values.queue(context.arguments[0], ladder: values.ladder())
             let partitions = try values.integer("partitions", in: 1...10_000)
             let replicationFactor = try values.integer("replication-factor", in: 1...100)
-            let inspection = try await context.connect().topics.create(
+            let cluster = try await context.connect()
+            let queue = try await cluster.queue(asked, values)
+            let inspection = try await cluster.topics.create(
                 queue,
                 partitions: partitions,
                 priorities: values.isSet("priorities") ? [.high, .low] : [],
@@ -62,15 +64,17 @@ extension Command {
     private static let topicsShow = Command(
         name: "show",
         summary: "Compares the topics of a queue with what they should be.",
-        discussion: "Exits 1 where one is missing or differs.",
+        discussion: "Exits 1 where one is missing or differs. A rung that is missing is one that --ladder names.",
         examples: [.init("kokanee topics show orders --json", "a line a topic, for programs")],
         arguments: [Argument("QUEUE", "the queue")],
         options: [partitionsOption, prioritiesOption, .ladder],
         run: { context in
             let values = context.values
-            let queue = try values.queue(context.arguments[0], ladder: values.ladder())
+            let asked = try values.queue(context.arguments[0], ladder: values.ladder())
             let partitions = try values.integer("partitions", in: 1...10_000)
-            let inspection = try await context.connect().topics.inspect(
+            let cluster = try await context.connect()
+            let queue = try await cluster.queue(asked, values)
+            let inspection = try await cluster.topics.inspect(
                 queue,
                 partitions: partitions,
                 priorities: values.isSet("priorities") ? [.high, .low] : []
@@ -106,4 +110,13 @@ extension Command {
         }
         try console.print(table)
     }
+}
+
+extension Option {
+    static let ladder = Option.value(
+        "ladder",
+        "LIST",
+        "the delays of the retry ladder, such as 1m,5m,1h",
+        default: "the rungs that there are, else \(Ladder.standard)"
+    )
 }

@@ -19,7 +19,7 @@ extension Command {
         arguments: [Argument("QUEUE", maximum: 64, "the queue, or several")],
         options: handlerOptions + [
             .value("group", "G", "the consumer group", default: "kokanee.QUEUE"),
-            .value("ladder", "LIST", "the delays of retries, such as 1m,5m,1h", default: "the rungs that there are"),
+            .ladder,
             .value("default-type", "TYPE", "the type of jobs that don't say theirs", default: "default"),
             .value("weight", "QUEUE=N", "a queue's share of the starts, of several", isRepeatable: true, default: "1"),
             .value(
@@ -50,6 +50,14 @@ extension Command {
         guard context.arguments.count == 1 || !values.isSet("group") else {
             throw values.error("--group goes with one queue: each queue has a group of its own")
         }
+        guard Set(context.arguments).count == context.arguments.count else {
+            throw values.error("a queue is named twice")
+        }
+        let ladder = try values.ladder()
+        let (defaultType, group) = (values.string("default-type") ?? "default", values.string("group"))
+        let asked = try context.arguments.map { name in
+            try values.queue(name, ladder: ladder, defaultType: defaultType, group: group)
+        }
         var configuration = try values.workerConfiguration(environment: context.environment)
         configuration.weights = try values.weights(of: context.arguments)
         configuration.priorities = try values.priorityPolicy()
@@ -60,7 +68,7 @@ extension Command {
         let (queues, client) = try await context.untilInterrupted {
             let cluster = try await context.connect()
             var queues: [Queue] = []
-            for name in context.arguments { queues.append(try await queue(name, values, cluster)) }
+            for queue in asked { queues.append(try await cluster.queue(queue, values)) }
             return (queues, cluster.configuration)
         }
         let logger = context.console.logger()
@@ -112,18 +120,4 @@ extension Command {
             }
         }
     #endif
-
-    /// The queue with the ladder that is asked for, else the one whose rungs there are.
-    private static func queue(_ name: String, _ values: OptionValues, _ cluster: Cluster) async throws -> Queue {
-        var ladder = try values.ladder()
-        if !values.isSet("ladder"), let found = try await cluster.topics.ladder(of: try values.queue(name)) {
-            ladder = found
-        }
-        return try values.queue(
-            name,
-            ladder: ladder,
-            defaultType: values.string("default-type") ?? "default",
-            group: values.string("group")
-        )
-    }
 }

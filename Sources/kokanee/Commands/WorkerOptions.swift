@@ -87,7 +87,10 @@ extension OptionValues {
         }
         if let limit = try duration("shutdown-timeout") { configuration.shutdownLimit = limit }
         if let limit = try duration("stalled-after") { configuration.stallLimit = limit }
-        if let limit = try duration("wedge-limit") { configuration.wedgeLimit = limit }
+        if let limit = try duration("wedge-limit") {
+            guard limit >= .seconds(1) else { throw error("--wedge-limit is at least 1s") }
+            configuration.wedgeLimit = limit
+        }
         configuration.order =
             switch string("order") {
             case "partition": .partition

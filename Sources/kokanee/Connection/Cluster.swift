@@ -14,6 +14,14 @@ struct Cluster: Sendable {
         admin = try AdminClient(connection.configuration)
     }
 
+    /// The queue with the ladder that its rungs make, where there are any and `--ladder` asks for no other.
+    ///
+    /// - Throws: ``KafkaError``.
+    func queue(_ asked: Queue, _ values: OptionValues) async throws -> Queue {
+        guard !values.isSet("ladder"), let ladder = try await topics.ladder(of: asked) else { return asked }
+        return try values.queue(asked.name, ladder: ladder, defaultType: asked.defaultType, group: asked.group)
+    }
+
     /// What there is of a queue's topics.
     ///
     /// - Parameter needed: the topics without which there is no such queue.
@@ -29,7 +37,7 @@ struct Cluster: Sendable {
 
     /// Returns once a broker answers.
     ///
-    /// - Throws: ``Failure`` with exit code 69 that names the address, after `timeout` at most.
+    /// - Throws: ``Failure`` with exit code 69 that names the address and what to look at, after `timeout` at most.
     func requireBroker(timeout: Duration = .seconds(6)) async throws {
         do {
             try await admin.reachable(timeout: timeout)

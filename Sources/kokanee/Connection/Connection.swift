@@ -10,6 +10,8 @@ struct Connection: Sendable {
     static let defaultServers = "localhost:9092"
 
     let configuration: ClientConfiguration
+    /// Whether any of them says where the brokers are; else that is ``defaultServers``.
+    let namesServers: Bool
     /// What was left out, for people; one sentence each.
     let warnings: [String]
 
@@ -35,8 +37,12 @@ struct Connection: Sendable {
             guard let property = Property(text) else { throw values.error("-X wants KEY=VALUE, not \(text)") }
             try properties.set(property.name, property.value, from: "-X \(property.name)")
         }
-        let servers = properties.values["bootstrap.servers"] ?? Self.defaultServers
-        var configuration = ClientConfiguration(bootstrapServers: servers, properties: properties.values)
+        let servers = properties.values["bootstrap.servers"]
+        namesServers = servers != nil
+        var configuration = ClientConfiguration(
+            bootstrapServers: servers ?? Self.defaultServers,
+            properties: properties.values
+        )
         configuration.log = Self.log(to: logger)
         self.configuration = configuration
         warnings = properties.warnings

@@ -87,10 +87,9 @@ extension Command {
         let values = context.values
         var selection = try values.selection()
         if let file = values.string("ids") { selection.ids = try await ids(file) }
+        let asked = try values.queue(context.arguments[0])
         let cluster = try await context.connect()
-        let name = context.arguments[0]
-        let ladder = try await cluster.topics.ladder(of: try values.queue(name)) ?? .standard
-        let queue = try values.queue(name, ladder: ladder)
+        let queue = try await cluster.queue(asked, values)
         let id = ReplayID.make(at: Timestamp.now)
         let progress = Progress("records looked at", console: context.console)
         defer { progress.finish() }
