@@ -113,6 +113,12 @@ public struct Queue: Sendable, Hashable {
         }
     }
 
+    /// The state topic of the queue that keeps jobs of some priority in `topic`. No queue's name ends like a priority's topic.
+    static func stateTopic(ofJobsIn topic: String) -> String {
+        let suffix = [".high", ".low"].first { topic.hasSuffix($0) } ?? ""
+        return "\(topic.dropLast(suffix.count)).state"
+    }
+
     public func retryTopic(_ rung: Ladder.Rung) -> String {
         // A name that is at hand is not put together again: every retry asks.
         let known = ladder.rungs.firstIndex { $0.milliseconds == rung.milliseconds }

@@ -105,7 +105,7 @@ public final class BrokerProcess: Sendable {
     private static let script = """
         directory=$1; shift
         exec 3<&0
-        setsid "$@" </dev/null &
+        setsid nice -n 19 "$@" </dev/null &
         broker=$!
         {
             read -r word

@@ -65,13 +65,13 @@ extension DrainWait {
 
     /// Nil for what is none. Anybody may have written it.
     init?(json bytes: [UInt8]) {
-        guard let fields = JSONFields(bytes), let why = fields.string("why"), let jobs = fields.integer("jobs"),
+        guard let fields = JSONFields(bytes), let why = fields.string("why"), let jobs = fields.count("jobs"),
             jobs > 0
         else { return nil }
         self.init(
             reason: Reason(name: SafeText.line(why, limit: 100)),
             subject: fields.string("of").map { SafeText.line($0, limit: 300) },
-            jobs: Int(clamping: jobs)
+            jobs: jobs
         )
     }
 }

@@ -54,8 +54,8 @@ extension JobCancellation {
     init?(_ entry: ControlTopic.Entry, queue: String) {
         let prefix = Self.keyPrefix(queue: queue)
         guard entry.key.hasPrefix(prefix), entry.key.utf8.count > prefix.utf8.count,
-            let fields = JSONFields(entry.value), let at = fields.integer("at"),
-            let expiresAt = fields.integer("expiresAt")
+            let fields = JSONFields(entry.value), let at = fields.time("at"),
+            let expiresAt = fields.time("expiresAt")
         else { return nil }
         self.init(
             queue: queue,

@@ -74,7 +74,7 @@ extension Pause {
         let type = entry.key.hasPrefix(prefix) ? String(entry.key.dropFirst(prefix.count)) : nil
         guard entry.key == Self.key(queue: queue, type: type), type?.isEmpty != true,
             let fields = JSONFields(entry.value),
-            let kind = fields.string("state").flatMap(Mode.Kind.init(rawValue:)), let at = fields.integer("at")
+            let kind = fields.string("state").flatMap(Mode.Kind.init(rawValue:)), let at = fields.time("at")
         else { return nil }
         self.init(
             queue: queue,

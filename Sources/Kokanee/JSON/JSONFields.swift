@@ -20,6 +20,17 @@ struct JSONFields {
         ranges[name].flatMap { Int64(String(decoding: bytes[$0], as: UTF8.self)) }
     }
 
+    /// As ``integer(_:)``, of milliseconds since the epoch, within 0 to ``Timestamp/latest``: anybody may have written them, and
+    /// they are calculated with.
+    func time(_ name: String) -> Int64? {
+        integer(name).map { min(max(0, $0), Timestamp.latest) }
+    }
+
+    /// As ``integer(_:)``, of how many something is: so few at most that many such can be added up.
+    func count(_ name: String) -> Int? {
+        integer(name).map { Int(min(max(0, $0), 1 << 40)) }
+    }
+
     /// Nil where there is no such member, or where it is neither true nor false.
     func boolean(_ name: String) -> Bool? {
         guard let value = raw(name) else { return nil }

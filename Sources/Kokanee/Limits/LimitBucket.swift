@@ -64,6 +64,9 @@ struct LimitBucket {
     var starts = 0
     private var measuredAt: Int64
     private var pace = 0.0
+    /// The longest that a job is sent away for, in nanoseconds, whatever is before it: a day. Where nothing starts there is no
+    /// pace to tell, and all that leave would add up.
+    private static let longestWait = 86_400e9
     /// Until when those that have left for a rung have their turns.
     private var outsideUntil: Int64 = .min
 
@@ -123,9 +126,9 @@ struct LimitBucket {
         // A little more than was seen: who comes too early only leaves again.
         let expected = rule.rate > 0 ? rule.rate * share : pace * 1.25
         guard expected > 0, rule.concurrency > 0 else { return 0 }
-        let ahead = Int64(min(Double(waiting) / expected, 1e16))
-        let at = max(outsideUntil, now + ahead)
-        outsideUntil = at + Int64(min(1 / expected, 1e16))
+        let ahead = Int64(min(Double(waiting) / expected, Self.longestWait))
+        let at = min(max(outsideUntil, now + ahead), now + Int64(Self.longestWait))
+        outsideUntil = at + Int64(min(1 / expected, Self.longestWait))
         return at - now
     }
 }

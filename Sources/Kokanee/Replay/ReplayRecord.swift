@@ -182,6 +182,16 @@ extension ReplayRecord {
 extension ReplayRecord.Beginning {
     /// Whether it can be reckoned with: anybody may write to the control topic.
     fileprivate var isSound: Bool {
-        ReplayID.isValid(id) && plan?.partitions.allSatisfy { 0 <= $0.from && $0.from <= $0.to } != false
+        ReplayID.isValid(id) && (0...Timestamp.latest).contains(at) && plan?.partitions.allSatisfy(\.isSound) != false
+    }
+}
+
+extension ReplayPlan.Partition {
+    /// So that the numbers of all partitions can be added up.
+    private static let bounds: ClosedRange<Int64> = 0...1 << 48
+
+    fileprivate var isSound: Bool {
+        let counts = count.map { [$0.scanned, $0.matched, $0.bytes] } ?? []
+        return from <= to && ([from, to, lostToRetention] + counts).allSatisfy(Self.bounds.contains)
     }
 }

@@ -23,8 +23,7 @@ public struct RunningJob: Sendable, Hashable {
     }
 
     init?(json bytes: [UInt8]) {
-        guard let fields = JSONFields(bytes), let place = fields.string("at"), let since = fields.integer("since"),
-            since >= 0
+        guard let fields = JSONFields(bytes), let place = fields.string("at"), let since = fields.time("since")
         else { return nil }
         self.init(
             place: SafeText.line(place, limit: 300),

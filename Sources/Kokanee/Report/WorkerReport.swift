@@ -91,7 +91,7 @@ extension WorkerReport {
     /// Reads a record's value; nil where that is not a report. Anybody may have written it: what it says is made fit
     /// for a terminal.
     init?(json bytes: [UInt8]) {
-        guard let object = JSONFields(bytes), let at = object.integer("at"), let queue = object.string("queue"),
+        guard let object = JSONFields(bytes), let at = object.time("at"), let queue = object.string("queue"),
             let group = object.string("group"), let name = object.string("name")
         else { return nil }
         self.at = at
@@ -99,15 +99,15 @@ extension WorkerReport {
         self.group = group
         self.name = SafeText.line(name, limit: Self.longestName)
         version = SafeText.line(object.string("version") ?? "", limit: Self.longestName)
-        started = object.integer("started") ?? at
+        started = object.time("started") ?? at
         health = object.string("health").flatMap(Health.Level.init(name:)) ?? .degraded
         circuit = object.string("circuit").flatMap(QueueStatus.Circuit.init(text:)) ?? .closed
         hold = object.object("hold").flatMap { hold in
-            hold.integer("at").map { at in
+            hold.time("at").map { at in
                 Hold(
                     at: at,
-                    running: hold.integer("running").map { Int(clamping: $0) } ?? 0,
-                    left: hold.integer("left").map { Int(clamping: $0) },
+                    running: hold.count("running") ?? 0,
+                    left: hold.count("left"),
                     waits: hold.elements("waits").prefix(Self.waitLimit).compactMap(DrainWait.init(json:))
                 )
             }
@@ -135,7 +135,7 @@ extension Alert {
     }
 
     fileprivate init?(json bytes: [UInt8]) {
-        guard let object = JSONFields(bytes), let kind = object.string("kind"), let since = object.integer("since"),
+        guard let object = JSONFields(bytes), let kind = object.string("kind"), let since = object.time("since"),
             let text = object.string("text")
         else { return nil }
         self.init(

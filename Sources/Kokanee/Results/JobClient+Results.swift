@@ -17,7 +17,7 @@ extension JobClient {
         as type: Value.Type,
         within limit: Duration
     ) async throws -> Value {
-        let desk = try desk(of: "\(job.topic).state")
+        let desk = try desk(of: Queue.stateTopic(ofJobsIn: job.topic))
         return try value(of: try await desk.ending(of: job.id, partition: job.partition, within: limit))
     }
 
@@ -37,7 +37,8 @@ extension JobClient {
     ///
     /// - Throws: as ``result(of:as:within:)``, but for jobs that ended without a result.
     public func ending(of job: EnqueuedJob, within limit: Duration) async throws -> JobState {
-        try await desk(of: "\(job.topic).state").ending(of: job.id, partition: job.partition, within: limit)
+        let desk = try desk(of: Queue.stateTopic(ofJobsIn: job.topic))
+        return try await desk.ending(of: job.id, partition: job.partition, within: limit)
     }
 
     /// As ``ending(of:within:)``, by the job's id alone.

@@ -16,7 +16,7 @@ struct ResultBook: Sendable {
     /// Ids in the order in which they came; some are not here any more.
     private var arrivals = Fifo<String>()
     private var bytes = 0
-    /// Of jobs that have ended and were let go for want of room: the topic has them all the same.
+    /// Of jobs that have ended and were let go for want of room: the topic has them all the same, until it loses them, too.
     private var forgotten: Set<KeyDigest> = []
 
     static let usualSize = 16 << 20
@@ -32,6 +32,7 @@ struct ResultBook: Sendable {
     /// - Returns: the job's state; one that has been taken away is told as the last that was known.
     mutating func take(id: String, value: Bytes?, partition: Int32) -> JobState? {
         guard let value else {
+            if !forgotten.isEmpty { forgotten.remove(KeyDigest(Bytes(id))) }
             remove(id)
             return nil
         }

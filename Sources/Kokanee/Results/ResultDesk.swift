@@ -18,6 +18,8 @@ final class ResultDesk: Sendable {
         var partitions: Set<Int32>?
         /// Of followers: what an earlier one still says counts for nothing.
         var generation = 0
+        /// Whether the follower has come to where the topic ended when it began.
+        var hasCaughtUp = false
         var isClosed = false
     }
 
@@ -85,17 +87,40 @@ final class ResultDesk: Sendable {
                 } else {
                     state.follower != nil
                 }
-            guard !isRead || state.book.hasForgotten(id) else { return nil }
-            let former = state.follower
+            // A reading that is under way ends first: those who ask meanwhile would each have it begin again, for ever.
+            guard !isRead || state.hasCaughtUp && state.book.hasForgotten(id) else { return nil }
             // Who asks for jobs of a second partition asks for those of a third.
-            state.partitions = former == nil ? partition.map { [$0] } : nil
-            state.generation += 1
-            state.book = ResultBook(mostBytes: mostBytes)
-            let generation = state.generation
-            state.follower = try TopicFollower(topic, partitions: state.partitions, configuration: configuration) {
-                [weak self] record in self?.take(record, generation)
-            }
-            return former
+            return try restart(&state, partitions: state.follower == nil ? partition.map { [$0] } : nil)
+        }
+        former?.stop()
+    }
+
+    /// Reads the topic from its start; returns the follower that is to be stopped.
+    private func restart(_ state: inout State, partitions: Set<Int32>?) throws(KafkaError) -> TopicFollower? {
+        let former = state.follower
+        let generation = state.generation + 1
+        state.follower = try TopicFollower(
+            topic,
+            partitions: partitions,
+            configuration: configuration,
+            caughtUp: { [weak self] in self?.noteCaughtUp(generation) },
+            each: { [weak self] record in self?.take(record, generation) }
+        )
+        state.generation = generation
+        state.partitions = partitions
+        state.book = ResultBook(mostBytes: mostBytes)
+        state.hasCaughtUp = false
+        return former
+    }
+
+    /// On the follower's thread: who has asked for what was read and let go before is read for once more.
+    private func noteCaughtUp(_ generation: Int) {
+        let former = state.withLock { state -> TopicFollower? in
+            guard state.generation == generation else { return nil }
+            state.hasCaughtUp = true
+            guard state.waiters.values.contains(where: { state.book.hasForgotten($0.id) }) else { return nil }
+            // The same properties have made a client before.
+            return try? restart(&state, partitions: state.partitions)
         }
         former?.stop()
     }
@@ -108,7 +133,10 @@ final class ResultDesk: Sendable {
                 let news = state.book.take(id: id, value: record.value, partition: record.partition),
                 news.ending != nil
             else { return [] }
-            return state.waiters.values.filter { $0.id == id }.map { ($0.answer, news) }
+            // They wait no more, and need no second reading.
+            let told = state.waiters.filter { $0.value.id == id }
+            for number in told.keys { state.waiters[number] = nil }
+            return told.values.map { ($0.answer, news) }
         }
         for (answer, news) in told { answer.set(.success(news)) }
     }

@@ -13,6 +13,9 @@ struct SchedulePlan: Sendable, Equatable {
     /// or a worker brought it to its end that knows no schedules.
     static let longestRun: Int64 = 86_400_000
 
+    /// No tick is too late for what its keeper takes to look, and to fire the others.
+    private static let shortestThreshold = Duration.seconds(2)
+
     /// Decides about one schedule.
     ///
     /// - Parameters:
@@ -64,7 +67,8 @@ struct SchedulePlan: Sendable, Equatable {
         after known: Int64,
         now: Int64
     ) -> (ticks: [Int64], dealtWith: Int64) {
-        let bound = now - schedule.jitter.milliseconds - schedule.misfireThreshold.milliseconds
+        let threshold = max(schedule.misfireThreshold, Self.shortestThreshold)
+        let bound = now - schedule.jitter.milliseconds - threshold.milliseconds
         guard let newest = schedule.times.previous(before: bound, in: schedule.zone), newest > known else {
             return ([], known)
         }

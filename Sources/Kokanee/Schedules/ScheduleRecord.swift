@@ -101,8 +101,8 @@ public struct ScheduleRecord: Sendable, Hashable {
             schedule: schedule,
             source: Source(rawValue: fields.string("source") ?? "") ?? .hand,
             by: fields.string("by") ?? "",
-            at: fields.integer("at") ?? 0,
-            since: fields.integer("since") ?? max(0, entry.timestamp)
+            at: fields.time("at") ?? 0,
+            since: fields.time("since") ?? max(0, entry.timestamp)
         )
         isPaused = fields.text("paused").map { $0.elementsEqual("true".utf8) } ?? false
     }

@@ -49,14 +49,14 @@ public struct ScheduleState: Sendable, Hashable {
 
     /// Nil for a value of another kind.
     init?(value: [UInt8]) {
-        guard let fields = JSONFields(value), fields.string("type") == Self.type, let tick = fields.integer("tick")
+        guard let fields = JSONFields(value), fields.string("type") == Self.type, let tick = fields.time("tick")
         else { return nil }
         self.tick = tick
-        if let job = fields.string("job"), let tick = fields.integer("firedTick"), let at = fields.integer("firedAt") {
+        if let job = fields.string("job"), let tick = fields.time("firedTick"), let at = fields.time("firedAt") {
             firing = Firing(job: job, tick: tick, at: at)
         }
-        fired = fields.integer("fired") ?? 0
-        skipped = fields.integer("skipped") ?? 0
+        fired = Int64(fields.count("fired") ?? 0)
+        skipped = Int64(fields.count("skipped") ?? 0)
     }
 }
 

@@ -110,7 +110,7 @@ extension JobBook.Head {
             guard let number = scan.number() else { return nil }
             expiresAt = number
         }
-        let order = JobRecord.Order(epoch: epoch, sequence: sequence)
+        let order = JobRecord.Order(readEpoch: epoch, sequence: sequence)
         let isOpen = !scan.take(",\"outcome\":\"") || scan.take("dead\"")
         return Self(order: order, expiresAt: expiresAt, isOpen: isOpen)
     }

@@ -20,6 +20,16 @@ struct JobRecord: Sendable, Equatable {
         /// Rises with each record that this writer makes.
         var sequence: Int64 = 0
 
+        init(epoch: Int64 = 0, sequence: Int64 = 0) {
+            self.epoch = epoch
+            self.sequence = sequence
+        }
+
+        /// As a record says. Anybody may have written it, and the next epoch is to be a later one.
+        init(readEpoch epoch: Int64, sequence: Int64) {
+            self.init(epoch: min(max(0, epoch), Timestamp.latest), sequence: sequence)
+        }
+
         static func < (lhs: Self, rhs: Self) -> Bool {
             (lhs.epoch, lhs.sequence) < (rhs.epoch, rhs.sequence)
         }
@@ -113,7 +123,7 @@ struct JobRecord: Sendable, Equatable {
         else { return nil }
         self.at = at
         self.attempt = Int(attempt)
-        order = Order(epoch: fields.integer("epoch") ?? 0, sequence: fields.integer("sequence") ?? 0)
+        order = Order(readEpoch: fields.integer("epoch") ?? 0, sequence: fields.integer("sequence") ?? 0)
         expiresAt = fields.integer("expiresAt")
         outcome = fields.string("outcome").flatMap(Outcome.init)
         progress = fields.raw("progress").flatMap { Double(String(decoding: $0, as: UTF8.self)) }

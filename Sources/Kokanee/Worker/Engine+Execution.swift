@@ -21,7 +21,7 @@ extension Engine {
         }
         if let end = await content.runtime.state.admit(content) { return end }
         // What is known of a job's past may have been long in coming.
-        while !startLimit.allowsNow {
+        while !content.mayBegin {
             do { try await Task.sleep(for: StartLimit.pause) } catch { return .failed(error) }
         }
         guard let hooks else { return await performWithOutputs(content, handler) }

@@ -159,7 +159,7 @@ extension EngineState {
                 else {
                     continue
                 }
-                giveUp(index, hand, cancellation.cause, now: now, &due)
+                giveUp(index, hand, cancellation.cause, now: now, wall: wall, &due)
                 continue
             }
             guard let hand = batch.inHand else { continue }
@@ -198,8 +198,12 @@ extension EngineState {
         _ hand: Batch.Hand,
         _ cause: Runner.Cancellation,
         now: Instant,
+        wall: Int64,
         _ due: inout Due
     ) {
+        // Those before it in its batch have ended, and nobody else will account for them.
+        settle(index, now: now, wall: wall, &due.turn)
+        guard runners[index].batch?.concluded == hand.index else { return }
         // From here on the stuck task has no word in this slot.
         let stuck = RunnerGeneration(index: index, generation: runners[index].generation)
         let content = hand.item.content

@@ -153,7 +153,12 @@ final class JobContent: @unchecked Sendable {
     /// Whether it is known that no earlier attempt has left anything.
     var hasNothingLeft: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { $0.state.hasNothing(of: self) } }
     /// Whether an attempt may begin now, as the worker's membership stands.
-    var mayBegin: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { $0.startLimit.allowsNow } }
+    var mayBegin: Bool {
+        unmanagedRuntime._withUnsafeGuaranteedRef {
+            // In this order: what raises the limit beyond a lease that has lapsed has said so before.
+            $0.startLimit.allowsNow && !$0.isInDoubt.load(ordering: .relaxed)
+        }
+    }
     /// About what an attempt takes, in nanoseconds.
     var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }

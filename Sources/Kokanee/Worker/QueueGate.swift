@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// What decides whether one queue's jobs may start in this worker: its circuit, and its lease on the membership.
 ///
 /// A class, so that asking it something copies no circuit. The engine's lock guards it, as all of ``EngineState``.
@@ -158,8 +160,10 @@ extension EngineState {
 
     private mutating func noteLeases() {
         nextLeaseEnd = nil
-        for index in gates.indices where gates[index]?.lease.hasLapsed == false {
-            guard let end = gates[index]?.lease.endsAt else { continue }
+        for case let gate? in gates {
+            gate.runtime.isInDoubt.store(gate.lease.hasLapsed, ordering: .relaxed)
+            guard !gate.lease.hasLapsed else { continue }
+            let end = gate.lease.endsAt
             nextLeaseEnd = nextLeaseEnd.map { min($0, end) } ?? end
         }
         // After the gates: what waits in batches has been taken back by then, where one has closed.

@@ -35,8 +35,10 @@ final class QueueRuntime: Sendable {
     let state: QueueState
     /// Nil where no type produces records with its completion.
     let outputs: QueueOutputs?
-    /// Until when jobs may begin.
+    /// Until when jobs may begin without a look at the leases.
     let startLimit: StartLimit
+    /// Whether its lease has lapsed: no job begins, also none that had been given out before.
+    let isInDoubt = Atomic(false)
     /// Whether its partitions are being handed back, or its worker shut down: what runs had better come to an end.
     let isStopping = Atomic(false)
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another

@@ -44,6 +44,15 @@ struct ResultBookTests {
         #expect(book.hasForgotten("0") && !book.hasForgotten("19") && !book.hasForgotten("never"))
     }
 
+    @Test("of what the topic has lost nothing is kept, or a client would grow for as long as it lives")
+    func lost() {
+        var book = ResultBook(mostBytes: 1000)
+        for number in 0..<20 { _ = book.take(id: "\(number)", value: value(.completed), partition: 0) }
+        #expect(book.hasForgotten("0"))
+        _ = book.take(id: "0", value: nil, partition: 0)
+        #expect(!book.hasForgotten("0"))
+    }
+
     @Test("who asks for an end that found no room is told of it all the same", .timeLimit(.minutes(1)))
     func readAgain() async throws {
         let fixture = try WorkerFixture()
@@ -61,6 +70,14 @@ struct ResultBookTests {
         for id in ["19", "0"] {
             let end = try await desk.ending(of: id, partition: 0, within: .seconds(20))
             #expect(end.id == id && end.ending == .completed)
+        }
+        // Each is let go of before the next one comes: several who ask at once must not take the reading from each other.
+        try await withThrowingTaskGroup(of: String.self) { group in
+            for id in ["1", "7", "2", "9", "0"] {
+                group.addTask { try await desk.ending(of: id, partition: 0, within: .seconds(20)).id }
+            }
+            let ids = try await group.reduce(into: Set()) { $0.insert($1) }
+            #expect(ids == ["1", "7", "2", "9", "0"])
         }
         desk.close()
     }

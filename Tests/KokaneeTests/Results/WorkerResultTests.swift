@@ -46,6 +46,27 @@ struct WorkerResultTests {
         await client.close()
     }
 
+    @Test("a job of a priority leaves its result where those of all others are")
+    func priorities() async throws {
+        let fixture = try WorkerFixture()
+        for topic in fixture.queue.priorityTopics.keys {
+            try fixture.broker.createTopic(topic, partitions: 1)
+        }
+        let client = try JobClient(fixture.client)
+        let worker = try fixture.worker { number, context in try context.setResult(Sum(sum: number + 1)) }
+        try await running(worker) {
+            for priority in [Priority.high, .low] {
+                var job = Self.job(1)
+                job.priority = priority
+                let enqueued = try await client.enqueue(job, to: fixture.queue)
+                #expect(enqueued.topic == fixture.queue.topic(of: priority))
+                #expect(try await client.result(of: enqueued, as: Sum.self, within: .seconds(30)) == Sum(sum: 2))
+                #expect(try await client.ending(of: enqueued, within: .seconds(30)).ending == .completed)
+            }
+        }
+        await client.close()
+    }
+
     @Test("who awaits a job that ends without a result is told why")
     func endings() async throws {
         let fixture = try WorkerFixture(ladder: "1s")

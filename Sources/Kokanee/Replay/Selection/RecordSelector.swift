@@ -97,13 +97,17 @@ struct RecordSelector: Sendable {
         return (expression.map { ask($0, message, headers) } ?? .matches, headers.idIndex)
     }
 
+    /// Whether a record may be meant that stands there, as far as its place tells.
+    func means(_ offset: Int64, of partition: Int32) -> Bool {
+        if let partitions, !partitions.contains(partition) { return false }
+        if let stretches, stretches[partition]?.contains(where: { $0.contains(offset) }) != true { return false }
+        return listed.map { $0[partition]?.contains(offset) == true } ?? true
+    }
+
     /// What can be said without headers and payload; nil is that nothing speaks against it.
     private func glance(_ message: ConsumedMessage, _ partition: Int32) -> Verdict? {
-        if let partitions, !partitions.contains(partition) { return .passed }
-        if stretches != nil || listed != nil {
-            let offset = message.offset
-            if let stretches, stretches[partition]?.contains(where: { $0.contains(offset) }) != true { return .passed }
-            if let listed, listed[partition]?.contains(offset) != true { return .passed }
+        if partitions != nil || stretches != nil || listed != nil, !means(message.offset, of: partition) {
+            return .passed
         }
         if let times, clock == .record {
             let time = message.timestamp
