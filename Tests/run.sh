@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Runs the tests of a build, a few suites at a time, each in a process of its own: most of them wait for brokers, and not
-# for a processor. What failed is shown again at the end.
+# for a processor. What failed is shown again at the end. A suite whose embedded broker, which is librdkafka's mock, ended the
+# process by an assertion of its own is run once more at once.
 #
 #   Tests/run.sh BUNDLE [--filter REGEX] [--skip REGEX]
 #
-# BUNDLE is the built kokaneePackageTests.xctest. KOKANEE_TEST_PROCESSES says how many run at once; 3 unless set.
+# BUNDLE is the built kokaneePackageTests.xctest. KOKANEE_TEST_PROCESSES says how many run at once; 4 unless set.
 # KOKANEE_TEST_PRELOAD is a library that each is to load first. With KOKANEE_TEST_AGAIN=1 up to three suites that failed are
 # run once more at the end, each by itself: what passes then is shown all the same, with how it failed.
 set -euo pipefail
 
 bundle=$1
 shift
-processes=${KOKANEE_TEST_PROCESSES:-3}
+processes=${KOKANEE_TEST_PROCESSES:-4}
 
 logs=$(mktemp -d "${TMPDIR:-/tmp}/kokanee-tests.XXXXXX")
 trap 'rm -rf "$logs"' EXIT
@@ -32,8 +33,8 @@ run=(env ${KOKANEE_TEST_PRELOAD:+LD_PRELOAD="$KOKANEE_TEST_PRELOAD"} "$bundle" -
     echo "no test has such a name" >&2
     exit 1
 }
-# First chaos, with nothing beside it; then what wants to be alone in its process, two at a time, for it measures what others
-# may upset; then the rest, the longest first.
+# First chaos, with nothing beside it; then what wants to be alone in its process, one fewer at a time, for it measures what
+# others may upset; then the rest, the longest first.
 alone=$(grep -rlF '@Suite(.alone' "$(dirname "${BASH_SOURCE[0]}")" --include='*.swift' | sed -E 's|.*/||; s|\.swift$||' | tr '\n' ' ')
 sed -E 's|/.*||' "$logs/tests" | sort | uniq -c | awk -v alone=" $alone" '
     { split($2, name, "."); rank = 3 }
@@ -41,9 +42,6 @@ sed -E 's|/.*||' "$logs/tests" | sort | uniq -c | awk -v alone=" $alone" '
     index(alone, " " name[2] " ") { rank = 1 }
     name[2] == "ChaosTests" { rank = 0 }
     { print rank, $1, $2 }' | sort -k1,1n -k2,2nr >"$logs/ranks"
-awk '$1 == 0 { print $3 }' "$logs/ranks" >"$logs/suites.1"
-awk '$1 == 1 { print $3 }' "$logs/ranks" >"$logs/suites.2"
-awk '$1 > 1 { print $3 }' "$logs/ranks" >>"$logs/suites.$processes"
 
 export bundle logs
 quoted_lines() { sed -E 's/[^A-Za-z0-9_]/\\&/g'; }
@@ -54,8 +52,15 @@ run_suite() {
     # Each test by its whole name: what was selected may be less than the suite.
     local tests
     tests=$(grep -E "^$(quoted "$suite")(/|\$)" "$logs/tests" | quoted_lines | paste -sd '|')
-    env ${KOKANEE_TEST_PRELOAD:+LD_PRELOAD="$KOKANEE_TEST_PRELOAD"} "$bundle" --testing-library swift-testing \
-        --no-parallel --filter "^($tests)" >"$log" 2>&1 || code=$?
+    local command=(env ${KOKANEE_TEST_PRELOAD:+LD_PRELOAD="$KOKANEE_TEST_PRELOAD"} "$bundle")
+    command+=(--testing-library swift-testing --no-parallel --filter "^($tests)")
+    "${command[@]}" >"$log" 2>&1 || code=$?
+    # No word on us: it is so strict where a member of a group joins again before its connection is known to be gone.
+    if ((code != 0)) && grep -q 'rdkafka_mock.*Assertion' "$log"; then
+        echo "  $suite: the embedded broker ended by an assertion of its own; once more"
+        code=0
+        "${command[@]}" >"$log" 2>&1 || code=$?
+    fi
     if ((code == 0)); then
         printf '✔ %s: %s in %d s\n' "$suite" "$(grep -oE 'with [0-9]+ tests?' "$log" | tail -1 | cut -c6-)" $((SECONDS - start))
     else
@@ -67,11 +72,13 @@ run_suite() {
 export -f quoted quoted_lines run_suite
 
 start=$SECONDS
-for beside in 1 2 "$processes"; do
-    [ -s "$logs/suites.$beside" ] || continue
-    xargs -P "$((beside < processes ? beside : processes))" -I '{}' bash -c 'run_suite "$1"' _ '{}' <"$logs/suites.$beside"
-    : >"$logs/suites.$beside"
-done
+# Runs so many at once of the suites whose ranks awk's condition holds for.
+run_suites() {
+    awk "$2 { print \$3 }" "$logs/ranks" | xargs -r -P "$1" -I '{}' bash -c 'run_suite "$1"' _ '{}'
+}
+run_suites 1 '$1 == 0'
+run_suites "$((processes > 2 ? processes - 1 : processes))" '$1 == 1'
+run_suites "$processes" '$1 > 1'
 
 show_failures() {
     local log

@@ -43,9 +43,22 @@ public struct DrainProgress: Sendable, Hashable {
         }
         waits = DrainWait.merged(waits)
         circuit = .worst(of: circuits)
-        let reported = Set(reports.map(\.report.name))
-        unheard += (members ?? []).filter { !reported.contains($0) }
+        // Several may share a name.
+        var reported = Dictionary(
+            reports.map { (Self.memberName($0.report.member ?? $0.report.name), 1) },
+            uniquingKeysWith: +
+        )
+        for member in members ?? [] {
+            if let left = reported[member], left > 0 {
+                reported[member] = left - 1
+            } else {
+                unheard.append(member)
+            }
+        }
     }
+
+    /// A member's name as far as both sides tell it.
+    fileprivate static func memberName(_ text: String) -> String { SafeText.line(text, limit: 128) }
 }
 
 extension QueueControl {
@@ -59,7 +72,7 @@ extension QueueControl {
             .read(control, group: queue.group, now: Timestamp.now)
         var members: [String]?
         if case .members(let found) = try await GroupMembership.read(queue.group, admin) {
-            members = found.map { SafeText.line($0.clientID, limit: 128) }
+            members = found.map { DrainProgress.memberName($0.clientID) }
         }
         return DrainProgress(of: pause, reports: reports, members: members)
     }

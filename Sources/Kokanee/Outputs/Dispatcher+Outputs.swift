@@ -9,6 +9,16 @@ extension Dispatcher {
         return ReplayID.make(at: engine.clock.wall())
     }
 
+    /// A partition's log was written anew: what outputs have been committed of is other jobs than those at the same offsets.
+    /// To be called before it begins again, and to be committed then.
+    ///
+    /// Where the commits name a rewind that stands they go on to name it, and not an era: it would be applied again.
+    func beginEra(of intake: PartitionIntake) {
+        guard intake.rewind != runtime.rewinds.notice?.rewind.id, let era = newEra(of: intake) else { return }
+        runtime.outputs?.letGo(CollectionOfOne(intake.topicPartition))
+        intake.rewind = era
+    }
+
     /// Gives eras to partitions that were taken over while nobody could say what is committed of them, once somebody can.
     func nameEras() {
         for intake in rotation where intake.rewind == nil {

@@ -8,6 +8,8 @@ public struct WorkerReport: Sendable, Hashable {
     public var group: String
     /// The worker's; see ``WorkerConfiguration/name``.
     public var name: String
+    /// What the group's member is called, where the client properties set a `client.id`; nil is by the worker's name.
+    public var member: String? = nil
     /// The release of Kokanee that the worker runs.
     public var version: String
     /// When the worker started, in milliseconds since the epoch, by its clock.
@@ -65,6 +67,7 @@ extension WorkerReport {
         object.add("queue", queue)
         object.add("group", group)
         object.add("name", name)
+        if let member { object.add("member", member) }
         object.add("version", version)
         object.add("started", started)
         object.add("health", health.name)
@@ -98,6 +101,7 @@ extension WorkerReport {
         self.queue = queue
         self.group = group
         self.name = SafeText.line(name, limit: Self.longestName)
+        member = object.string("member").map { SafeText.line($0, limit: Self.longestName) }
         version = SafeText.line(object.string("version") ?? "", limit: Self.longestName)
         started = object.time("started") ?? at
         health = object.string("health").flatMap(Health.Level.init(name:)) ?? .degraded

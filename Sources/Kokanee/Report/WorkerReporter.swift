@@ -16,6 +16,7 @@ final class WorkerReporter: Sendable {
 
     private let queue: Queue
     private let name: String
+    private let member: String?
     /// As the worker's configuration has them.
     private let limits: [JobLimit]
     private let started = Timestamp.now
@@ -30,6 +31,7 @@ final class WorkerReporter: Sendable {
     init(
         _ queue: Queue,
         name: String,
+        member: String? = nil,
         limits: [JobLimit] = [],
         producer: Producer,
         logger: Logger,
@@ -37,6 +39,7 @@ final class WorkerReporter: Sendable {
     ) {
         self.queue = queue
         self.name = name
+        self.member = member
         self.limits = Array(limits.prefix(WorkerReport.limitLimit))
         self.producer = producer
         self.logger = logger
@@ -69,6 +72,7 @@ final class WorkerReporter: Sendable {
             queue: queue.name,
             group: queue.group,
             name: name,
+            member: member,
             version: Worker.version,
             started: started,
             health: own.level,

@@ -36,6 +36,9 @@ final class ResultDesk: Sendable {
         state = Mutex(State(book: ResultBook(mostBytes: mostBytes)))
     }
 
+    /// Whether all has been read that the topic had when it was first asked for, or again.
+    var hasCaughtUp: Bool { state.withLock(\.hasCaughtUp) }
+
     /// Waits for a job's end.
     ///
     /// - Parameter partition: where the job is; nil where that is not known.

@@ -114,7 +114,7 @@ public struct Schedule: Sendable, Hashable {
     /// Default `.fireOnce`.
     public var misfire: Misfire = .fireOnce
     /// By how much a tick may be late and is still fired like any other. Default 60 s; what is later was missed, and
-    /// ``misfire`` says what becomes of it.
+    /// ``misfire`` says what becomes of it. Less than 2 s counts as 2 s, which a tick may take to be fired.
     public var misfireThreshold: Duration = .seconds(60)
 
     /// - Throws: ``CronError`` for the expression, ``InputError`` for a name or a type that can't be one, or a zone that

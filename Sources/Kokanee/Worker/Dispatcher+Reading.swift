@@ -175,7 +175,9 @@ extension Dispatcher {
                 "the log goes back: it was cut and written anew, or recreated; work begins again at the lower offset",
                 ["partition": "\(place)", "offset": "\(offset)"]
             )
+            beginEra(of: intake)
             begin(intake, at: offset, restored: CompletionMap())
+            engine.withScheduler { $0.commitAgain { $0 == intake.id } }
             admit(rest, of: intake, now: now)
         }
     }

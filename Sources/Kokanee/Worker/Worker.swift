@@ -214,6 +214,7 @@ public final class Worker: Sendable {
             WorkerReporter(
                 layout.queue,
                 name: control.name,
+                member: client.properties["client.id"],
                 limits: configuration.limits[layout.queue.name]?.limits ?? [],
                 producer: producer,
                 logger: logger

@@ -107,6 +107,24 @@ struct DrainTests {
         #expect(isDone(worker("a", hold: idle), worker("b", hold: nil, age: 40_000)), "b is gone")
     }
 
+    @Test("workers whose members have another name than they, or all the same, are known by it")
+    func members() {
+        let idle = WorkerReport.Hold(at: 5, running: 0, left: 0)
+        let reports = ["a", "b"].map { name in
+            var report = worker(name, hold: idle).report
+            report.member = "billing"
+            return ReportedWorker(report: report, age: 0)
+        }
+        func unheard(_ reports: [ReportedWorker], _ members: String...) -> [String] {
+            DrainProgress(of: pause, reports: reports, members: members).unheard
+        }
+        #expect(unheard(reports, "billing", "billing").isEmpty)
+        #expect(unheard(reports, "billing", "billing", "billing") == ["billing"], "the third says nothing")
+        let long = String(repeating: "n", count: 200)
+        #expect(unheard([worker(long, hold: idle)], SafeText.line(long, limit: 128)).isEmpty)
+        #expect(WorkerReport(json: reports[0].report.json.finish()) == reports[0].report)
+    }
+
     @Test("a report tells which word the worker obeys, and what runs still")
     func report() throws {
         let waits = [DrainWait(reason: .typePaused, subject: "news", jobs: 1), DrainWait(reason: .running, jobs: 2)]

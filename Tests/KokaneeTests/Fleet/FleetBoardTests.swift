@@ -72,6 +72,28 @@ struct FleetBoardTests {
         #expect(board.pause == nil && board.pausedTypes.isEmpty && !board.hasCancellations)
     }
 
+    @Test("times that nobody could mean are none that can't be calculated with", arguments: [Int64.max, .min])
+    func times(at: Int64) throws {
+        func entry(_ key: String, _ value: String) -> ControlTopic.Entry {
+            ControlTopic.Entry(key: key, value: Array(value.utf8), timestamp: 0)
+        }
+        let entries = [
+            entry("pause/mail", #"{"state":"paused","by":"x","at":\#(at)}"#),
+            entry("cancel/mail/a", #"{"by":"x","at":\#(at),"expiresAt":\#(at)}"#),
+        ]
+        let orders = QueueOrders(entries, queue: "mail", now: Timestamp.now)
+        #expect(orders.pause?.at == (at > 0 ? Timestamp.latest : 0))
+        #expect(orders.cancellations.count == (at > 0 ? 1 : 0))
+        let report = """
+            {"at":\(at),"queue":"mail","group":"g","name":"a","started":\(at),\
+            "hold":{"at":\(at),"running":\(at),"left":\(at),"waits":[{"why":"key","jobs":\(at)}]}}
+            """
+        let worker = ReportedWorker(report: try #require(WorkerReport(json: Array(report.utf8))), age: 0)
+        let pause = try #require(orders.pause)
+        let progress = DrainProgress(of: pause, reports: [worker, worker], members: nil)
+        #expect(progress.isDone == (at < 0))
+    }
+
     @Test("a word of an operator is fit for a terminal, and short")
     func words() {
         let board = FleetBoard(queue: queue)

@@ -22,6 +22,24 @@ struct LimitTests {
         #expect(queue.names() == [3])
     }
 
+    @Test("however long nothing starts and all leave, a job is sent away for a day at most")
+    func longWaits() throws {
+        var bucket = LimitBucket(
+            .init(rule: 0, group: 0, partition: -1),
+            .init(JobLimit(type: "a", concurrency: 1)),
+            share: 1,
+            tokens: 0,
+            now: 0
+        )
+        bucket.starts = 1
+        bucket.waiting = 1000
+        var longest: Int64 = 0
+        for second in 1...100_000 as ClosedRange<Int64> {
+            longest = max(longest, bucket.waitOutside(now: second * 1_000_000_000))
+        }
+        #expect(longest == 86_400_000_000_000)
+    }
+
     @Test("what each limit does is told")
     func observations() throws {
         let limits = [JobLimit(type: "a", concurrency: 2), JobLimit(grouping: .key, concurrency: 1)]

@@ -27,6 +27,20 @@ struct OutputPlace {
         await producer.close()
     }
 
+    /// Deletes the main topic, and makes it again.
+    func recreate() async throws {
+        let script = """
+            import sys, time
+            from confluent_kafka.admin import AdminClient, NewTopic
+            servers, topic = sys.argv[1:]
+            admin = AdminClient({'bootstrap.servers': servers})
+            for each in admin.delete_topics([topic]).values(): each.result(20)
+            while topic in admin.list_topics(timeout=20).topics: time.sleep(0.1)
+            for each in admin.create_topics([NewTopic(topic, 2)]).values(): each.result(20)
+            """
+        _ = try await Oracle.python(script, [cluster.bootstrapServers, queue.mainTopic])
+    }
+
     /// - Parameter name: to the group; the next worker of one takes the place of the one before.
     func worker(
         named name: String? = nil,

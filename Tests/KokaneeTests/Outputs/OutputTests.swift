@@ -66,6 +66,24 @@ struct OutputTests {
         }
     }
 
+    @Test("where the topic is made anew under a worker, its jobs run, though others were completed at their offsets")
+    func recreated() async throws {
+        let place = try await OutputPlace()
+        try await place.enqueue(0..<10)
+        let worker = try place.worker { [topic = place.topic] number, context in
+            try await context.produce(JobOutput(topic: topic, value: Bytes(number)))
+        }
+        try await running(worker) {
+            try await eventually("all are committed") { try await place.committed() == 10 }
+            try await place.recreate()
+            try await place.enqueue(10..<13)
+            try await eventually("the new ones have produced", within: .seconds(60)) {
+                try await place.outputs().count == 13
+            }
+        }
+        #expect(try await place.outputs().sorted() == (0..<13).map { "\($0)" }.sorted())
+    }
+
     @Test("an owner that has been replaced commits nothing, and the job's outputs are seen once")
     func zombie() async throws {
         let place = try await OutputPlace()

@@ -27,7 +27,7 @@ struct ReplayRecordTests {
 
     @Test(
         "is passed over where it is no plan that anybody could have made",
-        arguments: [(8, 3), (-5, 3), (Int64.min, Int64.max), (-1, -1)] as [(Int64, Int64)]
+        arguments: [(8, 3), (-5, 3), (Int64.min, Int64.max), (-1, -1), (0, .max)] as [(Int64, Int64)]
     )
     func ranges(from: Int64, to: Int64) {
         #expect(ReplayRecord.records([entry(beginning(from: from, to: to))]).isEmpty)

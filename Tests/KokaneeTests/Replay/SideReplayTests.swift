@@ -161,6 +161,23 @@ struct SideReplayTests {
         #expect(try await stage.committed(replay) == [0: 4])
     }
 
+    @Test("a later attempt is run where its job's first record stands between two stretches of the plan")
+    func attemptBetween() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 3)
+        let producer = try Producer(stage.fixture.client)
+        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
+        await producer.close()
+        var selection = Selection()
+        selection.stretches = [.init(partition: 0, from: 0, to: 1), .init(partition: 0, from: 3, to: 4)]
+        let replay = try await stage.begin([(0, 0..<4)], selection)
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends.sorted() == [0, 1])
+        #expect(try await stage.committed(replay) == [0: 4])
+    }
+
     @Test("paused, nothing starts; at a rate, jobs go on; cancelled, it ends, and what has not run stays so")
     func wishes() async throws {
         let stage = try await ReplayStage(partitions: 1, jobs: 100)
@@ -231,7 +248,7 @@ struct SideReplayTests {
         let replay = try await stage.begin([(0, 0..<0)])
         let (client, book) = (stage.fixture.client, try ReplayBook(stage.fixture.client))
         let plan = try #require(replay.beginning.plan)
-        let run = ReplayRun(replay, plan: plan) { _, _ in true }
+        let run = ReplayRun(replay, plan: plan, try RecordSelector(Selection(), defaultType: "default"))
         let queue = try SideReplay.queue(of: replay)
         try await SideReplay.conclude(run, queue, lost: 5, client)
         try await SideReplay.conclude(run, queue, lost: 0, client)

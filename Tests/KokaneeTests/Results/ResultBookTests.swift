@@ -70,6 +70,7 @@ struct ResultBookTests {
         for id in ["19", "0"] {
             let end = try await desk.ending(of: id, partition: 0, within: .seconds(20))
             #expect(end.id == id && end.ending == .completed)
+            try await eventually("all has been read") { desk.hasCaughtUp }
         }
         // Each is let go of before the next one comes: several who ask at once must not take the reading from each other.
         try await withThrowingTaskGroup(of: String.self) { group in

@@ -43,6 +43,28 @@ import Testing
         #expect(again.wakeAt == (try Self.time("2026-01-01T02:00:00Z")))
     }
 
+    @Test("a threshold of nothing still gives a tick the time that it takes to be fired")
+    func noThreshold() throws {
+        let record = try Self.record {
+            $0.misfire = .ignore
+            $0.misfireThreshold = .zero
+        }
+        let soon = try Self.plan(record, at: "2026-01-01T01:00:01Z")
+        #expect(Self.ids(record, soon) == ["tick@2026-01-01T01:00:00Z"])
+        #expect(try Self.plan(record, at: "2026-01-01T01:00:03Z").ticks.isEmpty)
+    }
+
+    @Test("numbers that nobody could mean in a schedule's state take no keeper down", arguments: [Int64.max, .min])
+    func forgedState(number: Int64) throws {
+        let text = """
+            {"type":"schedule","tick":0,"job":"a","firedTick":\(number),"firedAt":\(number),\
+            "fired":\(number),"skipped":\(number)}
+            """
+        let record = try Self.record { $0.overlap = .skip }
+        let plan = try Self.plan(record, ScheduleState(value: Array(text.utf8)), at: "2026-01-01T01:00:00Z")
+        #expect(plan.state != nil)
+    }
+
     @Test("a schedule has no ticks before it was added, nor while it is paused")
     func since() throws {
         var record = try Self.record(since: "2026-01-01T01:00:00Z")

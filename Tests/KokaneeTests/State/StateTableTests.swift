@@ -56,6 +56,24 @@ struct StateTableTests {
         #expect(order == .init(epoch: 5001, sequence: 1))
     }
 
+    @Test(
+        "a record that somebody forged with the last epoch there can be takes nobody's down",
+        arguments: [Int64.max, .min]
+    )
+    func forgedEpoch(epoch: Int64) throws {
+        let text = #"{"attempt":1,"at":0,"epoch":\#(epoch),"sequence":1}"#
+        let head = try Array(text.utf8).withUnsafeBytes { try #require(JobBook.Head($0)) }
+        var table = StateTable()
+        for now in [Int64(100), 200] {
+            table.begin([0], now: now)
+            table.restore(head, Self.key, in: 0, offset: 0) { "x" }
+            _ = table.finishRestoring(0, now: now)
+            let order = table.update(0) { $0.nextOrder() }
+            #expect(try #require(order) > head.order)
+            table.end(keeping: true)
+        }
+    }
+
     @Test("a partition that is let go is forgotten; one that comes straight back is known as its jobs left it")
     func rebalance() {
         var table = StateTable()

@@ -176,6 +176,31 @@ struct BatchTests {
         #expect(sizes.reduce(0, +) < 20 + 16, "\(sizes)")
     }
 
+    @Test("before a stuck attempt is given up, those that ended before it in its batch are accounted for")
+    func stuck() async throws {
+        let contents = try await items(2).map(\.content)
+        let runtime = try #require(contents.first).runtime
+        var state = EngineState(WorkerConfiguration(), startLimit: runtime.startLimit, hooks: nil)
+        let now = ContinuousClock.now
+        state.add(runtime, policy: nil, leaseLength: .seconds(600), now: now)
+        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        for (offset, content) in contents.enumerated() {
+            _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: 1, start: .now), content)
+        }
+        let generation = state.runners[0].begin()
+        guard case .run(let batch) = state.nextStep(of: 0, generation, now: now), batch.count == 2 else {
+            Issue.record("the two are not handed over together")
+            return
+        }
+        #expect(batch.begin(at: 1) != nil)
+        batch.end()
+        #expect(batch.begin(at: 1) != nil)
+        _ = state.cancel([batch[1].ticket], now: now)
+        let due = state.tick(now: now + .seconds(300), wall: 0)
+        #expect(due.stuck.map(\.attempt.item.ticket) == [batch[1].ticket])
+        #expect(state.scheduler.partitions[0]?.tracker.watermark == 1, "the first has completed")
+    }
+
     @Test("a circuit tells how many deaths it takes to open it")
     func headroom() {
         let now = ContinuousClock.now

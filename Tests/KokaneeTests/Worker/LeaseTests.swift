@@ -27,4 +27,22 @@ struct LeaseTests {
         lease.renew(now: Self.start + .seconds(13))
         #expect(lease.hasLapsed)
     }
+
+    @Test(
+        "once a lapse has been seen no job of the queue begins, also none that was given out, until the group has spoken"
+    )
+    func doubt() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(1)
+        let runtime = try fixture.runtime()
+        let content = JobContent(try #require(try await fixture.records(of: "q").first), runtime: runtime)
+        var state = EngineState(WorkerConfiguration(), startLimit: runtime.startLimit, hooks: nil)
+        let now = ContinuousClock.now
+        state.add(runtime, policy: nil, leaseLength: .seconds(60), now: now)
+        #expect(content.mayBegin)
+        let isWriting = state.mayWrite(runtime.index, now: now + .seconds(61))
+        #expect(!isWriting && !content.mayBegin)
+        let isConfirmed = state.confirmLease(of: runtime.index, asOf: now + .seconds(61), now: now + .seconds(61))
+        #expect(isConfirmed && content.mayBegin)
+    }
 }

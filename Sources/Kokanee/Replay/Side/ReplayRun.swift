@@ -22,11 +22,14 @@ final class ReplayRun: Sendable {
     let record: ReplayRecord
     let ranges: [Int32: Range<Int64>]
     let selects: Test
+    /// Whether a record of a partition may be selected that stands there.
+    let means: @Sendable (_ offset: Int64, _ partition: Int32) -> Bool
     private let state: Mutex<(wish: Wish, count: Count)>
 
-    init(_ record: ReplayRecord, plan: ReplayPlan, selects: @escaping Test) {
+    init(_ record: ReplayRecord, plan: ReplayPlan, _ selector: RecordSelector) {
         self.record = record
-        self.selects = selects
+        selects = { message, partition in selector.verdict(on: message, of: partition, alone: true) == .matches }
+        means = selector.means
         ranges = Dictionary(plan.partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
         state = Mutex((Wish(mode: record.wish?.mode ?? .run, rate: record.wish?.rate), Count()))
     }

@@ -71,18 +71,17 @@ public enum SideReplay {
 
     // MARK: - For the replay's workers
 
-    static func test(
+    static func selector(
         of plan: ReplayPlan,
         _ queue: Queue,
         _ client: ClientConfiguration
-    ) async throws -> ReplayRun.Test {
+    ) async throws -> RecordSelector {
         var listed: [Int32: OffsetSet]?
         if plan.hasListedOffsets {
             let partitions = plan.partitions.map(\.partition)
             listed = try await ListedOffsets.read(of: queue, partitions: partitions, client).partitions
         }
-        let selector = try RecordSelector(plan.selection, defaultType: queue.defaultType, listed: listed)
-        return { message, partition in selector.verdict(on: message, of: partition, alone: true) == .matches }
+        return try RecordSelector(plan.selection, defaultType: queue.defaultType, listed: listed)
     }
 
     /// Follows what operators wish until it is stopped.

@@ -42,8 +42,7 @@ extension Worker {
         if let result = replay.result {
             throw InputError("replay \(replay.id) has ended: it is \(result.state.rawValue)")
         }
-        let test = try await SideReplay.test(of: plan, queues[0], client)
-        let run = ReplayRun(replay, plan: plan, selects: test)
+        let run = ReplayRun(replay, plan: plan, try await SideReplay.selector(of: plan, queues[0], client))
         replayRun.withLock { $0 = run }
         return run
     }
