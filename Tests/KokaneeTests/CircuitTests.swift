@@ -83,6 +83,16 @@ struct CircuitTests {
         #expect(circuit.note(.died, now: after(31)) == nil)
     }
 
+    @Test("a probe that goes on for hours is not waited for where the others have decided")
+    func slowProbe() {
+        var circuit = opened()
+        _ = circuit.tick(now: after(30))
+        for _ in 0..<4 { circuit.probeStarted() }
+        let transitions = (0..<3).map { _ in circuit.probeEnded(.succeeded, now: after(31)) }
+        #expect(transitions == [nil, nil, .closed])
+        #expect(circuit.probeEnded(.died, now: after(4000)) == nil && circuit.allowance == nil)
+    }
+
     @Test("it opens again for longer each time that the probes fail, whether they die or go on the ladder")
     func reopens() {
         var circuit = opened()
@@ -104,7 +114,7 @@ struct CircuitTests {
     func undecided() {
         var circuit = opened()
         _ = circuit.tick(now: after(30))
-        #expect(probe(&circuit, .undecided, .succeeded, .succeeded, .succeeded, at: after(30)) == nil)
+        #expect(probe(&circuit, .undecided, .succeeded, .succeeded, .retried, at: after(30)) == nil)
         #expect(circuit.allowance == 1)
         #expect(probe(&circuit, .succeeded, at: after(30)) == .closed)
     }

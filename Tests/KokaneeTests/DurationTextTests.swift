@@ -20,7 +20,8 @@ import Testing
         "what is no duration is refused with a word on what is accepted",
         arguments: [
             "", "-5m", "5", "m", "5x", "5 m", " 5m", "5m ", "+5m", "1m1h", "1h1h", "5M", "1y", "1.5h30m", "1.s", ".5s",
-            "P", "PT", "P1Y", "P1M", "P1H", "PT1D", "P1.5DT1H", "P-1D", "1DT2H", "5mP", "PT5m", "36500d1ms", "36501d",
+            "P", "PT", "P1Y", "P1M", "P1H", "PT1D", "PT1HT30M", "PT5MTx", "P1DT2HT3M", "P1.5DT1H", "P-1D", "1DT2H",
+            "5mP", "PT5m", "36500d1ms", "36501d",
             "99999999999999999999999999999999999999d", "999999999999999999d", "1.0000000001s", "１s", "5m\u{0}", "∞",
             "1e3s", "0x10s", "nan", "PT5M\n", "pt5m", "1dT2h",
         ]

@@ -13,7 +13,8 @@ struct PlainJobTests {
     private static let values: [Bytes?] = [
         "1.0", "1.1", "known", "other", "0190-abc", "1", "2", "0", "+1", "01", "999999999", "9999999999", "", nil,
         "application/json", "application/cloudevents+json", "APPLICATION/CloudEvents", "tab\there", "\u{7F}", "ä",
-        Bytes([0xFF]), Bytes(String(repeating: "i", count: 41)), Bytes(String(repeating: "i", count: 1025)),
+        Bytes([0xFF]), Bytes([UInt8]("job-001".utf8) + [0xFF]), Bytes([0xFF] + [UInt8]("job-001".utf8)),
+        Bytes(String(repeating: "i", count: 41)), Bytes(String(repeating: "i", count: 1025)),
     ]
 
     private func randomHeaders(_ random: inout SeededGenerator) -> [Header] {

@@ -112,7 +112,8 @@ struct Circuit {
             phase = .open(until: now + pause)
             return .reopened(failed: failed, ended: succeeded + failed, pause: pause)
         }
-        guard succeeded + failed >= policy.probes else { return nil }
+        // Where those that are left can't change it they are not waited for: one of them may go on for hours.
+        guard Double(policy.probes - succeeded) < policy.deadShare * Double(policy.probes) else { return nil }
         phase = .closed
         failures = 0
         // What died before the mending is no reason to open again.

@@ -149,6 +149,11 @@ public struct NewJob: Sendable {
             }
         }
         guard let unique else { return }
+        guard priority.isNormal else {
+            throw InputError(
+                "a unique job has the normal priority: jobs stand for each other by their order in the queue's main topic"
+            )
+        }
         if let key = unique.key {
             try Self.validate("key of a unique job", key)
             guard key.utf8.count <= 1000 else {

@@ -88,7 +88,7 @@ struct PlainJob {
         // A byte below 0x20, or above 0x7E, shows in the upper bit of its difference or sum.
         while position + 8 <= value.count {
             let word = value.loadUnaligned(fromByteOffset: position, as: UInt64.self)
-            let high = word | (word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x0101_0101_0101_0101
+            let high = word | ((word & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x0101_0101_0101_0101)
             let low = (word | 0x8080_8080_8080_8080) &- 0x2020_2020_2020_2020
             guard (high | ~low) & 0x8080_8080_8080_8080 == 0 else { return false }
             position += 8

@@ -69,11 +69,13 @@ extension Limiter {
 
     mutating func join(_ number: Int32, queue: Int32) {
         guard let isKept = shares[queue, default: LimitShares()].join(number, now: now) else { return }
+        let isLast = shares[queue]?.kept.isEmpty == true
         updateBuckets(of: queue) { bucket, share, now in
             bucket.fill(now: now)
             if bucket.key.partition < 0 {
                 bucket.share = share
                 if isKept { bucket.tokens += bucket.kept }
+                if isLast { bucket.kept = 0 }
             } else if bucket.key.partition == number, !isKept {
                 bucket.tokens = 0
             }

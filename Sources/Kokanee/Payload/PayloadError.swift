@@ -25,8 +25,10 @@ public struct PayloadError: Error, Sendable, CustomStringConvertible {
 
     /// As it is, but for what a decoder quotes of a value that is not to be seen.
     func redacted(by redaction: Redaction) -> PayloadError {
-        guard path.indices.contains(where: { redaction.covers(Array(path[...$0])) }) else { return self }
-        return PayloadError(self, reason: "\(path.joined(separator: ".")) does not fit \(Redaction.placeholder)")
+        guard let covered = path.indices.first(where: { redaction.covers(Array(path[...$0])) }) else { return self }
+        // Names below it may be what is not to be seen.
+        let shown = path[...covered].joined(separator: ".")
+        return PayloadError(self, reason: "\(shown) does not fit \(Redaction.placeholder)")
     }
 
     public var description: String {

@@ -57,8 +57,8 @@ struct TextRedaction {
         let end =
             switch bytes[position] {
             case let quote where Self.isQuote(quote): endOfQuoted(bytes, position, isEscaped: isEscaped)
-            case UInt8(ascii: "{"), UInt8(ascii: "["): endOfNested(bytes, position)
-            default: bytes[position...].firstIndex { " ,;&)]}\"'\\".utf8.contains($0) } ?? bytes.count
+            case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "("): endOfNested(bytes, position)
+            default: endOfWords(bytes, position)
             }
         return begin < end ? begin..<end : nil
     }
@@ -80,16 +80,30 @@ struct TextRedaction {
         return bytes.count
     }
 
+    /// A value that nothing encloses. Swift describes one of a type as `App.Card(number: "4111")`.
+    private func endOfWords(_ bytes: [UInt8], _ start: Int) -> Int {
+        let name = bytes[start...].prefix { Self.isWord($0) || $0 == UInt8(ascii: ".") }
+        if !name.isEmpty, name.endIndex < bytes.count, bytes[name.endIndex] == UInt8(ascii: "(") {
+            return endOfNested(bytes, name.endIndex)
+        }
+        return bytes[start...].firstIndex { " ,;&)]}\"'\\".utf8.contains($0) } ?? bytes.count
+    }
+
     private func endOfNested(_ bytes: [UInt8], _ start: Int) -> Int {
         var depth = 0
-        for position in start..<bytes.count {
+        var position = start
+        while position < bytes.count {
             switch bytes[position] {
-            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+            case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "("): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"), UInt8(ascii: ")"):
                 depth -= 1
                 if depth == 0 { return position + 1 }
+            case UInt8(ascii: "\""):
+                position = endOfQuoted(bytes, position, isEscaped: bytes[position - 1] == UInt8(ascii: "\\"))
+                continue
             default: break
             }
+            position += 1
         }
         return bytes.count
     }

@@ -40,10 +40,12 @@ public struct ShapeCheck: Sendable, Hashable {
         let kept = Set(old.types.compactMap { Self.find($0.type, in: new)?.type })
         let added = new.types.filter { !kept.contains($0.type) }.map { type in
             let note = "it is new: \(Self.refusal)"
+            // What the old build takes for another type of its own is looked into there.
+            let isRefused = !old.runsOthers && Self.find(type.type, in: old) == nil
             return Verdict(
                 type: type.type,
                 newVersion: type.version,
-                findings: old.runsOthers ? [] : [Finding(.oldReadsNew, note: note)]
+                findings: isRefused ? [Finding(.oldReadsNew, note: note)] : []
             )
         }
         types = (changed + added).sorted { $0.type < $1.type }
@@ -65,15 +67,24 @@ public struct ShapeCheck: Sendable, Hashable {
             return verdict
         }
         verdict.newVersion = new.version
-        for name in old.aliases where find(name, in: shapes) == nil && !shapes.runsOthers {
-            let note = "jobs under its earlier name \(name) are refused: be sure that none is left, also on the ladder"
-            verdict.findings.append(Finding(.newReadsOld, note: note))
+        for name in old.aliases {
+            if let other = find(name, in: shapes) {
+                guard other.type != new.type else { continue }
+                let note = "jobs under its earlier name \(name) are \(other.type)'s now"
+                verdict.findings += [Finding(.newReadsOld, note: note)] + newReadsOld(old, other)
+                if other.type == name { verdict.findings += oldReadsNew(old, other) }
+            } else if !shapes.runsOthers {
+                let note =
+                    "jobs under its earlier name \(name) are refused: be sure that none is left, also on the ladder"
+                verdict.findings.append(Finding(.newReadsOld, note: note))
+            }
         }
-        if new.type != old.type {
-            let note = "it is \(new.type) now: \(refusal)"
-            verdict.findings.append(Finding(.oldReadsNew, note: note))
+        verdict.findings += newReadsOld(old, new)
+        if new.type == old.type || old.aliases.contains(new.type) {
+            verdict.findings += oldReadsNew(old, new)
+        } else {
+            verdict.findings.append(Finding(.oldReadsNew, note: "it is \(new.type) now: \(refusal)"))
         }
-        verdict.findings += newReadsOld(old, new) + oldReadsNew(old, new)
         return verdict
     }
 

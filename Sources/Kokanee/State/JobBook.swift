@@ -54,12 +54,6 @@ struct JobBook: Sendable {
         entries[key] = entry
     }
 
-    /// The record stands there.
-    mutating func stands(_ key: KeyDigest, _ order: JobRecord.Order, at offset: Int64) {
-        guard entries[key]?.head.order == order else { return }
-        entries[key]?.offset = offset
-    }
-
     mutating func remove(_ key: KeyDigest) {
         bytes -= entries.removeValue(forKey: key)?.value?.count ?? 0
     }
@@ -67,7 +61,8 @@ struct JobBook: Sendable {
     /// Takes over what another book knows of a partition that was away for a moment.
     mutating func take(over other: JobBook) {
         for (key, entry) in other.entries {
-            note(key, entry.head, offset: entry.offset) { entry.value ?? Bytes([]) }
+            let known = entries[key].flatMap { $0.head.order == entry.head.order ? $0.offset : nil }
+            note(key, entry.head, offset: entry.offset ?? known) { entry.value ?? Bytes([]) }
             if entry.value == nil { entries[key]?.value = nil }
         }
     }

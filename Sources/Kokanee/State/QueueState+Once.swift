@@ -216,8 +216,9 @@ extension QueueState {
             case .complete: partition.books.marks.settle(candidate, isDone: true, seen: partition.seen)
             case .retry, .postpone: partition.books.marks.pause(candidate)
             case .skip(isOwn: true): partition.books.marks.settle(candidate, isDone: true, seen: partition.seen)
-            case .skip: .nothing
-            case .discard, .bury: partition.books.marks.settle(candidate, isDone: false, seen: partition.seen)
+            // It may have stood for others before: then its idempotency key was done meanwhile.
+            case .skip(isOwn: false), .discard, .bury:
+                partition.books.marks.settle(candidate, isDone: false, seen: partition.seen)
             }
         switch settlement {
         case .nothing: break

@@ -93,7 +93,9 @@ private struct DurationParser {
         guard rest.first == UInt8(ascii: "T") else { return date }
         guard !sawFraction else { throw error("only the last number may have decimals") }
         rest.removeFirst()
-        return date + (try sum(of: Self.timeUnits))
+        let time = try sum(of: Self.timeUnits)
+        guard rest.isEmpty else { throw error("it has a second T") }
+        return date + time
     }
 
     /// Numbers with units in falling order, at least one, up to the end or to ISO 8601's `T`.

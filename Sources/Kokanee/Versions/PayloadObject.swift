@@ -22,7 +22,7 @@ public struct PayloadObject: Sendable {
 
     /// An empty payload is an object without members.
     init(_ payload: Bytes) throws(Problem) {
-        let bytes = payload.array
+        let bytes = Self.utf8(payload.array)
         guard !bytes.isEmpty else { return }
         let found: [(name: String, value: Range<Int>)]
         do {
@@ -31,9 +31,16 @@ public struct PayloadObject: Sendable {
             throw Problem("the payload is no JSON object: \(error)")
         }
         // Of members of one name the first counts, as where payloads are decoded.
-        for (name, range) in found where !contains(name) {
+        var names: Set<String> = []
+        for (name, range) in found where names.insert(name).inserted {
             members.append(Member(name: name, json: Array(bytes[range])))
         }
+    }
+
+    /// A payload may be in other encodings, and begin with a mark of its own.
+    private static func utf8(_ bytes: [UInt8]) -> [UInt8] {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return Array(bytes.dropFirst(3)) }
+        return bytes.withUnsafeBytes { JSONFoundation.transcode($0) }.map { Array($0.utf8) } ?? bytes
     }
 
     /// The members' names, in their order.

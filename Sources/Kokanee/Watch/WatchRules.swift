@@ -184,13 +184,14 @@ struct WatchRules {
             // Time in which there was nothing to do does not count, nor does time in which nothing was to be done.
             let isPaused = engine.paused.contains(partition.queue)
             let still = isPaused ? stillness : min(stillness, sincePause(of: partition.queue))
-            let isIdle = partition.unfinished == 0 && partition.isAtEnd
+            let queue = seen.queues.first { $0.index == partition.queue }
+            let name = queue?.names[partition.id]
+            // What a rung has is not due; what is due and not taken in is looked at by itself.
+            let isIdle = partition.unfinished == 0 && (partition.isAtEnd || name?.isRung == true)
             present[partition.id] = isIdle ? nil : positions[partition.id]
             guard !isIdle, still >= min(limits.look, limits.stall) else { continue }
             if partition.unfinished > 0 { suspects.insert(partition.id) }
-            guard still >= limits.stall, let queue = seen.queues.first(where: { $0.index == partition.queue })
-            else { continue }
-            let name = queue.names[partition.id]
+            guard still >= limits.stall, let queue else { continue }
             let isHeldBack = engine.holdsBack(partition.queue)
             if partition.unfinished > 0 {
                 guard let holder = partition.holder, holder.isAlarming(isHeldBack: isHeldBack) else { continue }

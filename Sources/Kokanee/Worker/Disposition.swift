@@ -93,7 +93,7 @@ enum Disposition: Sendable, Equatable {
                 wished = after
             }
         case .failed(let stop as JobStop):
-            return .postpone(after: stop.wait.milliseconds)
+            return .postpone(after: min(max(0, stop.wait.milliseconds), longestWait))
         case .failed(let error as PayloadError):
             return .bury(.undecodable, Envelope.Failure(error, at: now))
         case .failed(let error):

@@ -201,7 +201,7 @@ extension Engine {
             now: now,
             randomness: randomness,
             expiredJobs: content.runtime.expiredJobs
-        )
+        ).redacted(by: redaction)
         var (isCancelled, stands) = (false, false)
         switch end {
         case .cancelled: isCancelled = true
@@ -212,7 +212,7 @@ extension Engine {
         let writes =
             state.writes(after: disposition, of: content, isCancelled: isCancelled, stands: stands)
             + (stands ? [] : ScheduleDone.writes(after: disposition, of: content, at: now))
-        var decided = DecidedAttempt(item: item, disposition: disposition.redacted(by: redaction), writes: writes)
+        var decided = DecidedAttempt(item: item, disposition: disposition, writes: writes)
         decided.isCancelled = isCancelled
         return decided
     }

@@ -76,6 +76,8 @@ extension EngineState {
         case .held: return .held(until: scheduler.content(of: ticket)?.envelope?.dueAt ?? 0)
         case .waiting:
             let holder = scheduler.holderOfLane(of: ticket)
+            // What holds that back holds back this one, too.
+            if let holder, scheduler[holder]?.phase == .setAside { return .limited }
             return .waiting(
                 behind: holder.flatMap { scheduler.content(of: $0)?.watched },
                 running: holder.flatMap { age(of: $0, now: now) }

@@ -24,8 +24,13 @@ extension Worker {
         let bounds = [
             Int64(configuration.maximumInFlight), Int64(configuration.maximumInFlightBytes), configuration.maximumGap,
         ]
-        guard bounds.allSatisfy({ $0 > 0 }) else {
-            throw InputError("a worker's bounds on what is in flight are at least 1")
+        guard bounds.allSatisfy({ (1...1 << 40).contains($0) }) else {
+            throw InputError("a worker's bounds on what is in flight are from 1 to \(1 << 40 as Int64)")
+        }
+        guard (.milliseconds(1) ... .longestText).contains(configuration.resultRetention) else {
+            throw InputError(
+                "results are kept for 1ms to \(Duration.longestText.text), not \(configuration.resultRetention.text)"
+            )
         }
         let pollInterval = client.properties["max.poll.interval.ms"].flatMap { Int64($0) } ?? 300_000
         guard configuration.wedgeLimit >= .seconds(1), configuration.wedgeLimit < .milliseconds(pollInterval) else {

@@ -1,6 +1,6 @@
 /// How a worker works. Every property has a default that suits most queues.
 public struct WorkerConfiguration: Sendable {
-    /// In which order jobs run; see ARCHITECTURE's guarantees.
+    /// In which order jobs run; see the guarantees in `docs/semantics.md`.
     public struct Order: Sendable, Hashable {
         enum Kind {
             case key
@@ -43,7 +43,7 @@ public struct WorkerConfiguration: Sendable {
     /// Bytes that a job's result may have at most. Default 256 KiB: results travel through Kafka, and every worker that
     /// takes a partition over reads those that are kept.
     public var resultLimit = 256 << 10
-    /// How long a job's result is kept where ``NewJob/keepResult`` does not say. Default 1 h.
+    /// How long a job's result is kept where ``NewJob/keepResult`` does not say, from 1 ms to 36,500 days. Default 1 h.
     public var resultRetention = Duration.seconds(3600)
     /// How long a cancelled attempt may take to end. After that it is reported as stuck, counts as failed, and gets
     /// its slot replaced; what it does later is ignored. Default 10 s.
@@ -71,7 +71,7 @@ public struct WorkerConfiguration: Sendable {
     /// crash.
     public var commitInterval = Duration.seconds(1)
     /// Jobs that are read and not finished, over all partitions. Default 10,000. Each costs about a kilobyte beside
-    /// its payload.
+    /// its payload. This one and the two that follow are from 1 to 2⁴⁰.
     public var maximumInFlight = 10_000
     /// Bytes of payloads, keys and headers in flight. Default 64 MiB.
     public var maximumInFlightBytes = 64 << 20

@@ -244,6 +244,19 @@ struct WorkerOutcomeTests {
         }
     }
 
+    @Test("bounds that can't be calculated with are refused")
+    func bounds() async throws {
+        let fixture = try WorkerFixture()
+        let settings: [(inout WorkerConfiguration) -> Void] = [
+            set(\.maximumInFlight, .max), set(\.maximumInFlightBytes, .max), set(\.maximumGap, .max),
+            set(\.resultRetention, .seconds(Int64.max)), set(\.resultRetention, .zero),
+        ]
+        for setting in settings {
+            let worker = try fixture.worker(setting) { _, _ in }
+            await #expect(throws: InputError.self) { try await worker.run() }
+        }
+    }
+
     @Test("a build that is too long, or would spoil a line, is refused")
     func build() async throws {
         let fixture = try WorkerFixture()

@@ -217,6 +217,13 @@ struct JSONCodecTests {
                 #expect(throws: DecodingError.self) { try codec.decode(Deep.self, from: Bytes(bytes)) }
             }
         }
+        // Foundation takes the mark for one of UTF-32. Read as bytes, the character opens a string that hides the rest.
+        let text = "{\"a\":\"\u{2200}\",\"b\":" + String(decoding: payload(500), as: UTF8.self) + "}"
+        let utf32 = text.unicodeScalars.flatMap { scalar in
+            (0..<4).map { UInt8(truncatingIfNeeded: scalar.value >> ($0 * 8)) }
+        }
+        struct Object: Decodable { var b: Deep }
+        #expect(throws: DecodingError.self) { try codec.decode(Object.self, from: Bytes([0xFE, 0xFF, 0, 0] + utf32)) }
     }
 
     @Test("what a type throws of its own passes through, and is not asked for twice")

@@ -83,6 +83,11 @@ struct RedactionTests {
             ),
             ("E: the email is wrong", "E: the email is wrong"),
             (#"E: "email":{"a":[1,2]},"b":1"#, #"E: "email":[redacted],"b":1"#),
+            (#"Rejected(email: Optional("a@b.c"), n: 1)"#, "Rejected(email: [redacted], n: 1)"),
+            (#"Pay(email: App.Address(of: "a (b", at: 3), n: 1)"#, "Pay(email: [redacted], n: 1)"),
+            (#"Pay(email: ("a", "b"), n: 1)"#, "Pay(email: [redacted], n: 1)"),
+            (#"{"email":{"note":"}","number":"4111"},"n":1}"#, #"{"email":[redacted],"n":1}"#),
+            (#"E: {\"email\":{\"note\":\"}\"},\"n\":1}"#, #"E: {\"email\":[redacted],\"n\":1}"#),
             (#"E: email: "cut in the mid"#, "E: email: [redacted]"), ("email:", "email:"), ("email", "email"),
         ]
     )
@@ -116,7 +121,9 @@ struct RedactionTests {
         try jobs.register("discard") { (payload: Bytes, _) in throw JobError.discard("needn't: \(payload.text)") }
         let producer = try Producer(fixture.client)
         for type in ["card", "fail", "retry", "discard"] {
+            // Each leaves how it ended, and why, for who asks.
             let headers = [
+                Header("kokanee-keep-result", "600000"),
                 Header("ce_specversion", "1.0"), Header("ce_id", "i"), Header("ce_type", Bytes(type)),
                 Header("ce_source", "/s"),
             ]
@@ -142,6 +149,8 @@ struct RedactionTests {
             #expect(record.value == #"{"number":"4111-1111"}"#, "the payload itself is as it was")
         }
         #expect(letters.count == 2 && !waiting.isEmpty)
+        let left = try await fixture.records(of: fixture.queue.stateTopic).compactMap(\.value?.text)
+        #expect(left.contains { $0.contains("[redacted]") } && !left.contains { $0.contains("4111") }, "\(left)")
         #expect(!log.withLock { $0.contains("4111") }, "\(log.withLock { $0 })")
     }
 }

@@ -144,6 +144,25 @@ struct ShapeCheckTests {
         #expect(breaks(old, others.shapes) == [], "it runs all types")
     }
 
+    @Test(
+        "an earlier name that has become a type of its own is read by both builds, and one that is new by the new one"
+    )
+    func aliases() throws {
+        struct Other: Codable, Sendable {
+            var text: String
+        }
+        let old = try types { try $0.register("a", aliases: ["z"], payload: Old.self) { _, _ in } }
+        let split = try types {
+            try $0.register("a", payload: Old.self) { _, _ in }
+            try $0.register("z", payload: Other.self) { _, _ in }
+        }
+        #expect(breaks(old, split) == ["new job invoice", "old job text"])
+        #expect(ShapeCheck(old: old, new: split).types.last?.findings == [], "the old build doesn't refuse it")
+        // What only the new build knows by that name the old one refuses, and does not read.
+        let renamed = try types { try $0.register("b", aliases: ["a", "z"], payload: Other.self) { _, _ in } }
+        #expect(breaks(old, renamed) == ["old job text"])
+    }
+
     @Test("what is new, upgraded or partly known is a note, which breaks nothing")
     func notes() throws {
         let old = try shapes(Old.self)

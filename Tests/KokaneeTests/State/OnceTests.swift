@@ -176,6 +176,31 @@ struct OnceTests {
         #expect(ran.starts == [0, 0, 3])
     }
 
+    @Test("a unique job whose idempotency key was done while it waited for its next attempt stands for nobody any more")
+    func uniqueDoneElsewhere() async throws {
+        let fixture = try WorkerFixture()
+        func once(_ number: Int, unique: String?) -> NewJob {
+            var job = fixture.job(number)
+            job.key = "lane"
+            job.idempotencyKey = unique == "later" ? nil : "i"
+            job.unique = unique.map { .unique(until: .done, key: $0 == "later" ? "k" : $0) }
+            return job
+        }
+        let ran = Ledger()
+        let worker = try fixture.worker { number, context in
+            try await ran.run(number) { if context.attempt == 1, number == 0 { throw JobError.retry("once more") } }
+        }
+        try await fixture.enqueue([once(0, unique: "k"), once(1, unique: nil)])
+        try await running(worker) {
+            try await eventually("the second is done, and the first is skipped for it") {
+                worker.statistics.completed == 1 && worker.statistics.skipped == 1
+            }
+            try await fixture.enqueue([once(2, unique: "later")])
+            try await eventually("the next one of its key runs") { worker.statistics.completed == 2 }
+        }
+        #expect(ran.starts == [0, 1, 2])
+    }
+
     @Test("unique until start: those that were taken in before the first started are skipped")
     func uniqueUntilStart() async throws {
         let fixture = try WorkerFixture()
@@ -270,6 +295,10 @@ struct OnceTests {
         job.idempotencyKey = nil
         #expect(throws: InputError.self) { try job.record(for: queue, source: "s", at: 0, using: &generator) }
         job.idempotencyWindow = nil
+        job.priority = .high
+        #expect(throws: InputError.self) { try job.record(for: queue, source: "s", at: 0, using: &generator) }
+        job.priority = .normal
+        _ = try job.record(for: queue, source: "s", at: 0, using: &generator)
         job.unique?.limit = .zero
         #expect(throws: InputError.self) { try job.record(for: queue, source: "s", at: 0, using: &generator) }
     }

@@ -37,6 +37,16 @@ struct StateTableTests {
         #expect(book.bytes == 0)
     }
 
+    @Test("where a record stands is not forgotten for an entry that does not know")
+    func standing() {
+        var book = JobBook()
+        book.note(Self.key, Self.head(1, 1), offset: 7) { "x" }
+        var other = JobBook(limit: 0)
+        other.note(Self.key, Self.head(1, 1), offset: nil) { "x" }
+        book.take(over: other)
+        #expect(book[Self.key]?.offset == 7)
+    }
+
     @Test("of a job that has ended nothing is kept in memory but when its record may go")
     func ended() {
         var book = JobBook()

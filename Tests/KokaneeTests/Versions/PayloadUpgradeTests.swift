@@ -94,6 +94,17 @@ struct PayloadUpgradeTests {
         #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
     }
 
+    @Test("a default stands also in a payload in another encoding, or with a byte order mark")
+    func encodings() throws {
+        let text = #"{"invoice":1}"#
+        let utf16 = text.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+        for bytes in [[0xEF, 0xBB, 0xBF] + Array(text.utf8), utf16, [0xFF, 0xFE] + utf16] {
+            var object = try PayloadObject(Bytes(bytes))
+            try object.set("copies", 1)
+            #expect(object.payload == #"{"invoice":1,"copies":1}"#)
+        }
+    }
+
     @Test("an upgrade that throws is a dead letter; one that says what becomes of the job is heard")
     func dispositions() async throws {
         var jobs = JobRegistry()

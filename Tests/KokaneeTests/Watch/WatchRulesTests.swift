@@ -205,6 +205,17 @@ struct WatchRulesTests {
         #expect(stand.look().alerts.isEmpty, "its jobs wait until they are due")
     }
 
+    @Test("time in which nothing of a rung was due does not count")
+    func idleRung() {
+        let stand = Stand()
+        stand.isRung = true
+        stand.partition(unfinished: 0, isAtEnd: false)
+        _ = stand.looks(600)
+        stand.partition(holder: .ready, isAtEnd: false)
+        #expect(stand.looks(59).alerts.isEmpty)
+        #expect(stand.looks(3).alerts[Self.stalled] != nil)
+    }
+
     @Test("a rung's due head is told after 10 seconds, with what leaves no room for it")
     func overdue() throws {
         let stand = Stand()

@@ -45,6 +45,12 @@ struct DispositionTests {
         }
     }
 
+    @Test("a stop's wait is no longer than can be written, and no shorter than nothing")
+    func stops() {
+        #expect(disposition(.failed(JobStop(wait: .seconds(Int64.max)))) == .postpone(after: 365 * 86_400_000))
+        #expect(disposition(.failed(JobStop(wait: .seconds(-5)))) == .postpone(after: 0))
+    }
+
     @Test("the handler's word goes before the policy's, but not beyond the last attempt")
     func verdicts() {
         #expect(disposition(.failed(JobError.discard("old"))) == .discard("old"))

@@ -42,6 +42,11 @@ enum JSONPayload {
         from text: UnsafeRawBufferPointer,
         utf8: UnsafeRawBufferPointer
     ) throws -> Value {
+        // Foundation reads another text of this than anybody has looked at; see ``JSONFoundation/transcode(_:)``.
+        guard !text.starts(with: [0xFE, 0xFF, 0, 0]) else {
+            let reason = "The given data has the byte order mark of no encoding."
+            throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: reason))
+        }
         guard depth(of: utf8) <= JSONTape.maximumDepth else { throw JSONTape.tooDeep }
         return try JSONFoundation.decode(type, from: text)
     }

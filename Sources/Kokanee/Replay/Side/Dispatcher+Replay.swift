@@ -41,7 +41,7 @@ extension Dispatcher {
         guard let range = intake.stretch?.range, content.attempt > 1, let origin = content.origin,
             origin.topic == runtime.queue.mainTopic, origin.partition == intake.topicPartition.partition,
             range.contains(origin.offset), origin.offset < content.offset,
-            runtime.replay?.means(origin.offset, origin.partition) == true
+            runtime.replay?.selector.means(origin.offset, of: origin.partition) == true
         else { return false }
         intake.matched -= 1
         pace.take(-1)

@@ -3,9 +3,6 @@ internal import Synchronization
 
 /// One replay as one worker works it: what belongs to it, how fast it is to go, and how far it is.
 final class ReplayRun: Sendable {
-    /// Tells whether a record is selected; for the thread that reads.
-    typealias Test = @Sendable (_ message: ConsumedMessage, _ partition: Int32) -> Bool
-
     /// What operators want of it at present.
     struct Wish: Equatable {
         var mode = ReplayRecord.Wish.Mode.run
@@ -21,15 +18,12 @@ final class ReplayRun: Sendable {
 
     let record: ReplayRecord
     let ranges: [Int32: Range<Int64>]
-    let selects: Test
-    /// Whether a record of a partition may be selected that stands there.
-    let means: @Sendable (_ offset: Int64, _ partition: Int32) -> Bool
+    let selector: RecordSelector
     private let state: Mutex<(wish: Wish, count: Count)>
 
     init(_ record: ReplayRecord, plan: ReplayPlan, _ selector: RecordSelector) {
         self.record = record
-        selects = { message, partition in selector.verdict(on: message, of: partition, alone: true) == .matches }
-        means = selector.means
+        self.selector = selector
         ranges = Dictionary(plan.partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
         state = Mutex((Wish(mode: record.wish?.mode ?? .run, rate: record.wish?.rate), Count()))
     }
@@ -40,6 +34,11 @@ final class ReplayRun: Sendable {
     }
 
     var count: Count { state.withLock { $0.count } }
+
+    /// Whether a record is to be run; for the thread that reads.
+    func selects(_ message: ConsumedMessage, _ partition: Int32) -> Bool {
+        selector.verdict(on: message, of: partition, alone: true) == .matches
+    }
 
     func note(scanned: Int, matched: Int) {
         state.withLock { state in
