@@ -16,8 +16,8 @@ public struct CircuitPolicy: Sendable, Hashable {
     public var pause = Duration.seconds(30)
     /// Default 10 minutes.
     public var longestPause = Duration.seconds(600)
-    /// How many jobs it lets through then. Default 5, at least 1. It closes when they have ended and the share of
-    /// those that failed, whether for the ladder or for good, is below ``deadShare``.
+    /// How many jobs it lets through then. Default 5, at least 1. It closes once the share of
+    /// those that failed, whether for the ladder or for good, will be below ``deadShare`` however the rest of them end.
     public var probes = 5
 
     public init() {}

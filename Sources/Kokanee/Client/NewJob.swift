@@ -30,7 +30,7 @@ public struct NewJob: Sendable {
     /// configured.
     public var idempotencyWindow: Duration?
     /// Whether the job stands for others of its kind, or they for it; see docs/once.md. As with an idempotency key the key is
-    /// the ordering key of a job that has none.
+    /// the ordering key of a job that has none. One of another priority than the normal is refused.
     public var unique: Uniqueness?
     /// Keeps what becomes of the job for so long after its end, for ``JobClient/result(of:as:within:)-(EnqueuedJob,_,_)``:
     /// its result, also if it sets none, or why it has none. Nil, the default, keeps only what the handler sets, for

@@ -43,12 +43,13 @@ public struct DrainProgress: Sendable, Hashable {
         }
         waits = DrainWait.merged(waits)
         circuit = .worst(of: circuits)
-        // Several may share a name.
+        // A worker has a name of its own in reports. Members that are named by their client.id may have one together.
+        let names = Set(reports.filter { $0.report.member == nil }.map { Self.memberName($0.report.name) })
         var reported = Dictionary(
-            reports.map { (Self.memberName($0.report.member ?? $0.report.name), 1) },
+            reports.filter { !$0.isSilent }.compactMap(\.report.member).map { (Self.memberName($0), 1) },
             uniquingKeysWith: +
         )
-        for member in members ?? [] {
+        for member in members ?? [] where !names.contains(member) {
             if let left = reported[member], left > 0 {
                 reported[member] = left - 1
             } else {

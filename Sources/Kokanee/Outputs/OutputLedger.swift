@@ -5,9 +5,9 @@ internal import RdKafka
 /// It is written in the transactions themselves, one record for each of the queue's topics, and so tells exactly what
 /// they have done: a job whose outputs are visible is in it, and no other.
 ///
-/// A page counts for one *era* of its topic's partition: from one reset of the group's offset to the next. What ran in an
-/// earlier era is to run again. The era's name stands in the group's commits, and a commit that names it has been
-/// acknowledged before its first transaction: a commit that names none, or another, was made by a reset.
+/// A page counts for one *era* of its topic's partition: from one reset of the group's offset, or one log, to the next.
+/// What ran in an earlier era is to run again. The era's name stands in the group's commits, and a commit that names it has
+/// been acknowledged before its first transaction: a commit that names none, or another, was made by a reset.
 struct OutputLedger: Sendable, Equatable {
     struct Page: Sendable, Equatable {
         let era: String

@@ -142,7 +142,8 @@ final class PoolLoop {
     }
 
     /// Whether a job's worker lets it begin: the worker's runner has asked, but that may be long ago where processes were
-    /// busy, or the machine stood still.
+    /// busy, or the machine stood still. Those behind it wait, too, also of other queues: for as long as it is not known
+    /// whether this worker is a member still.
     private func mayBegin(_ ticket: Ticket) -> Bool {
         guard jobs[ticket]?.content.context.mayBegin == false else { return true }
         heldUntil = .now + StartLimit.pause

@@ -80,13 +80,30 @@ struct TextRedaction {
         return bytes.count
     }
 
-    /// A value that nothing encloses. Swift describes one of a type as `App.Card(number: "4111")`.
+    /// A value that nothing encloses. Swift describes one of a type as `App.Card(number: "4111")`, and the type perhaps as
+    /// `App.(unknown context at $1).Card` or `App.Box<Swift.String>`.
     private func endOfWords(_ bytes: [UInt8], _ start: Int) -> Int {
-        let name = bytes[start...].prefix { Self.isWord($0) || $0 == UInt8(ascii: ".") }
-        if !name.isEmpty, name.endIndex < bytes.count, bytes[name.endIndex] == UInt8(ascii: "(") {
-            return endOfNested(bytes, name.endIndex)
+        var end = start
+        var isOfType = false
+        reading: while end < bytes.count {
+            switch bytes[end] {
+            case UInt8(ascii: "("):
+                end = endOfNested(bytes, end)
+                isOfType = true
+            case UInt8(ascii: "<"):
+                guard let close = bytes[end...].firstIndex(of: UInt8(ascii: ">")) else { break reading }
+                end = close + 1
+            case UInt8(ascii: "."), UInt8(ascii: ">"): end += 1
+            case let byte where Self.isWord(byte): end += 1
+            default: break reading
+            }
         }
-        return bytes[start...].firstIndex { " ,;&)]}\"'\\".utf8.contains($0) } ?? bytes.count
+        return isOfType ? end : bytes[start...].firstIndex { " ,;&)]}\"'\\".utf8.contains($0) } ?? bytes.count
+    }
+
+    /// Whether a quote opens a value, and is no apostrophe: there is something before it, as in ``endOfNested(_:_:)``.
+    private func beginsValue(_ bytes: [UInt8], _ position: Int) -> Bool {
+        ":,[{( \\".utf8.contains(bytes[position - 1])
     }
 
     private func endOfNested(_ bytes: [UInt8], _ start: Int) -> Int {
@@ -98,7 +115,8 @@ struct TextRedaction {
             case UInt8(ascii: "}"), UInt8(ascii: "]"), UInt8(ascii: ")"):
                 depth -= 1
                 if depth == 0 { return position + 1 }
-            case UInt8(ascii: "\""):
+            case UInt8(ascii: "\""),
+                UInt8(ascii: "'") where beginsValue(bytes, position):
                 position = endOfQuoted(bytes, position, isEscaped: bytes[position - 1] == UInt8(ascii: "\\"))
                 continue
             default: break

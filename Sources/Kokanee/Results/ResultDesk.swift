@@ -90,7 +90,8 @@ final class ResultDesk: Sendable {
                 } else {
                     state.follower != nil
                 }
-            // A reading that is under way ends first: those who ask meanwhile would each have it begin again, for ever.
+            // A reading that is under way ends first, of all partitions: those who ask meanwhile would each have it begin
+            // again, for ever.
             guard !isRead || state.hasCaughtUp && state.book.hasForgotten(id) else { return nil }
             // Who asks for jobs of a second partition asks for those of a third.
             return try restart(&state, partitions: state.follower == nil ? partition.map { [$0] } : nil)

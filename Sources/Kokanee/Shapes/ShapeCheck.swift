@@ -61,15 +61,10 @@ public struct ShapeCheck: Sendable, Hashable {
 
     private static func verdict(on old: JobShapes.JobType, _ shapes: JobShapes) -> Verdict {
         var verdict = Verdict(type: old.type, oldVersion: old.version, findings: [])
-        guard let new = find(old.type, in: shapes) else {
-            let message = "the type is gone, and no other has it for an alias: jobs of it are refused"
-            if !shapes.runsOthers { verdict.findings.append(Finding(.newReadsOld, breaking: message)) }
-            return verdict
-        }
-        verdict.newVersion = new.version
+        let new = find(old.type, in: shapes)
         for name in old.aliases {
             if let other = find(name, in: shapes) {
-                guard other.type != new.type else { continue }
+                guard other.type != new?.type else { continue }
                 let note = "jobs under its earlier name \(name) are \(other.type)'s now"
                 verdict.findings += [Finding(.newReadsOld, note: note)] + newReadsOld(old, other)
                 if other.type == name { verdict.findings += oldReadsNew(old, other) }
@@ -79,6 +74,12 @@ public struct ShapeCheck: Sendable, Hashable {
                 verdict.findings.append(Finding(.newReadsOld, note: note))
             }
         }
+        guard let new else {
+            let message = "the type is gone, and no other has it for an alias: jobs of it are refused"
+            if !shapes.runsOthers { verdict.findings.append(Finding(.newReadsOld, breaking: message)) }
+            return verdict
+        }
+        verdict.newVersion = new.version
         verdict.findings += newReadsOld(old, new)
         if new.type == old.type || old.aliases.contains(new.type) {
             verdict.findings += oldReadsNew(old, new)

@@ -25,9 +25,9 @@ struct JobRecord: Sendable, Equatable {
             self.sequence = sequence
         }
 
-        /// As a record says. Anybody may have written it, and the next epoch is to be a later one.
+        /// As a record says. Anybody may have written it, and later epochs are to follow: one that no clock tells is none.
         init(readEpoch epoch: Int64, sequence: Int64) {
-            self.init(epoch: min(max(0, epoch), Timestamp.latest), sequence: sequence)
+            self.init(epoch: (0...2 * Timestamp.latest).contains(epoch) ? epoch : 0, sequence: sequence)
         }
 
         static func < (lhs: Self, rhs: Self) -> Bool {

@@ -160,7 +160,7 @@ extension QueueState {
     /// Nil where nothing is to be left.
     private func end(_ disposition: Disposition, of content: JobContent, isCancelled: Bool = false) -> End? {
         let hasNotes = content.hasNotes.load(ordering: .acquiring)
-        guard hasNotes || content.attempt > 1 || content.keptResult != nil else { return nil }
+        guard hasNotes || content.attempt > 1 || content.isOnce || content.keptResult != nil else { return nil }
         // Whoever is not the owner any more knows nothing that the owner should believe.
         guard standing(of: content) != .over else { return nil }
         let now = now()

@@ -67,7 +67,10 @@ final class QueueGate {
         now: ContinuousClock.Instant
     ) -> Circuit.Transition? {
         guard !probes.isEmpty, probes.remove(ticket) != nil else { return circuit?.note(outcome, now: now) }
-        return circuit?.probeEnded(outcome, now: now)
+        let transition = circuit?.probeEnded(outcome, now: now)
+        // Those that are left decide nothing any more, and none of a later round.
+        if transition != nil { probes.removeAll() }
+        return transition
     }
 
     var hasProbes: Bool { !probes.isEmpty }

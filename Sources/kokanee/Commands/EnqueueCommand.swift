@@ -54,7 +54,12 @@ extension Command {
             .value("expires", "D", "don't start it after this has passed; with --file, of lines that say none"),
             .value("idempotency-key", "KEY", "don't run it if a job of that key was done"),
             .value("idempotency-window", "D", "for how long that counts", default: "the worker's, 24h"),
-            .value("unique", "UNTIL", "start or done: till then it stands for others like it, which are skipped"),
+            .value(
+                "unique",
+                "UNTIL",
+                "start or done: till then it stands for others like it, which are skipped; "
+                    + "of normal priority only"
+            ),
             .value("unique-key", "KEY", "what others like it have in common", default: "type and payload"),
             .value("unique-for", "D", "for how long at most", default: "24h"),
             .value("keep-result", "D", "keep for so long what became of the job: its result, or why it has none"),

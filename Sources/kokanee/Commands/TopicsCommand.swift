@@ -52,6 +52,9 @@ extension Command {
                 replicationFactor: replicationFactor
             )
             try show(inspection, context.console)
+            if queue.ladder != asked.ladder {
+                context.console.say("\(queue.name) has the ladder \(queue.ladder); --ladder makes other rungs")
+            }
             guard inspection.fits else {
                 throw Failure("topics of \(queue.name) are there and not as they should be; change them by hand")
             }

@@ -120,6 +120,7 @@ struct DrainTests {
         }
         #expect(unheard(reports, "billing", "billing").isEmpty)
         #expect(unheard(reports, "billing", "billing", "billing") == ["billing"], "the third says nothing")
+        #expect(unheard([worker("a", hold: idle)], "a", "a").isEmpty, "two of one name report as one")
         let long = String(repeating: "n", count: 200)
         #expect(unheard([worker(long, hold: idle)], SafeText.line(long, limit: 128)).isEmpty)
         #expect(WorkerReport(json: reports[0].report.json.finish()) == reports[0].report)

@@ -161,6 +161,8 @@ struct ShapeCheckTests {
         // What only the new build knows by that name the old one refuses, and does not read.
         let renamed = try types { try $0.register("b", aliases: ["a", "z"], payload: Other.self) { _, _ in } }
         #expect(breaks(old, renamed) == ["old job text"])
+        let swapped = try types { try $0.register("z", payload: Other.self) { _, _ in } }
+        #expect(breaks(old, swapped) == ["new job invoice", "old job -", "old job text"])
     }
 
     @Test("what is new, upgraded or partly known is a note, which breaks nothing")
