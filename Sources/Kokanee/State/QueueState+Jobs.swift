@@ -119,6 +119,8 @@ extension QueueState {
         outcome: JobRecord?,
         _ partition: inout StateTable.Partition
     ) -> StateRecord? {
+        // A first attempt that did not begin has left nothing: what the topic has may be of another job of the same id.
+        guard known != nil || content.attempt > 1 || content.keptResult != nil else { return nil }
         switch disposition {
         case .retry, .postpone: return nil
         // A job that is sent back from the dead letters goes on where it was, as long as its record is kept.

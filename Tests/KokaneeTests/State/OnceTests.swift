@@ -201,6 +201,29 @@ struct OnceTests {
         #expect(ran.starts == [0, 1, 2])
     }
 
+    @Test("a job that is skipped leaves alone what another one of its id has left")
+    func skippedTwin() async throws {
+        let fixture = try WorkerFixture()
+        var twin = fixture.job(0)
+        twin.id = "twin"
+        twin.unique = .unique(until: .done, key: "k")
+        let seen = Mutex<[Int?]>([])
+        let worker = try fixture.worker { _, context in
+            let last = try await context.lastCheckpoint(as: Int.self)
+            seen.withLock { $0.append(last) }
+            guard context.attempt == 1 else { return }
+            try await context.checkpoint(7)
+            throw JobError.retry("once more")
+        }
+        try await fixture.enqueue([twin, twin])
+        try await running(worker) {
+            try await eventually("one is skipped, and the other done") {
+                worker.statistics.skipped == 1 && worker.statistics.completed == 1
+            }
+        }
+        #expect(seen.withLock { $0 } == [nil, 7])
+    }
+
     @Test("unique until start: those that were taken in before the first started are skipped")
     func uniqueUntilStart() async throws {
         let fixture = try WorkerFixture()
