@@ -101,6 +101,7 @@ public final class BrokerProcess: Sendable {
     ///
     /// The broker has a session, and so a process group, of its own: it may be a wrapper that hands no signal on,
     /// and is gone before what it wraps.
+    /// It has the lowest priority, as it answers fetches that find nothing at once, and is asked again as soon.
     /// The directory is removed in the end, unless stdin said a word before it ended, or the broker ended by itself.
     private static let script = """
         directory=$1; shift

@@ -44,7 +44,7 @@ struct CommitMetadata: Equatable {
             let map = CompletionMap(decoding: Array(bytes), above: committed)
         else { return nil }
         // Whoever may commit may write any time: within these bounds no later difference overflows.
-        self.init(owner: String(parts[1]), movedAt: min(max(movedAt, 0), Timestamp.latest), completed: map)
+        self.init(owner: String(parts[1]), movedAt: Timestamp.clamped(movedAt), completed: map)
         if parts.count > 4, ReplayID.isValid(parts[4]) { rewind = String(parts[4]) }
     }
 

@@ -142,7 +142,7 @@ struct HeaderScan {
     }
 
     private static func time(_ value: UnsafeRawBufferPointer?) -> Int64? {
-        value.flatMap(DecimalText.parse).map { min(max($0, 0), Timestamp.latest) }
+        value.flatMap(DecimalText.parse).map(Timestamp.clamped)
     }
 
     private static func errorText(_ value: UnsafeRawBufferPointer) -> String {

@@ -23,7 +23,7 @@ struct JSONFields {
     /// As ``integer(_:)``, of milliseconds since the epoch, within 0 to ``Timestamp/latest``: anybody may have written them, and
     /// they are calculated with.
     func time(_ name: String) -> Int64? {
-        integer(name).map { min(max(0, $0), Timestamp.latest) }
+        integer(name).map(Timestamp.clamped)
     }
 
     /// As ``integer(_:)``, of how many something is: so few at most that many such can be added up.

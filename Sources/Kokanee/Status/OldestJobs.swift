@@ -66,7 +66,7 @@ struct OldestJobs {
             id: envelope?.id ?? place.description,
             type: envelope?.type ?? "unreadable",
             // It may be the producer's, and then it is whatever the producer wrote.
-            timestamp: min(max(record.timestamp, 0), Timestamp.latest)
+            timestamp: Timestamp.clamped(record.timestamp)
         )
     }
 }

@@ -15,6 +15,9 @@ public enum Timestamp {
         #endif
     }
 
+    /// The nearest time from 0 to ``latest``: of what others have written, with which is to be calculated.
+    static func clamped(_ milliseconds: Int64) -> Int64 { min(max(milliseconds, 0), latest) }
+
     /// Reads RFC 3339 (`2026-07-01T12:00:00.5+02:00`), `now`, or a duration before (`-2h`) or after (`+10m`) `now`.
     ///
     /// As in Kafka's own tools a time without an offset is UTC. Decimals below milliseconds are dropped; a leap
@@ -49,7 +52,7 @@ public enum Timestamp {
     ///
     /// - Parameter milliseconds: since the epoch; what is outside 0 to ``latest`` is clamped.
     public static func text(_ milliseconds: Int64) -> String {
-        let clamped = min(max(milliseconds, 0), latest)
+        let clamped = Self.clamped(milliseconds)
         let (days, rest) = clamped.quotientAndRemainder(dividingBy: 86_400_000)
         let (year, month, day) = CivilDate.date(ofDay: Int(days))
         let time = Int(rest)

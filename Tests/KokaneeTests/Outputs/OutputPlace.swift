@@ -35,7 +35,10 @@ struct OutputPlace {
             servers, topic = sys.argv[1:]
             admin = AdminClient({'bootstrap.servers': servers})
             for each in admin.delete_topics([topic]).values(): each.result(20)
-            while topic in admin.list_topics(timeout=20).topics: time.sleep(0.1)
+            deadline = time.monotonic() + 20
+            while topic in admin.list_topics(timeout=20).topics:
+                assert time.monotonic() < deadline, 'the topic is still there'
+                time.sleep(0.1)
             for each in admin.create_topics([NewTopic(topic, 2)]).values(): each.result(20)
             """
         _ = try await Oracle.python(script, [cluster.bootstrapServers, queue.mainTopic])

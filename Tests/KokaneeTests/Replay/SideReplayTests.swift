@@ -85,11 +85,7 @@ struct SideReplayTests {
 
     @Test("a later attempt that stands in the main topic is history's, and is not run again")
     func repetitions() async throws {
-        let stage = try await ReplayStage(partitions: 1, jobs: 3)
-        let producer = try Producer(stage.fixture.client)
-        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
-        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
-        await producer.close()
+        let stage = try await ReplayStage.withLateAttempt()
         let replay = try await stage.begin([(0, 0..<4)])
         let ran = Ledger()
         let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
@@ -148,11 +144,7 @@ struct SideReplayTests {
 
     @Test("a later attempt is run where its job's first record stands before the plan")
     func lateAttempt() async throws {
-        let stage = try await ReplayStage(partitions: 1, jobs: 3)
-        let producer = try Producer(stage.fixture.client)
-        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
-        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
-        await producer.close()
+        let stage = try await ReplayStage.withLateAttempt()
         let replay = try await stage.begin([(0, 2..<4)])
         let ran = Ledger()
         let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
@@ -163,11 +155,7 @@ struct SideReplayTests {
 
     @Test("a later attempt is run where its job's first record stands between two stretches of the plan")
     func attemptBetween() async throws {
-        let stage = try await ReplayStage(partitions: 1, jobs: 3)
-        let producer = try Producer(stage.fixture.client)
-        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
-        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
-        await producer.close()
+        let stage = try await ReplayStage.withLateAttempt()
         var selection = Selection()
         selection.stretches = [.init(partition: 0, from: 0, to: 1), .init(partition: 0, from: 3, to: 4)]
         let replay = try await stage.begin([(0, 0..<4)], selection)
@@ -282,6 +270,16 @@ struct ReplayStage {
     ) async throws {
         fixture = try WorkerFixture(partitions: partitions)
         try await fixture.enqueue(jobs, key: key, partition: partition)
+    }
+
+    /// Three jobs in one partition, and behind them the second attempt of the middle one.
+    static func withLateAttempt() async throws -> ReplayStage {
+        let stage = try await ReplayStage(partitions: 1, jobs: 3)
+        let producer = try Producer(stage.fixture.client)
+        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
+        await producer.close()
+        return stage
     }
 
     func begin(

@@ -179,23 +179,23 @@ struct OnceTests {
     @Test("a unique job whose idempotency key was done while it waited for its next attempt stands for nobody any more")
     func uniqueDoneElsewhere() async throws {
         let fixture = try WorkerFixture()
-        func once(_ number: Int, unique: String?) -> NewJob {
+        func once(_ number: Int, isIdempotent: Bool = false, isUnique: Bool = false) -> NewJob {
             var job = fixture.job(number)
             job.key = "lane"
-            job.idempotencyKey = unique == "later" ? nil : "i"
-            job.unique = unique.map { .unique(until: .done, key: $0 == "later" ? "k" : $0) }
+            if isIdempotent { job.idempotencyKey = "i" }
+            if isUnique { job.unique = .unique(until: .done, key: "k") }
             return job
         }
         let ran = Ledger()
         let worker = try fixture.worker { number, context in
             try await ran.run(number) { if context.attempt == 1, number == 0 { throw JobError.retry("once more") } }
         }
-        try await fixture.enqueue([once(0, unique: "k"), once(1, unique: nil)])
+        try await fixture.enqueue([once(0, isIdempotent: true, isUnique: true), once(1, isIdempotent: true)])
         try await running(worker) {
             try await eventually("the second is done, and the first is skipped for it") {
                 worker.statistics.completed == 1 && worker.statistics.skipped == 1
             }
-            try await fixture.enqueue([once(2, unique: "later")])
+            try await fixture.enqueue([once(2, isUnique: true)])
             try await eventually("the next one of its key runs") { worker.statistics.completed == 2 }
         }
         #expect(ran.starts == [0, 1, 2])

@@ -106,9 +106,7 @@ struct RecordSelector: Sendable {
 
     /// What can be said without headers and payload; nil is that nothing speaks against it.
     private func glance(_ message: ConsumedMessage, _ partition: Int32) -> Verdict? {
-        if partitions != nil || stretches != nil || listed != nil, !means(message.offset, of: partition) {
-            return .passed
-        }
+        guard means(message.offset, of: partition) else { return .passed }
         if let times, clock == .record {
             let time = message.timestamp
             guard time >= 0 else { return .undated }

@@ -71,7 +71,7 @@ public struct ZoneRules: Sendable, Hashable {
     ///
     /// - Parameter milliseconds: since the epoch.
     public func text(_ milliseconds: Int64) -> String {
-        let seconds = min(max(milliseconds, 0), Timestamp.latest) / 1000
+        let seconds = Timestamp.clamped(milliseconds) / 1000
         let offset = offset(at: seconds)
         let local = String(Timestamp.text((seconds + offset) * 1000).prefix(19))
         guard offset != 0 else { return local + "Z" }
