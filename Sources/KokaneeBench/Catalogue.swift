@@ -12,6 +12,15 @@ package enum Catalogue {
 
     package static var rows: [Row] { experiments.flatMap(\.rows) }
 
+    /// How often rows are measured at most, whatever was asked for; those that are not in it have no such bound.
+    package static var maximumRounds: [String: Int] {
+        var most: [String: Int] = [:]
+        for experiment in experiments where experiment.maximumRounds < .max {
+            for row in experiment.rows { most[row.name] = experiment.maximumRounds }
+        }
+        return most
+    }
+
     /// The experiments that measure the rows asked for, each with those of its rows.
     ///
     /// - Throws: ``BenchError`` where a pattern fits no row.

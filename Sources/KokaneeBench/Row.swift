@@ -66,6 +66,12 @@ package struct RowResult: Sendable {
     package let measurement: Measurement
     package var isMet: Bool { measurement.meets(row.target) }
 
+    /// What the row is judged by, where that is what ours is above the baseline.
+    package var excess: Double? {
+        guard case .excessAtMost = row.target else { return nil }
+        return measurement.excess
+    }
+
     package init(row: Row, measurement: Measurement) {
         self.row = row
         self.measurement = measurement

@@ -24,6 +24,8 @@ final class Stage {
     private let properties: [String: String]
     private var queues: [(queue: StageQueue, madeControl: Bool)] = []
     private var groups: [String: Int] = [:]
+    /// The ids of queues' replays, by the queue's name.
+    private var replays: [String: [String]] = [:]
 
     /// - Parameter label: tells this stage's topics from others' on a Kafka of the user's.
     init(_ settings: Bench.Settings, family: Family, label: String) throws {
@@ -70,6 +72,7 @@ final class Stage {
     /// Makes the topics of a replay of a queue, which take the embedded broker's word for it; returns the replay's id.
     func replay(of queue: StageQueue) throws -> String {
         let id = ReplayID.make(at: Timestamp.now)
+        replays[queue.name, default: []].append(id)
         guard broker != nil else { return id }
         let rungs = try queue.ladder.map { try Ladder(text: $0) } ?? .standard
         let replay = try Queue(queue.name, ladder: rungs).replay(id)
@@ -148,6 +151,7 @@ final class Stage {
         for (queue, madeControl) in queues.reversed() {
             let parameters = queue.parameters.merging([
                 "groups": "\(groups[queue.name] ?? 0)", "control": madeControl ? "1" : "0",
+                "replays": (replays[queue.name] ?? []).joined(separator: ","),
             ]) { $1 }
             do {
                 _ = try family.run("topics-delete", parameters, properties: properties, isCleanUp: true)

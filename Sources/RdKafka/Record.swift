@@ -53,8 +53,8 @@ public struct Record: Sendable {
 
     /// Calls `body` with each header in the record's order, name and value borrowed from the record.
     ///
-    /// Values are nil where the header's value is null. Both pointers are valid inside `body` only. A record
-    /// whose headers can't be parsed has none.
+    /// Values are nil where the header's value is null. Both pointers are valid inside `body` only, which must not read
+    /// any record's headers itself. A record whose headers can't be parsed has none.
     public func forEachHeader(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) {
         // For Swift the last use of the storage is the reading of its pointer, not that of what the pointer points to.
         _ = withExtendedLifetime(storage) { storage.message.forEachHeader(body) }

@@ -85,10 +85,10 @@ private final class SnapshotRun {
     static let width = 32
     static let bufferSize = 64 << 20
     private static let batchSize = 1000
-    /// How long the broker may take to tell of one partition's end.
-    private static let lookLimit: Int32 = 1000
+    /// How long a broker may take to tell of its partitions' ends.
+    private static let lookLimit = Duration.seconds(1)
     private static let pause = Duration.milliseconds(250)
-    /// For how long a topic has to be unknown to count as missing: a broker that has just come up knows none.
+    /// For how long a partition has to be unknown to count as missing: a broker that has just come up knows none.
     private static let missingLimit = Duration.seconds(5)
 
     private let name: String
@@ -99,10 +99,14 @@ private final class SnapshotRun {
     private let listener: SnapshotReader.Listener
     private let queue: OpaquePointer
     private var topic: OpaquePointer?
+    private let topicLook: TopicLook
+    /// The watcher's.
+    private var watched: OpaquePointer?
     private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: batchSize)
     /// Of which it is not known yet where they end.
     private var unknown: [Int32]
-    private var unknownSince: ContinuousClock.Instant?
+    /// Of those the ones that do not exist, as far as a broker knows, and since when.
+    private var missingSince: [Int32: ContinuousClock.Instant] = [:]
     private var nextLookAt = ContinuousClock.now
     /// Of which that is known, and which are not begun.
     private var waiting: [(partition: Int32, range: Range<Int64>)] = []
@@ -128,6 +132,7 @@ private final class SnapshotRun {
         self.watcher = watcher
         self.state = state
         self.listener = listener
+        topicLook = TopicLook(client: watcher, topic: name, limit: Self.lookLimit)
         unknown = partitions
         queue = rd_kafka_queue_new(client.pointer)
         var one: UInt64 = 1
@@ -139,6 +144,7 @@ private final class SnapshotRun {
         for partition in sources.keys { rd_kafka_consume_stop(topic, partition) }
         rd_kafka_queue_destroy(queue)
         if let topic { rd_kafka_topic_destroy(topic) }
+        if let watched { rd_kafka_topic_destroy(watched) }
     }
 
     func read() {
@@ -160,40 +166,31 @@ private final class SnapshotRun {
     /// Asks where the partitions end, all of them before any is begun: a broker answers a connection's requests one after
     /// another, and these would wait behind each fetch.
     private func look() {
-        var missing: [Int32] = []
-        var failure: KafkaError?
-        var rest: [Int32] = []
-        for partition in unknown {
-            guard !state.isStopped else { return }
-            // Brokers that are away are away for all.
-            guard failure == nil else {
-                rest.append(partition)
-                continue
-            }
-            var (low, high): (Int64, Int64) = (0, 0)
-            let code = rd_kafka_query_watermark_offsets(watcher.pointer, name, partition, &low, &high, Self.lookLimit)
-            switch code {
-            case RD_KAFKA_RESP_ERR_NO_ERROR:
-                if low == high { listener.ended(partition) } else { waiting.append((partition, low..<high)) }
-            case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
-                RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-                missing.append(partition)
-            default:
-                failure = KafkaError(code, operation: "looking where \(name)/\(partition) ends")
-                rest.append(partition)
-            }
+        defer { nextLookAt = .now + Self.pause }
+        let leaders: [Int32]?
+        do throws(KafkaError) {
+            leaders = try topicLook.leaders(watched)
+        } catch {
+            return listener.failed(error)
         }
-        if let failure { listener.failed(failure) }
-        if missing.isEmpty {
-            unknownSince = nil
-        } else if let since = unknownSince, ContinuousClock.now - since > Self.missingLimit {
-            for partition in missing { listener.ended(partition) }
-            missing = []
-        } else {
-            unknownSince = unknownSince ?? .now
+        if leaders != nil { watched = watched ?? rd_kafka_topic_new(watcher.pointer, name, nil) }
+        let count = leaders?.count ?? 0
+        let extents = topicLook.extents(of: unknown.filter { $0 < count }, leaders ?? []) { state.isStopped }
+        if let failure = extents.failure { listener.failed(failure) }
+        let now = ContinuousClock.now
+        unknown.removeAll { partition in
+            guard !state.isStopped else { return false }
+            if let range = extents.ranges[partition] {
+                if range.isEmpty { listener.ended(partition) } else { waiting.append((partition, range)) }
+                return true
+            }
+            // Only where a broker says that there is no such partition, and not where that has no leader.
+            let since = partition < count ? nil : missingSince[partition] ?? now
+            missingSince[partition] = since
+            guard let since, now - since > Self.missingLimit else { return false }
+            listener.ended(partition)
+            return true
         }
-        unknown = rest + missing
-        nextLookAt = .now + Self.pause
     }
 
     private var hasRoom: Bool { ends.count - held.count < Self.width }

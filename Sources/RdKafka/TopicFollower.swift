@@ -66,11 +66,10 @@ private final class FollowerRun {
     }
 
     private static let batchSize = 500
-    /// From one look at the topic's partitions to the next. While it is not there all topics have to be listed, because
-    /// there are brokers that create whatever is named.
+    /// From one look at the topic's partitions to the next.
     private static let lookInterval = Duration.seconds(5)
     private static let searchInterval = Duration.seconds(1)
-    /// How long a look may keep records waiting.
+    /// How long an answer may take, for which records wait.
     private static let lookLimit = Duration.milliseconds(500)
 
     private let wishes: Wishes
@@ -82,6 +81,7 @@ private final class FollowerRun {
     private var caughtUp: (@Sendable () -> Void)?
     private let queue: OpaquePointer
     private var topic: OpaquePointer?
+    private let topicLook: TopicLook
     private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: batchSize)
     private var sources: [Int32: MessageSource] = [:]
     /// Partitions of the first look that have not been read to their ends, and the ends as far as they are known; nil
@@ -103,6 +103,7 @@ private final class FollowerRun {
         self.failed = failed
         self.caughtUp = caughtUp
         self.each = each
+        topicLook = TopicLook(client: client, topic: wishes.topic, limit: Self.lookLimit)
         queue = rd_kafka_queue_new(client.pointer)
         var one: UInt64 = 1
         rd_kafka_queue_io_event_enable(queue, state.wakeup.descriptor, &one, MemoryLayout<UInt64>.size)
@@ -129,27 +130,29 @@ private final class FollowerRun {
 
     /// Starts to read the partitions that are new.
     private func look() {
-        let count = partitionCount()
-        nextLookAt = .now + (sources.isEmpty ? Self.searchInterval : Self.lookInterval)
-        guard let count else { return }
-        let found = Set(0..<Int32(clamping: count)).filter { wishes.partitions?.contains($0) ?? true }
-        for partition in found.sorted() where sources[partition] == nil { start(partition) }
+        defer { nextLookAt = .now + (sources.isEmpty ? Self.searchInterval : Self.lookInterval) }
+        let leaders: [Int32]
+        do throws(KafkaError) {
+            leaders = try topicLook.leaders(topic) ?? []
+        } catch {
+            return failed(error)
+        }
+        let found = (0..<Int32(clamping: leaders.count)).filter { wishes.partitions?.contains($0) ?? true }
+        for partition in found where sources[partition] == nil { start(partition) }
         if behind == nil {
             behind = Dictionary(uniqueKeysWithValues: found.map { ($0, .max) })
-            for partition in found { findEnd(of: partition) }
+            findEnds(of: found, leaders)
         }
         tellIfCaughtUp()
     }
 
-    /// Looks where a partition ends. Without this its end would be known once a fetch has waited in vain for more.
-    private func findEnd(of partition: Int32) {
-        var low: Int64 = 0
-        var high: Int64 = 0
-        let limit = Self.lookLimit.wholeMilliseconds
-        let code = rd_kafka_query_watermark_offsets(client.pointer, wishes.topic, partition, &low, &high, limit)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return }
-        let start = max(low, wishes.starts[partition] ?? low)
-        behind?[partition] = start == high ? nil : high
+    /// Looks where partitions end. Without this an end would be known once a fetch has waited in vain for more.
+    private func findEnds(of partitions: [Int32], _ leaders: [Int32]) {
+        let extents = topicLook.extents(of: partitions, leaders) { state.isStopped }
+        for (partition, range) in extents.ranges {
+            let start = max(range.lowerBound, wishes.starts[partition] ?? range.lowerBound)
+            behind?[partition] = start == range.upperBound ? nil : range.upperBound
+        }
     }
 
     private func start(_ partition: Int32) {
@@ -160,26 +163,6 @@ private final class FollowerRun {
             return failed(KafkaError(rd_kafka_last_error(), operation: operation))
         }
         sources[partition] = MessageSource(TopicPartition(topic: wishes.topic, partition: partition), client: client)
-    }
-
-    /// 0 where there is no such topic; nil where nobody answers, or the topic can't be described.
-    private func partitionCount() -> Int? {
-        var metadata: UnsafePointer<rd_kafka_metadata>?
-        let limit = Self.lookLimit.wholeMilliseconds
-        let code = rd_kafka_metadata(client.pointer, topic == nil ? 1 : 0, topic, &metadata, limit)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else {
-            failed(KafkaError(code, operation: "asking for the partitions of \(wishes.topic)"))
-            return nil
-        }
-        defer { rd_kafka_metadata_destroy(metadata) }
-        let topics = UnsafeBufferPointer(start: metadata.pointee.topics, count: Int(metadata.pointee.topic_cnt))
-        guard let found = topics.first(where: { String(cString: $0.topic) == wishes.topic }) else { return 0 }
-        guard found.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART else { return 0 }
-        guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
-            failed(KafkaError(found.err, operation: "asking for the partitions of \(wishes.topic)"))
-            return nil
-        }
-        return Int(found.partition_cnt)
     }
 
     // MARK: - Records

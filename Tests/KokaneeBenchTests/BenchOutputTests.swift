@@ -6,15 +6,19 @@ import Testing
 @testable import kokanee
 
 struct BenchOutputTests {
-    private static func result(_ rounds: [(Double, Double?)], _ target: Target) -> RowResult {
+    private static func result(
+        _ rounds: [(Double, Double?)],
+        _ target: Target,
+        unit: String = "jobs/s"
+    ) -> RowResult {
         RowResult(
-            row: Row("work", "jobs", unit: "jobs/s", target),
+            row: Row("work", "jobs", unit: unit, target),
             measurement: Measurement(rounds.map { .init(value: $0.0, baseline: $0.1) })
         )
     }
 
     private func object(_ result: RowResult) throws -> [String: Any] {
-        let bytes = BenchOutput.object(result).finish()
+        let bytes = BenchOutput.object(result, on: Machine()).finish()
         return try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
     }
 
@@ -30,6 +34,23 @@ struct BenchOutputTests {
         #expect(object["target"] as? String == "ratio >= 0.90")
         #expect(object["met"] as? Bool == false)
         #expect(object["rounds"] as? Int == 3)
+        #expect(object["excess"] is NSNull)
+        #expect((object["machine"] as? String)?.contains("librdkafka") == true)
+    }
+
+    @Test("a row that is judged by an excess tells it, the median of the rounds' differences")
+    func excess() throws {
+        let result = Self.result([(5, 4), (8, 6.5), (6, 6)], .excessAtMost(1), unit: "ms")
+        let object = try object(result)
+        #expect(object["value"] as? Double == 6)
+        #expect(object["baseline"] as? Double == 6)
+        #expect(object["ratio"] as? Double == 1.2308)
+        #expect(object["excess"] as? Double == 1)
+        #expect(object["met"] as? Bool == true)
+        let less = Self.result([(5, 5.25)], .excessAtMost(1), unit: "ms")
+        let lines = BenchOutput.table([result, less]).text().split(separator: "\n")
+        #expect(lines[1].contains("6.000  +1.000 ms") && lines[1].contains("excess <= 1 ms"))
+        #expect(lines[2].contains("5.250  -0.250 ms"))
     }
 
     @Test("a row that stands by itself has null for baseline and ratio")

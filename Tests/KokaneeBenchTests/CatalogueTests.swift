@@ -39,6 +39,15 @@ struct CatalogueTests {
         }
     }
 
+    @Test("rows that are measured less often than asked for are known by name")
+    func rounds() {
+        let most = Catalogue.maximumRounds
+        #expect(most["delayed-rss"] == 1)
+        #expect(most["cost-keys-wall"] == 3)
+        #expect(most["work"] == nil)
+        #expect(Set(most.keys).isSubset(of: Catalogue.rows.map(\.name)))
+    }
+
     @Test("rows are chosen by name or pattern, whether quick or not")
     func choosing() throws {
         #expect(try chosen(["work"]) == ["work"])

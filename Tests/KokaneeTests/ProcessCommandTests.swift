@@ -169,6 +169,36 @@ struct ProcessCommandTests {
         await handler.close(within: .seconds(5))
     }
 
+    @Test("while the system is short of something, starts are tried after growing pauses, or when a command has ended")
+    func shortage() {
+        let now = ContinuousClock.now
+        var pause = StartPause()
+        var areFirst: [Bool] = []
+        var lengths: [Duration] = []
+        for _ in 0..<7 {
+            areFirst.append(pause.begin(now))
+            lengths.append((pause.end ?? now) - now)
+        }
+        #expect(areFirst == [true, false, false, false, false, false, false])
+        #expect(lengths.prefix(3) == [.milliseconds(100), .milliseconds(200), .milliseconds(400)])
+        #expect(lengths.suffix(2) == [.seconds(3), .seconds(3)])
+        pause.cutShort()
+        #expect(pause.end == nil)
+        areFirst.append(pause.begin(now))
+        #expect(areFirst.last == false)
+        pause.forget()
+        #expect(pause.end == nil)
+        areFirst.append(pause.begin(now))
+        #expect(areFirst.last == true)
+        #expect(pause.end == now + .milliseconds(100))
+    }
+
+    @Test("a system call that fails for want of something is told from one that can't succeed")
+    func shortages() {
+        for code in [EMFILE, ENFILE, EAGAIN, ENOMEM] { #expect(SystemError("starting", code: code).isShortage) }
+        for code in [E2BIG, ENOENT, EACCES] { #expect(!SystemError("starting", code: code).isShortage) }
+    }
+
     @Test("after closing, attempts fail, and those that waited have failed")
     func closing() async throws {
         let handler = try handler("echo > \(scripts.path("started")); sleep 600", count: 1, grace: .milliseconds(100))

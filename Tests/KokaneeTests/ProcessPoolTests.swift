@@ -172,6 +172,27 @@ struct ProcessPoolTests {
         await pool.close(within: .zero)
     }
 
+    @Test(
+        "a process may close its standard error, or send it elsewhere, and works on",
+        arguments: ["os.close(2)", "os.dup2(os.open(os.devnull, os.O_WRONLY), 2)"]
+    )
+    func redirectedErrors(statement: String) async throws {
+        let pool = try pool(
+            """
+            for job in jobs():
+                if job["id"] == "first":
+                    \(statement)
+                    # Longer than a process may live on without its input or output.
+                    time.sleep(1)
+                say(id=job["id"], ok=True)
+            """
+        )
+        try await pool.perform("1", ProcessTest.context("first"))
+        try await pool.perform("1", ProcessTest.context("second"))
+        #expect(!log.contains("is replaced"), "\(log.lines)")
+        await pool.close(within: .seconds(5))
+    }
+
     @Test("output without a job in hand is logged, and harms nobody")
     func idleOutput() async throws {
         let pool = try pool(

@@ -1,5 +1,7 @@
 import Foundation
 import RdKafka
+import Synchronization
+import TestSupport
 import Testing
 
 @testable import Kokanee
@@ -99,6 +101,49 @@ struct ProcessWordsTests {
         await #expect(throws: CancellationError.self) { try await task.value }
         try await pool.perform(#""quick""#, ProcessTest.context("b"))
         #expect(scripts.contents("seen")?.contains("cancel") == false)
+        await pool.close(within: .seconds(5))
+    }
+
+    @Test(
+        "a job is told to stop though its process greets after it has got it, or gets it after the worker was stopped",
+        arguments: [false, true]
+    )
+    func stop(beforeTheGreeting: Bool) async throws {
+        let source = """
+            has_greeted = False
+            for job in jobs():
+                open("\(scripts.path("begun"))", "a").write(job["id"] + "\\n")
+                if not has_greeted:
+                    while not os.path.exists("\(scripts.path("go"))"): time.sleep(0.01)
+                    print('{"hello":{"cancel":true}}', flush=True)
+                    print("greeted", file=sys.stderr, flush=True)
+                    has_greeted = True
+                word = json.loads(sys.stdin.readline())
+                if word == {"id": job["id"], "stop": True}:
+                    open("\(scripts.path("told"))", "a").write(job["id"] + "\\n")
+                say(id=job["id"], stopped=True)
+
+            """
+        let command = try scripts.python(ProcessTest.prelude + source)
+        let pool = try ProcessPool(command: command, count: 1, logger: log.logger)
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(2)
+        let given = Mutex(0)
+        let worker = try fixture.worker(set(\.concurrency, 2)) { number, context in
+            given.withLock { $0 += 1 }
+            try await pool.perform(Bytes("\(number)"), context)
+        }
+        try await running(worker) {
+            try await eventually("one runs, and the other one waits for the process") {
+                given.withLock { $0 == 2 } && scripts.contents("begun")?.hasSuffix("\n") == true
+            }
+            if beforeTheGreeting { worker.stop() }
+            scripts.touch("go")
+            await ProcessTest.eventually { log.contains("line=greeted") }
+        }
+        let told = scripts.contents("told")?.split(separator: "\n").map(String.init).sorted()
+        #expect(told == ["q/0/0", "q/0/1"])
+        #expect(worker.statistics.failedAttempts == 0)
         await pool.close(within: .seconds(5))
     }
 

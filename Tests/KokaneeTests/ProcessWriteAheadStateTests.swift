@@ -201,6 +201,34 @@ struct ProcessWriteAheadStateTests {
         #expect(handOut(&state, time) == [child(1): [6, 7]])
     }
 
+    @Test("a cancelled job is nobody's when its process breaks the protocol, and the next process is written ahead to")
+    func cancelledCondemned() {
+        var (state, time) = loaded()
+        #expect(state.cancel(2, time) == .ended)
+        #expect(state.answered(child(1)) == 1)
+        #expect(state.condemn(child(1), time) == PoolState.Loss(ticket: nil, delay: .zero, failedStarts: 0))
+        #expect(state.takeReleased() == [2])
+        #expect(state.cancelled == 0)
+        for ticket: Ticket in 3...5 { #expect(state.answered(child(1)) == ticket) }
+        #expect(state.giveUpCondemned(time) == [child(1)])
+        #expect(state.next(time) == .start(slot: 0))
+        state.started(0, as: child(2))
+        time = warm(&state)
+        for ticket: Ticket in 1...5 { state.submit(ticket) }
+        #expect(handOut(&state, time) == [child(2): Array(1...5)])
+    }
+
+    @Test("nothing is told of a job that was cancelled before its turn, and of the one behind it there is")
+    func cancelledListener() {
+        var (state, time) = loaded()
+        state.greeted(child(1), canCancel: true)
+        #expect(state.cancel(2, time) == .ended)
+        #expect(state.answered(child(1)) == 1)
+        #expect(state.listener(of: 2) == nil)
+        #expect(state.answered(child(1)) == 2)
+        #expect(state.listener(of: 3) == child(1))
+    }
+
     @Test("cancelling the job in hand stops the process, and those behind it go to the next")
     func cancelInHand() {
         var (state, time) = loaded()

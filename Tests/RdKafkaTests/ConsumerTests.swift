@@ -12,6 +12,7 @@ struct ConsumerTests {
         let consumer: Consumer
         var queues: [PartitionQueue] = []
         var commits: [(tag: Int, result: Result<[TopicPartition], KafkaError>)] = []
+        var failures: [KafkaError] = []
 
         init(_ broker: EmbeddedBroker, group: String, _ more: [String: String] = [:]) throws {
             // The embedded broker lets a rebalance last for the session timeout.
@@ -39,7 +40,8 @@ struct ConsumerTests {
                         queues = []
                         try consumer.unassign()
                     case .committed(let tag, let result): commits.append((tag, result))
-                    case .record, .failed: break
+                    case .failed(let error): failures.append(error)
+                    case .record: break
                     }
                 }
             }
@@ -182,6 +184,21 @@ struct ConsumerTests {
             #expect(committed == [place: CommittedOffset(offset: 2, metadata: "two;ü")])
             #expect(try second.read(0, count: 1).map(\.offset) == [2])
             try second.leave()
+        }
+    }
+
+    @Test("an error that ends the client is told as such, with its cause, and the consumer takes no leave after it")
+    func fatal() async throws {
+        let broker = try await broker(1)
+        try await OSThread.run(name: "test:consumer") {
+            let member = try Member(broker, group: "g", ["group.instance.id": "one"])
+            try member.serve("partitions are assigned") { $0.queues.count == 2 }
+            let fenced = KafkaError.Code(rawValue: 82)
+            broker.failNext(.heartbeat, with: [fenced])
+            try member.serve("it is told") { member in
+                member.failures.contains { $0.isFatal && $0.code == fenced }
+            }
+            try member.leave()
         }
     }
 

@@ -11,6 +11,7 @@ struct SnapshotReaderTests {
             var values: [String] = []
             var ended: [Int32] = []
             var held: [Int32] = []
+            var failed = 0
         }
 
         let state = Mutex(State())
@@ -23,7 +24,8 @@ struct SnapshotReaderTests {
                 state.withLock { $0.ended.append(partition) }
             } held: { [self] partition in
                 state.withLock { $0.held.append(partition) }
-            } failed: { _ in
+            } failed: { [self] _ in
+                state.withLock { $0.failed += 1 }
             }
         }
     }
@@ -89,5 +91,63 @@ struct SnapshotReaderTests {
         try await eventually("all end") { told.state.withLock { $0.ended.sorted() == [0, 1, 2] } }
         #expect(told.state.withLock { $0.values.isEmpty })
         reader.stop()
+    }
+
+    @Test("a partition without a leader is waited for, and one that does not exist has nothing")
+    func leaderless() async throws {
+        let broker = try EmbeddedBroker(brokers: 2)
+        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
+        try broker.createTopic("t", partitions: 2)
+        let producer = try Producer(client)
+        for partition in [Int32(0), 1] {
+            _ = try await producer.send(ProducerRecord(topic: "t", partition: partition, value: Bytes("\(partition)")))
+        }
+        let leaderless = TopicPartition(topic: "t", partition: 1)
+        try broker.setLeader(of: leaderless, to: nil)
+        let told = Told()
+        let reader = try SnapshotReader(
+            "t",
+            partitions: [0, 1, 7],
+            configuration: client,
+            telling: told.listener
+        )
+        // By then what does not exist has been missing for long enough.
+        try await eventually("the others have ended") { told.state.withLock { $0.ended.sorted() == [0, 7] } }
+        let failures = told.state.withLock { $0.failed }
+        #expect(failures > 0)
+        try await eventually("it is looked for again") { told.state.withLock { $0.failed >= failures + 3 } }
+        #expect(told.state.withLock { $0.values } == ["0"])
+        try broker.setLeader(of: leaderless, to: 2)
+        try await eventually("it is read, too") { told.state.withLock { $0.ended.sorted() == [0, 1, 7] } }
+        #expect(told.state.withLock { $0.values } == ["0", "1"])
+        reader.stop()
+        await producer.close()
+    }
+
+    @Test("a leader that is away holds up its own partitions only")
+    func leaderAway() async throws {
+        let broker = try EmbeddedBroker(brokers: 2)
+        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
+        try broker.createTopic("t", partitions: 2)
+        let producer = try Producer(client)
+        for partition in [Int32(0), 1] {
+            let place = TopicPartition(topic: "t", partition: partition)
+            try broker.setLeader(of: place, to: partition + 1)
+            _ = try await producer.send(ProducerRecord(topic: "t", partition: partition, value: Bytes("\(partition)")))
+        }
+        try broker.setBrokerDown(1)
+        let told = Told()
+        let reader = try SnapshotReader(
+            "t",
+            partitions: [0, 1],
+            configuration: client,
+            telling: told.listener
+        )
+        try await eventually("the other's has ended") { told.state.withLock { $0.ended == [1] && $0.failed > 0 } }
+        try broker.setBrokerUp(1)
+        try await eventually("it is read, too") { told.state.withLock { $0.ended == [1, 0] } }
+        #expect(told.state.withLock { $0.values } == ["1", "0"])
+        reader.stop()
+        await producer.close()
     }
 }

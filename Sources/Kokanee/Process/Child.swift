@@ -39,7 +39,7 @@ final class Child {
 
     /// When the group gets a SIGKILL.
     var killAt: ContinuousClock.Instant?
-    /// It closed a stream at this time: its exit is to be expected any moment.
+    /// It closed its standard input or output at this time: its exit is to be expected any moment.
     var closedAt: ContinuousClock.Instant?
     var isReportedUnreachable = false
 

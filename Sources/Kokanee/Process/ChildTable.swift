@@ -8,7 +8,7 @@ enum ChildEvent {
     case overlongOutput(ChildID)
     /// A line of its standard error.
     case diagnostic(ChildID, pid: pid_t, line: String)
-    /// It lives, but has closed a stream that it needs for its work.
+    /// It lives, but has closed its standard input or output, which it needs for its work.
     case unreachable(ChildID)
     case exited(ChildID, ChildEnd)
 }
@@ -26,20 +26,21 @@ struct ChildEnd {
 /// The children of one thread: starts them, moves their bytes, stops and reaps them.
 ///
 /// A child's exit is told by a descriptor for its number (pidfd), and not only by its pipes, which a grandchild may hold
-/// open. Where the kernel has none it is asked for: soon after it closed a pipe, else ten times a second.
+/// open. Where the kernel has none it is asked for: soon after it closed its standard input or output, else ten times a
+/// second.
 final class ChildTable {
     private static let exitCheckInterval = Duration.milliseconds(100)
     /// After a stream's end the exit follows in microseconds, or else the child goes on without that stream.
     private static let hurriedCheckInterval = Duration.milliseconds(1)
     private static let hurryTime = Duration.milliseconds(50)
-    /// A child without one of its streams, but alive after this time, will not come back to its work.
+    /// A child without its standard input or output, but alive after this time, will not come back to its work.
     private static let unreachableTime = Duration.milliseconds(500)
     /// The most that a pipe can hold, as `fs.pipe-max-size` is by default: what is read of a child that has ended.
     private static let lastWords = 1 << 20
 
     private let program: Program
     private let outputLines: LineSplitter
-    /// Children must keep all their streams open.
+    /// Children must keep their standard inputs and outputs open.
     private let needsStreams: Bool
     private var children: [ChildID: Child] = [:]
     private var lastID: UInt64 = 0
@@ -218,8 +219,13 @@ final class ChildTable {
         let count = Glibc.read(raw, buffer.baseAddress, buffer.count)
         guard count > 0 else {
             if count < 0, errno == EAGAIN || errno == EINTR { return 0 }
-            if stream == .output { child.output = nil } else { child.errors = nil }
-            child.closedAt = child.closedAt ?? .now
+            if stream == .output {
+                child.output = nil
+                child.closedAt = child.closedAt ?? .now
+            } else {
+                // Whoever sends its errors elsewhere, to a file of its own, works on.
+                child.errors = nil
+            }
             return 0
         }
         let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])

@@ -19,6 +19,8 @@ public import RdKafka
 /// death by a signal, is an error that the retry policy decides on. The error is the end of what the command wrote to its
 /// standard error. Both its output streams go to the log, a line at a time, never to this program's standard output.
 ///
+/// Where the system is short of descriptors, processes or memory for one more command, attempts wait until it is not.
+///
 /// A command need not read its input. What is left of its process group when it ends is killed. No call here blocks: one OS
 /// thread moves all bytes and watches all processes. Call ``close(within:)`` at the end.
 public final class CommandHandler: JobHandler, Sendable {

@@ -30,6 +30,7 @@ final class CommandLoop {
 
     /// When to ask again whether the next job may begin.
     private var heldUntil: ContinuousClock.Instant?
+    private var pause = StartPause()
     private var isClosing = false
     private var terminatesAt: ContinuousClock.Instant?
     private var isTerminating = false
@@ -90,6 +91,10 @@ final class CommandLoop {
     private func startWaiting() {
         heldUntil = nil
         while running.count < count, let ticket = waiting.first {
+            if let end = pause.end, end > .now {
+                heldUntil = end
+                break
+            }
             guard jobs[ticket]?.content.context.mayBegin != false else {
                 heldUntil = .now + StartLimit.pause
                 break
@@ -103,7 +108,15 @@ final class CommandLoop {
                 table.send(job.content.input, to: child)
                 table.closeInput(of: child)
                 table.flush()
+                pause.forget()
             } catch {
+                guard !error.isShortage else {
+                    waiting.giveBack(ticket)
+                    if pause.begin(.now) {
+                        logger.log(.warning, "no command can be started now; attempts wait", ["error": "\(error)"])
+                    }
+                    continue
+                }
                 finish(ticket, .failure(Self.error(error)))
             }
         }
@@ -122,6 +135,7 @@ final class CommandLoop {
             lines.drain { log("command stdout", child, table.pid(of: child), String(decoding: $0, as: UTF8.self)) }
         case .diagnostic(let child, let pid, let line): log("command stderr", child, pid, line)
         case .exited(let child, let end):
+            pause.cutShort()
             guard let ticket = running.removeValue(forKey: child) else { return }
             childOfTicket[ticket] = nil
             if isTerminating, case .killed = end.status {

@@ -12,7 +12,8 @@ public struct HandlerError: Error, Sendable, Hashable, CustomStringConvertible {
 
         /// The process ended with the job in its hands.
         public static let died = Code(base: .died)
-        /// The process wrote something that is no answer to the job in its hands, or closed its streams.
+        /// The process wrote something that is no answer to the job in its hands, or closed its standard input
+        /// or output.
         public static let brokeProtocol = Code(base: .brokeProtocol)
         /// The process took longer for the job than ``ProcessPool/Configuration/timeout`` lets it.
         public static let timedOut = Code(base: .timedOut)

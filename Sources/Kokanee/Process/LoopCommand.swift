@@ -18,6 +18,8 @@ final class LoopJob<Content: Sendable>: @unchecked Sendable {
     fileprivate var continuation: UnsafeContinuation<Void, any Error>?
     /// It had better end soon: its worker, or its partition, goes.
     var isToStop = false
+    /// Its worker has been asked to say so.
+    var isListening = false
 
     init(_ content: Content) {
         self.content = content
@@ -60,11 +62,7 @@ extension LoopThread where Command: LoopCommand {
     ///
     /// - Throws: what the loop says; ``HandlerError`` of code `closed` where it has ended.
     func execute(_ content: Command.Content) async throws {
-        try await execute(LoopJob(content))
-    }
-
-    /// As ``execute(_:)-(Command.Content)``, of a job that others may know by then.
-    func execute(_ job: LoopJob<Command.Content>) async throws {
+        let job = LoopJob(content)
         let inbox = inbox
         try await withTaskCancellationHandler {
             // Unsafe is sound: `LoopJob.end` resumes it once, and a loop that ends ends all of its jobs.

@@ -14,6 +14,7 @@ extension PoolLoop {
         guard count > 0 else { return }
         state.paced(child, answers: count, .now)
         table.dropEarlierErrors(of: child)
+        listen(child)
     }
 
     /// - Returns: whether the line ended a job.
@@ -89,7 +90,7 @@ extension PoolLoop {
     private func greet(_ child: ChildID, _ line: UnsafeRawBufferPointer) -> Bool {
         guard let hello = HandlerHello(line) else { return false }
         state.greeted(child, canCancel: hello.canCancel)
-        if hello.canCancel { hasListeners.raise() }
+        listen(child)
         return true
     }
 }

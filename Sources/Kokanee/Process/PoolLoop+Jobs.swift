@@ -64,13 +64,23 @@ extension PoolLoop {
             return finish(ticket, .failure(error))
         }
         guard !state.isClosing else { return finish(ticket, .failure(HandlerError.closed)) }
-        if hasListeners.isRaised { Self.listen(job, inbox) }
         state.submit(ticket, bytes: job.content.bytes)
     }
 
-    /// Has the job's process told when its worker wants it to stop.
-    static func listen(_ job: LoopJob<Job>, _ inbox: Inbox<Command>) {
-        job.content.context.whenStopping { _ = inbox.send(.stop(job)) }
+    /// Has a process that heeds words told when the worker wants the job in its hands to stop, or that it does already.
+    ///
+    /// To be called when the process has come to another job, or has said that it heeds words.
+    func listen(_ child: ChildID) {
+        guard let ticket = state.ticket(of: child), state.listener(of: ticket) == child, let job = jobs[ticket] else {
+            return
+        }
+        if job.isToStop {
+            // It was told of while no process that heeds words had it in hand.
+            table.send(HandlerRequest.stop(job.content.id), to: child)
+        } else if !job.isListening {
+            job.isListening = true
+            job.content.context.whenStopping { [inbox] in _ = inbox.send(.stop(job)) }
+        }
     }
 
     /// A job has ended, of which its process may not know; it is told once.

@@ -40,8 +40,6 @@ final class PoolLoop {
     /// Whose attempts were taken over.
     var lenders = Lenders<Engine, DirectAttempt>()
     private let demand: HandlerDemand
-    /// Whether a process has ever said that it heeds words about its job.
-    let hasListeners: SharedFlag
     /// What has become of jobs that took too long, whatever their processes answer in their grace but success.
     var overrun: [Ticket: any Error] = [:]
 
@@ -65,14 +63,12 @@ final class PoolLoop {
         count: Int,
         configuration: ProcessPool.Configuration,
         demand: HandlerDemand,
-        hasListeners: SharedFlag,
         logger: Logger,
         inbox: Inbox<Command>
     ) {
         self.command = command
         self.configuration = configuration
         self.demand = demand
-        self.hasListeners = hasListeners
         self.logger = logger
         self.inbox = inbox
         table = ChildTable(
@@ -152,9 +148,11 @@ final class PoolLoop {
 
     private func hand(_ ticket: Ticket, to child: ChildID) {
         guard let job = jobs[ticket] else { return }
-        if state.ticket(of: child) == ticket { table.clearErrorTail(of: child) }
+        let isInHand = state.ticket(of: child) == ticket
+        if isInHand { table.clearErrorTail(of: child) }
         while starts.count <= ticket { starts.append(0) }
         starts[Int(ticket)] = table.send(to: child) { job.content.write(to: &$0) }
+        if isInHand { listen(child) }
     }
 
     /// Looks away while all processes have enough to do, so that their answers are read together. A process whose every

@@ -73,10 +73,11 @@ extension PoolState {
         slots[slot].canCancel = canCancel
     }
 
-    /// The process that has a job in its hands and can be told something about it.
+    /// The process that has a job in its hands and can be told something about it. Nil where its end is
+    /// told already: it was cancelled before its turn.
     func listener(of ticket: Ticket) -> ChildID? {
         guard ticket < places.count, let slot = places[Int(ticket)].slot, slots[slot].given.first == ticket,
-            slots[slot].canCancel, slots[slot].cancelsUntil == nil
+            slots[slot].canCancel, slots[slot].cancelsUntil == nil, !places[Int(ticket)].isCancelled
         else { return nil }
         return slots[slot].child
     }

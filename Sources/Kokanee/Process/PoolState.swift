@@ -303,12 +303,18 @@ struct PoolState {
             return lost(child, hasReadNothing: false, now)
         }
         slots[slot].given.removeFirst()
-        places[Int(ticket)] = Place()
         slots[slot].isCondemned = true
         forgetWords(slot)
         slots[slot].inHandSince = now
         condemned += 1
-        return Loss(ticket: ticket, delay: .zero, failedStarts: 0)
+        var loss = Loss(ticket: nil, delay: .zero, failedStarts: 0)
+        if places[Int(ticket)].isCancelled {
+            release(ticket)
+        } else {
+            places[Int(ticket)] = Place()
+            loss.ticket = ticket
+        }
+        return loss
     }
 
     func isCondemned(_ child: ChildID) -> Bool { slotOfChild[child].map { slots[$0].isCondemned } ?? false }

@@ -68,7 +68,6 @@ public final class ProcessPool: JobHandler, Sendable {
     /// The most that ``demand`` may come to and a worker need be ready for. Beyond it more processes get fewer jobs ahead.
     private let mostAttempts: Int
     private let timeout: Duration?
-    private let hasListeners = SharedFlag()
 
     /// Starts the processes. They are replaced until the pool is closed.
     ///
@@ -83,13 +82,12 @@ public final class ProcessPool: JobHandler, Sendable {
         timeout = configuration.timeout
         mostAttempts =
             configuration.writeAhead > 1 ? max(count, min(count * configuration.writeAhead * 2, 2048)) : count
-        thread = try LoopThread { [hasListeners] inbox in
+        thread = try LoopThread { inbox in
             PoolLoop(
                 command: command,
                 count: count,
                 configuration: configuration,
                 demand: demand,
-                hasListeners: hasListeners,
                 logger: logger,
                 inbox: inbox
             )
@@ -127,13 +125,10 @@ public final class ProcessPool: JobHandler, Sendable {
     ///   failed, `CancellationError` as soon as the task is cancelled.
     public func perform(_ payload: Bytes, _ context: JobContext) async throws {
         let line = HandlerRequest.line(payload, context, checkpoint: try await context.earlierCheckpoint())
-        let job = LoopJob(PoolLoop.Job(context, .task(line: line)))
-        // Most handlers could not be told.
-        if hasListeners.isRaised { PoolLoop.listen(job, thread.inbox) }
-        // The closure holds the job, and that its context.
+        // What the loop may have left there holds the job, and that its context.
         defer { context.content?.forgetWhenStopping() }
         do {
-            try await thread.execute(job)
+            try await thread.execute(PoolLoop.Job(context, .task(line: line)))
         } catch {
             // The next attempt is to begin where this one ended.
             await context.checkpointsStored()

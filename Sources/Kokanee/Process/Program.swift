@@ -77,7 +77,8 @@ final class Program {
             let code = spawn(words)
             switch code {
             case 0: return pid
-            case E2BIG, EAGAIN, ENOMEM: throw SystemError("starting \(String(cString: words[0]))", code: code)
+            case E2BIG, EAGAIN, EMFILE, ENFILE, ENOMEM:
+                throw SystemError("starting \(String(cString: words[0]))", code: code)
             // Not there, or a script without its #! line. What is to be said or done about it a shell knows best.
             default: direct = nil
             }

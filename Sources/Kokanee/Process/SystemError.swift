@@ -11,5 +11,8 @@ struct SystemError: Error, Equatable, CustomStringConvertible {
         self.operation = operation
     }
 
+    /// Whether the system, or this process, was short of something that it may have again soon.
+    var isShortage: Bool { [EMFILE, ENFILE, EAGAIN, ENOMEM].contains(code) }
+
     var description: String { "\(operation): \(String(cString: strerror(code)))" }
 }

@@ -54,6 +54,14 @@ struct JobBook: Sendable {
         entries[key] = entry
     }
 
+    /// Takes note of where a record stands that may have to be read again: it is open, there was no room for its value, and
+    /// no other one is known by now.
+    mutating func stands(_ key: KeyDigest, _ value: Bytes, at offset: Int64) {
+        guard let entry = entries[key], entry.head.isOpen, entry.value == nil, entry.offset == nil else { return }
+        guard value.withUnsafeBytes({ Head($0) })?.order == entry.head.order else { return }
+        entries[key]?.offset = offset
+    }
+
     mutating func remove(_ key: KeyDigest) {
         bytes -= entries.removeValue(forKey: key)?.value?.count ?? 0
     }

@@ -158,6 +158,15 @@ extension QueueState {
         return StateRecord(key: key, value: nil)
     }
 
+    /// What the end of a job's attempt left stands in the topic.
+    func stands(_ record: StateRecord, of content: JobContent, at offset: Int64) {
+        guard offset >= 0, let value = record.value else { return }
+        let key = KeyDigest(record.key)
+        shared.withLock { shared in
+            _ = shared.table.update(content.partition) { $0.books.jobs.stands(key, value, at: offset) }
+        }
+    }
+
     /// A record's value: at hand, or read from where it stands.
     private func value(of entry: JobBook.Entry, _ content: JobContent) async throws -> Bytes? {
         if let value = entry.value { return value }

@@ -45,7 +45,7 @@ extension Engine: DeliveryReceiver {
             // The engine is told of nothing else.
             guard let batch = record.source as? HopBatch, let hop = batch.take(record.index) else { continue }
             let error = record.error ?? FailPoint.hopAcknowledged.failure(.localMessageTimedOut)
-            ends.append(HopEnd(hop: hop, error: error))
+            ends.append(HopEnd(hop: hop, error: error, offset: record.offset))
         }
         hopsEnded(ends)
     }
@@ -83,6 +83,10 @@ extension Engine: DeliveryReceiver {
 
     private func account(for ends: [HopEnd]) {
         guard !ends.isEmpty else { return }
+        for end in ends where end.error == nil {
+            guard let record = end.hop.record.state else { continue }
+            end.hop.content.runtime.state.stands(record, of: end.hop.content, at: end.offset)
+        }
         let (now, wall) = clock.both()
         let (fates, handovers, wakes) = state.withLock { state in
             let fates = ends.map { state.endHop($0, now: now, wall: wall) }

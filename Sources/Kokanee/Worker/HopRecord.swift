@@ -60,6 +60,9 @@ struct HopRecord: Sendable {
         HopRecord(content: content, topic: content.runtime.queue.stateTopic, form: .state(record), failure: nil)
     }
 
+    /// What it leaves in the queue's state, if it is that.
+    var state: StateRecord? { if case .state(let record) = form { record } else { nil } }
+
     var isDeadLetter: Bool { topic == content.runtime.queue.deadLetterTopic }
 
     var partition: Int32 { content.message.source.topicPartition.partition }

@@ -126,4 +126,6 @@ struct HopEnd: Sendable {
     let hop: PendingHop
     /// Nil where a broker has the record.
     let error: KafkaError?
+    /// Where that has it; negative where nobody knows.
+    var offset: Int64 = -1
 }

@@ -49,7 +49,7 @@ extension BenchPart {
         let jobs = try input.integer("jobs")
         let words = ["xargs", "-P", try input.text("processes"), "-n", "1", "/bin/sh", "-c", try input.text("command")]
         let lines = Array((0..<jobs).map { "\($0)\n" }.joined().utf8)
-        // A pipe: xargs goes no further than this process does.
+        // Some thousands fit in the pipe at once: when this process is killed, xargs goes on for seconds.
         let feed = try ChildProcess.pipe()
         return try await OSThread.run(name: "bench:xargs") {
             let start = cbaseline_now_ns()

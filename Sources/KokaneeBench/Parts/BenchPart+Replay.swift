@@ -6,7 +6,7 @@ internal import Synchronization
 
 extension BenchPart {
     /// Runs a side replay, `replay=` its id, of all of a queue's `jobs=` records, of which it selects those of the first key,
-    /// one in a hundred, or with `select=type` those of a type that there is not.
+    /// or with `select=type` those of a type that there is not; `selected=` tells how many these are.
     ///
     /// | metric | is |
     /// | --- | --- |
@@ -16,9 +16,9 @@ extension BenchPart {
         let jobs = try input.integer("jobs")
         let queue = try input.queue()
         let partitions = try input.integer("partitions")
-        let isByType = try input.text("select") == "type"
+        let expected = try input.integer("selected")
         var selection = Selection()
-        if isByType { selection.types = ["another"] } else { selection.keys = ["k00000000"] }
+        if try input.text("select") == "type" { selection.types = ["another"] } else { selection.keys = ["k00000000"] }
         let ends = try await AdminClient(input.client).listOffsets(
             (0..<Int32(partitions)).map { TopicPartition(topic: queue.mainTopic, partition: $0) },
             .latest
@@ -55,12 +55,11 @@ extension BenchPart {
             throw BenchError("the replay ended after \(worker.replayed?.scanned ?? 0) of \(jobs) records")
         }
         try await run.value
-        // A round robin of the producer's is even over the partitions, and so are the keys.
         let selected = worker.statistics.completed
         guard let counts = worker.replayed, counts.scanned == jobs, counts.matched == selected,
-            selected == (isByType ? 0 : jobs / 100)
+            selected == expected
         else {
-            throw BenchError("\(selected) jobs were replayed of \(jobs / 100): \(worker.statistics)")
+            throw BenchError("\(selected) jobs were replayed of \(expected): \(worker.statistics)")
         }
         return Metrics(["rate": rate, "peak": ProcFile.memory("VmHWM")])
     }

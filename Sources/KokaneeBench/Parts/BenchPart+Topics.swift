@@ -29,15 +29,23 @@ extension BenchPart {
         return Metrics(["control": inspection.created.contains(Queue.controlTopic) ? 1 : 0])
     }
 
-    /// Deletes a queue's topics and the groups `NAME.1` … that worked it.
+    /// Deletes a queue's topics and the groups `NAME.1` … that worked it, and what its `replays=` have of their own: ids
+    /// with commas between.
     static func deleteTopics(_ input: PartInput) async throws -> Metrics {
         let admin = try AdminClient(input.client)
         let queue = try input.queue()
         for number in 1...max(1, try input.integer("groups")) {
             try? await admin.deleteGroup("\(queue.name).\(number)")
         }
-        let control = try input.integer("control") == 1 ? [Queue.controlTopic] : []
-        let failures = try await admin.deleteTopics(queue.allTopics + control)
+        var topics = queue.allTopics
+        if try input.integer("control") == 1 { topics.append(Queue.controlTopic) }
+        for id in try input.text("replays").split(separator: ",") {
+            let replay = try queue.replay(String(id))
+            try? await admin.deleteGroup(replay.group)
+            topics += replay.retryTopics + [replay.deadLetterTopic, replay.stateTopic]
+        }
+        // A replay that was cut short may not have made its topics.
+        let failures = try await admin.deleteTopics(topics).filter { $0.value.code != .unknownTopicOrPartition }
         guard let (topic, error) = failures.min(by: { $0.key < $1.key }) else { return Metrics() }
         throw BenchError("topic \(topic) is left behind: \(error); kafka-topics --delete removes it")
     }

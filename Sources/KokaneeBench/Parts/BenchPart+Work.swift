@@ -109,7 +109,7 @@ extension BenchPart {
     }
 
     /// By how much the rung's jobs started after they were due, by the broker's record of the hop: the timestamp in the
-    /// rung's log, and a second.
+    /// rung's log, and the rung's delay.
     private static func addLateness(
         _ starts: StartTable,
         _ queue: Queue,

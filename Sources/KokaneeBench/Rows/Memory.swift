@@ -1,5 +1,6 @@
-/// What one more job in flight costs, beside its payload: workers that hold 8,000 and 80,000 jobs, whose handlers never
-/// return, and the difference of what they have resident.
+/// What one more job in flight costs, beside its payload: workers that hold 8,000 and 80,000 jobs, and the difference of
+/// what they have resident. As many jobs as are worked at once run, in handlers that never return, and the others wait
+/// for their turn in the scheduler.
 struct InFlightMemory: Experiment {
     let rows = [
         Row("rss-in-flight", "memory of a job in flight beside its payload", unit: "bytes", .atMost(1024))

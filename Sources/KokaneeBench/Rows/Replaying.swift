@@ -1,6 +1,6 @@
 internal import Kokanee
 
-/// A side replay that selects one record of a hundred by its key, and one that selects none by its type, for which each
+/// A side replay that selects one record of 101 by its key, and one that selects none by its type, for which each
 /// record's headers are read; beside a loop of rd_kafka_consume_batch_queue over the same records.
 ///
 /// In 8 partitions, compressed, so that the embedded broker's 5 MiB a partition hold them.
@@ -23,10 +23,16 @@ struct Replaying: Experiment {
         Row("replay-rss", "its worker's peak of memory", unit: "MB", .atMost(120), isQuick: false),
     ]
 
+    private static let partitions = 8
+    /// No divisor in common with the partitions: each key's records are spread over all of them.
+    private static let keys = 101
+
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue(partitions: 8)
-        let jobs = stage.scaled(2_000_000, least: 4000)
-        try stage.fill(queue, jobs: jobs, keys: "cyclic:100", isRoundRobin: true, isCompressed: true)
+        let queue = try stage.queue(partitions: Self.partitions)
+        // As many of each key in each partition.
+        let equal = Self.keys * Self.partitions
+        let jobs = stage.scaled(2_000_000, least: 4000) / equal * equal
+        try stage.fill(queue, jobs: jobs, keys: "cyclic:\(Self.keys)", isRoundRobin: true, isCompressed: true)
         return Running(stage: stage, queue: queue, jobs: jobs)
     }
 
@@ -36,21 +42,28 @@ struct Replaying: Experiment {
         let jobs: Int
 
         func measure(_ turn: Turn) throws -> [String: Measurement.Round] {
-            let byType = try replay(by: "type")
-            let (ours, bare) = try turn.take {
-                try replay(by: "key")
+            let (replays, bare) = try turn.take {
+                // The two replays take turns as well.
+                try turn.take {
+                    try replay(by: "key", selecting: jobs / Replaying.keys)
+                } baseline: {
+                    try replay(by: "type", selecting: 0)
+                }
             } baseline: {
                 try stage.part("consume", on: queue, ["jobs": "\(jobs)"])
             }
+            let (byKey, byType) = replays
             return [
-                "replay": .init(value: try ours.require("rate"), baseline: try bare.require("rate")),
+                "replay": .init(value: try byKey.require("rate"), baseline: try bare.require("rate")),
                 "replay-by-type": .init(value: try byType.require("rate"), baseline: try bare.require("rate")),
-                "replay-rss": .init(value: try ours.require("peak") / 1e6, baseline: nil),
+                "replay-rss": .init(value: try byKey.require("peak") / 1e6, baseline: nil),
             ]
         }
 
-        private func replay(by selection: String) throws -> Metrics {
-            let words = ["jobs": "\(jobs)", "replay": try stage.replay(of: queue), "select": selection]
+        private func replay(by selection: String, selecting count: Int) throws -> Metrics {
+            let words = [
+                "jobs": "\(jobs)", "replay": try stage.replay(of: queue), "select": selection, "selected": "\(count)",
+            ]
             return try stage.part("replay", queue.parameters.merging(words) { $1 })
         }
     }

@@ -172,24 +172,7 @@ extension AdminClient {
         _ deadline: Deadline
     ) throws(KafkaError) -> [TopicPartition: Int64] {
         let operation = "listing offsets of \(partitions.count) partitions, \(partitions.first!) first"
-        let list = TopicPartitionList(capacity: partitions.count)
-        for partition in partitions { list.add(partition, offset: time) }
-        let limit = max(deadline.remaining.wholeMilliseconds, 1)
-        // Held for the whole of the call: another one may have the session's client made anew meanwhile.
-        let client = session.main
-        let code = withExtendedLifetime(client) {
-            rd_kafka_offsets_for_times(client.pointer, list.pointer, limit)
-        }
-        try KafkaError.check(code, operation)
-        var offsets: [TopicPartition: Int64] = [:]
-        var failure: KafkaError?
-        for element in list.elements {
-            offsets[element.partition] = element.offset
-            guard element.error != RD_KAFKA_RESP_ERR_NO_ERROR else { continue }
-            failure = KafkaError(element.error, operation: "listing offsets of \(element.partition)")
-        }
-        if let failure { throw failure }
-        return offsets
+        return try session.main.offsets(of: partitions, at: time, timeout: deadline.remaining, operation)
     }
 
     private static func failures(

@@ -22,6 +22,8 @@ public final class Consumer {
     private let nudge: FetchNudge
     /// Commits that were asked for, and of which no event has told the end.
     private var commitsUnderWay = 0
+    /// By a fatal error.
+    private var isEnded = false
     /// How long a client is kept for their sake, in milliseconds.
     private static let commitPatience: Int32 = 2000
     /// Before 2.1.0 librdkafka waits for a seek for a thousandth of the time that it is given.
@@ -237,15 +239,7 @@ public final class Consumer {
     ) throws(KafkaError) -> [TopicPartition: Int64] {
         guard !partitions.isEmpty else { return [:] }
         let operation = "listing the \(edge) offsets of group \(group)'s partitions"
-        let list = TopicPartitionList(capacity: partitions.count)
-        for partition in partitions { list.add(partition, offset: edge.rawValue) }
-        let code = rd_kafka_offsets_for_times(handle.pointer, list.pointer, timeout.wholeMilliseconds)
-        try KafkaError.check(code, operation)
-        let elements = list.elements
-        if let failed = elements.first(where: { $0.error != RD_KAFKA_RESP_ERR_NO_ERROR }) {
-            throw KafkaError(failed.error, operation: "\(operation), \(failed.partition)")
-        }
-        return Dictionary(elements.map { ($0.partition, $0.offset) }) { first, _ in first }
+        return try handle.offsets(of: partitions, at: edge.rawValue, timeout: timeout, operation)
     }
 
     /// An end of a partition; the raw value is the time by which Kafka's ListOffsets asks for it.
@@ -289,17 +283,17 @@ public final class Consumer {
 
     /// Starts to leave the group. Events, a revocation among them, go on coming until ``isClosed``.
     public func startClosing() {
-        if let error = KafkaError(
+        let error = KafkaError(
             consuming: rd_kafka_consumer_close_queue(handle.pointer, groupQueue),
             operation: "leaving group \(group)"
-        ) {
-            // Closing already, or never opened: either way isClosed tells.
-            _ = error
-        }
+        )
+        // Closing already, or never opened, isClosed tells.
+        if error?.isFatal == true { isEnded = true }
     }
 
+    /// Whether it has left the group, or can't: of one that a fatal error has ended librdkafka takes no leave.
     public var isClosed: Bool {
-        rd_kafka_consumer_closed(handle.pointer) != 0
+        isEnded || rd_kafka_consumer_closed(handle.pointer) != 0
     }
 
     private static func list(_ offsets: [TopicPartition: CommittedOffset]) -> TopicPartitionList {
@@ -328,7 +322,10 @@ extension Consumer {
         case RD_KAFKA_EVENT_ERROR:
             let code = rd_kafka_event_error(event)
             let reason = rd_kafka_event_error_string(event).map { String(cString: $0) }
-            return .failed(KafkaError(code, operation: "consuming in group \(group)", message: reason))
+            // The code is the cause's; that the client can't go on is said beside it.
+            let isFatal = rd_kafka_event_error_is_fatal(event) != 0
+            let operation = "consuming in group \(group)"
+            return .failed(KafkaError(code: .init(code), operation: operation, message: reason, isFatal: isFatal))
         default:
             return nil
         }

@@ -14,6 +14,8 @@ package struct SettledRecord: Sendable {
     package let index: Int
     /// Nil where it is acknowledged.
     package let error: KafkaError?
+    /// Where it stands in its partition; negative where that is not known.
+    package let offset: Int64
     /// Of an acknowledged record, as ``Delivery`` has it.
     package let timestamp: Int64
     package let timestampType: Record.TimestampType

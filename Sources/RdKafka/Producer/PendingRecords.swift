@@ -172,6 +172,7 @@ final class PendingEach: PendingRecords, @unchecked Sendable {
             source: source,
             index: index,
             error: slot.state == .delivered ? nil : error(index),
+            offset: slot.state == .delivered ? slot.offset : -1,
             timestamp: slot.timestamp,
             timestampType: slot.timestampType
         )

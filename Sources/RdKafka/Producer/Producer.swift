@@ -23,7 +23,12 @@ public final class Producer: Sendable {
                     "partitioner": "murmur2_random",
                     "queue.buffering.max.kbytes": "131072",
                 ],
-                required: ["enable.idempotence": "true", "acks": "all"]
+                required: [
+                    "enable.idempotence": "true",
+                    "acks": "all",
+                    // A record of whose acknowledgement nobody hears is waited for for ever.
+                    "delivery.report.only.error": "false",
+                ]
             )
         )
         core.startPolling()

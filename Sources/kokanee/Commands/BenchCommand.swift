@@ -9,8 +9,10 @@ extension Command {
         discussion: """
             Each row is measured in rounds: Kokanee and the baseline in turn, each in a process of its own, against an \
             embedded broker in another. The table has the medians, the median of the rounds' ratios, and how far these are \
-            apart; with -v each part's own numbers are told. All rows take most of an hour. The exit code is 0 also where \
-            a target is missed; --check changes that.
+            apart; for a row whose target is an excess, the median of the rounds' differences in place of the ratio. \
+            With -v each part's own numbers are told. All rows take most of an hour. Some are measured three times at \
+            most, or once, whatever --rounds says: --list shows which. The exit code is 0 also where a target is \
+            missed; --check changes that.
 
             Where -b, or bootstrap.servers in -F or by -X, names a Kafka, the topics are made on that instead, and deleted \
             afterwards. -b has no default here: $KOKANEE_BOOTSTRAP_SERVER and localhost:9092 are left alone.
@@ -22,7 +24,7 @@ extension Command {
         ],
         options: [
             .value("rows", "LIST", "names of rows, separated by commas; * and ? as in a shell", default: "all"),
-            .value("rounds", "N", "times that each row is measured", default: "5, with --quick 3"),
+            .value("rounds", "N", "times that each row is measured, some at most three", default: "5, with --quick 3"),
             .value("scale", "F", "share of the jobs to measure with", default: "1, with --quick 0.25"),
             .flag("quick", "fewer rows, rounds and jobs"),
             .flag("check", "exit with 1 where a target is missed"),

@@ -32,7 +32,7 @@ final class BenchOutput: Sendable {
             console.say("\(label): round \(number) of \(rounds)")
         case .measured(let result):
             state.withLock { $0.results.append(result) }
-            if console.isJSON { try console.print(Self.object(result)) }
+            if console.isJSON { try console.print(Self.object(result, on: machine)) }
         case .skipped(let rows, let reason):
             console.complain("kokanee: \(rows.joined(separator: ", ")) skipped: \(reason)")
         case .failed(let rows, let reason):
@@ -58,8 +58,8 @@ final class BenchOutput: Sendable {
         guard missed.isEmpty || !isChecked else { throw Failure("targets are missed") }
     }
 
-    /// The fields that programs rely on.
-    static func object(_ result: RowResult) -> JSONObjectWriter {
+    /// The fields that programs rely on. `excess` is null where the row is not judged by it.
+    static func object(_ result: RowResult, on machine: Machine) -> JSONObjectWriter {
         var object = JSONObjectWriter()
         let measurement = result.measurement
         object.add("row", result.row.name)
@@ -67,13 +67,16 @@ final class BenchOutput: Sendable {
         object.add("unit", result.row.unit)
         add("baseline", measurement.baseline, to: &object)
         add("ratio", measurement.ratio, to: &object)
+        add("excess", result.excess, to: &object)
         object.add("spread", rounded(measurement.spread))
         object.add("target", result.row.target.text(unit: result.row.unit))
         object.add("met", result.isMet)
         object.add("rounds", measurement.rounds.count)
+        object.add("machine", machine.description)
         return object
     }
 
+    /// Rows that are judged by what they are above the baseline have that for a ratio: `+0.240 ms`.
     static func table(_ results: [RowResult]) -> Table {
         var table = Table([
             .text("row"), .number("median"), .text("unit"), .number("baseline"), .number("ratio"), .number("spread"),
@@ -86,7 +89,8 @@ final class BenchOutput: Sendable {
                 number(measurement.value),
                 result.row.unit,
                 measurement.baseline.map(number) ?? "-",
-                measurement.ratio.map { fixed($0, decimals: 3) } ?? "-",
+                result.excess.map { "\($0 < 0 ? "" : "+")\(number($0)) \(result.row.unit)" }
+                    ?? measurement.ratio.map { fixed($0, decimals: 3) } ?? "-",
                 "\(fixed(measurement.spread * 100, decimals: 1)) %",
                 result.row.target.text(unit: result.row.unit),
                 result.isMet ? "yes" : "NO",
@@ -96,6 +100,7 @@ final class BenchOutput: Sendable {
     }
 
     static func list(_ console: Console) throws {
+        let most = Catalogue.maximumRounds
         if console.isJSON {
             for row in Catalogue.rows {
                 var object = JSONObjectWriter()
@@ -104,13 +109,24 @@ final class BenchOutput: Sendable {
                 object.add("unit", row.unit)
                 object.add("target", row.target.text(unit: row.unit))
                 object.add("quick", row.isQuick)
+                if let rounds = most[row.name] { object.add("maximumRounds", rounds) }
                 try console.print(object)
             }
             return
         }
-        var table = Table([.text("row"), .text("unit"), .text("target"), .text("quick"), .text("what it measures")])
+        var table = Table([
+            .text("row"), .text("unit"), .text("target"), .text("quick"), .number("most rounds"),
+            .text("what it measures"),
+        ])
         for row in Catalogue.rows {
-            table.add([row.name, row.unit, row.target.text(unit: row.unit), row.isQuick ? "yes" : "", row.summary])
+            table.add([
+                row.name,
+                row.unit,
+                row.target.text(unit: row.unit),
+                row.isQuick ? "yes" : "",
+                most[row.name].map { "\($0)" } ?? "",
+                row.summary,
+            ])
         }
         try console.print(table)
     }

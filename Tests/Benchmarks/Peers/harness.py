@@ -15,7 +15,7 @@ from catalogue import BUILD
 
 RECORD = struct.Struct("=Qddd")
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
-# The embedded broker keeps 5 MiB a partition, and a producer fills them unevenly: this holds 300,000 jobs.
+# The embedded broker keeps 5 MiB a partition, and a producer fills them unevenly: this holds 100,000 jobs.
 PARTITIONS = 128
 FETCH_WAIT_MS = 500  # Kafka's default
 # The embedded broker answers a fetch that found nothing when its wait is over, not when there is something.

@@ -103,7 +103,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", help=f"separated by commas, of: {','.join(PEERS)}")
     parser.add_argument("--work", choices=MOST, default="noop")
-    parser.add_argument("--jobs", type=int, help="jobs a run (default: 1,000 to 300,000, by peer)")
+    parser.add_argument("--jobs", type=int, help="jobs a run (default: 1,000 to 100,000, by peer)")
     parser.add_argument("--runs", type=int, default=3, help="runs to take the median of (default: 3)")
     parser.add_argument("--latency", type=int, metavar="RATE", help="measure waiting times at RATE jobs/s instead")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table there, for programs")

@@ -104,19 +104,41 @@ struct RedactionTests {
         #expect(throws: InputError.self) { try Redaction([field]) }
     }
 
+    /// Its decoder quotes what it can't decode.
+    private struct Card: Decodable, Sendable {
+        struct Number: Decodable, Sendable {
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                let text = try container.decode(String.self)
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "no number: \(text)")
+            }
+        }
+
+        var number: Number
+    }
+
+    @Test("attempts that are logged show no redacted field in their errors")
+    func logging() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue([("card", "1"), ("fail", "2")], value: #"{"number":"4111-1111"}"#)
+        var jobs = JobRegistry()
+        try jobs.register("card", payload: Card.self) { _, _ in }
+        try jobs.register("fail") { (payload: Bytes, _) in throw JobError.deadLetter("can't: \(payload.text)") }
+        let log = LogCollector()
+        let worker = fixture.worker(jobs, logger: log.logger) { configuration in
+            configuration.redactedFields = ["number"]
+            configuration.middleware = [LoggingMiddleware()]
+        }
+        try await running(worker) {
+            try await eventually("both are dead") { worker.statistics.dead == 2 }
+        }
+        let lines = log.lines.filter { $0.contains("attempt ended with an error") }
+        #expect(lines.count == 2 && lines.allSatisfy { $0.contains(Redaction.placeholder) }, "\(log.lines)")
+        #expect(!log.contains("4111"), "\(log.lines)")
+    }
+
     @Test("a worker's errors show no redacted field: not in the log, not in what it writes")
     func worker() async throws {
-        struct Card: Decodable, Sendable {
-            struct Number: Decodable, Sendable {
-                init(from decoder: any Decoder) throws {
-                    let container = try decoder.singleValueContainer()
-                    let text = try container.decode(String.self)
-                    throw DecodingError.dataCorruptedError(in: container, debugDescription: "no number: \(text)")
-                }
-            }
-
-            var number: Number
-        }
         let fixture = try WorkerFixture()
         var jobs = JobRegistry()
         try jobs.register("card", payload: Card.self) { _, _ in }

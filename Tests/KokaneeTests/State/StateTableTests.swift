@@ -37,6 +37,23 @@ struct StateTableTests {
         #expect(book.bytes == 0)
     }
 
+    @Test("where a dead letter's end stands is learnt from its acknowledgement, if it is to be read from there")
+    func acknowledged() {
+        var record = JobRecord()
+        record.order = .init(epoch: 2, sequence: 3)
+        record.outcome = .dead
+        let dead = record.value
+        record.order.sequence = 4
+        let later = record.value
+        let cases: [(Int, Bytes, Int64?)] = [(0, dead, 9), (1 << 20, dead, nil), (0, later, nil)]
+        for (limit, value, expected) in cases {
+            var book = JobBook(limit: limit)
+            book.note(Self.key, Self.head(2, 3), offset: nil) { dead }
+            book.stands(Self.key, value, at: 9)
+            #expect(book[Self.key]?.offset == expected)
+        }
+    }
+
     @Test("where a record stands is not forgotten for an entry that does not know")
     func standing() {
         var book = JobBook()

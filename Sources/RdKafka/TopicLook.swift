@@ -1,0 +1,78 @@
+internal import CRdKafka
+
+/// Asks brokers for a topic's partitions, and for where their logs begin and end, on behalf of who reads without a group.
+///
+/// librdkafka's own question for one partition's ends says of a partition without a leader what it says of one that does
+/// not exist. Whoever took the one for the other would read nothing where there is something.
+struct TopicLook {
+    /// What is known of partitions' ends.
+    struct Extents {
+        var ranges: [Int32: Range<Int64>] = [:]
+        /// Why it is not known of all, by one example.
+        var failure: KafkaError?
+    }
+
+    let client: ClientHandle
+    let topic: String
+    /// How long an answer may take; each leader is asked twice.
+    let limit: Duration
+
+    /// The leaders of the topic's partitions, -1 of those that have none; nil where a broker says that there is no such topic.
+    ///
+    /// - Parameter handle: the topic's, if it was there before. All topics are listed without it, because there are brokers
+    ///   that create whatever is named.
+    func leaders(_ handle: OpaquePointer?) throws(KafkaError) -> [Int32]? {
+        let operation = "asking for the partitions of \(topic)"
+        var metadata: UnsafePointer<rd_kafka_metadata>?
+        let limit = limit.wholeMilliseconds
+        let code = rd_kafka_metadata(client.pointer, handle == nil ? 1 : 0, handle, &metadata, limit)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(code, operation: operation) }
+        defer { rd_kafka_metadata_destroy(metadata) }
+        let topics = UnsafeBufferPointer(start: metadata.pointee.topics, count: Int(metadata.pointee.topic_cnt))
+        guard let found = topics.first(where: { String(cString: $0.topic) == topic }) else { return nil }
+        guard found.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART else { return nil }
+        try KafkaError.check(found.err, operation)
+        let partitions = UnsafeBufferPointer(start: found.partitions, count: Int(found.partition_cnt))
+        var leaders = [Int32](repeating: -1, count: partitions.count)
+        for partition in partitions where leaders.indices.contains(Int(partition.id)) {
+            leaders[Int(partition.id)] = partition.leader
+        }
+        return leaders
+    }
+
+    /// Where partitions begin and end. A leader that is away holds up its own partitions only.
+    ///
+    /// - Parameters:
+    ///   - leaders: as ``leaders(_:)`` has them; of all these partitions.
+    ///   - isStopped: whether nobody wants to know any more.
+    func extents(of partitions: [Int32], _ leaders: [Int32], unless isStopped: () -> Bool) -> Extents {
+        var extents = Extents()
+        for (leader, led) in Dictionary(grouping: partitions, by: { leaders[Int($0)] }) where !isStopped() {
+            let operation = "looking where \(topic)/\(led[0]) ends"
+            do throws(KafkaError) {
+                guard leader >= 0 else {
+                    throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, operation: operation)
+                }
+                let places = led.map { TopicPartition(topic: topic, partition: $0) }
+                let starts = try offsets(.earliest, of: places, operation)
+                let ends = try offsets(.latest, of: places, operation)
+                for place in places {
+                    // Where the log was cut between the two answers, the next look tells.
+                    guard let start = starts[place], let end = ends[place], start >= 0, end >= start else { continue }
+                    extents.ranges[place.partition] = start..<end
+                }
+            } catch {
+                extents.failure = error
+            }
+        }
+        return extents
+    }
+
+    private func offsets(
+        _ edge: Consumer.Edge,
+        of places: [TopicPartition],
+        _ operation: String
+    ) throws(KafkaError) -> [TopicPartition: Int64] {
+        try client.offsets(of: places, at: edge.rawValue, timeout: limit, operation)
+    }
+}
