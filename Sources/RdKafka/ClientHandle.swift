@@ -14,15 +14,18 @@ final class ClientHandle: @unchecked Sendable {
 
     /// - Parameters:
     ///   - prepare: sets what properties can't, such as the enabled events, before the instance starts.
+    ///   - onFailedDelivery: why a record was not delivered, on the thread that polls, flushes, commits or aborts; for
+    ///     producers without events for deliveries.
     ///   - onError: librdkafka's word on connections and other things that no call asked for, on any thread that polls.
     init(
         _ kind: Kind,
         _ configuration: ClientConfiguration,
         prepare: (OpaquePointer) -> Void = { _ in },
+        onFailedDelivery: (@Sendable (KafkaError) -> Void)? = nil,
         onError: (@Sendable (KafkaError) -> Void)? = nil
     ) throws(KafkaError) {
         let conf = rd_kafka_conf_new()!
-        callbacks = Unmanaged.passRetained(Callbacks(log: configuration.log, error: onError))
+        callbacks = Unmanaged.passRetained(Callbacks(configuration.log, onError, onFailedDelivery))
         var message = [CChar](repeating: 0, count: 512)
         for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
             guard rd_kafka_conf_set(conf, name, value, &message, message.count) != RD_KAFKA_CONF_OK else { continue }
@@ -46,6 +49,12 @@ final class ClientHandle: @unchecked Sendable {
                 guard let opaque else { return }
                 Unmanaged<Callbacks>.fromOpaque(opaque).takeUnretainedValue()
                     .report(rd_kafka_resp_err_t(code), reason.map { String(cString: $0) })
+            }
+        }
+        if onFailedDelivery != nil {
+            rd_kafka_conf_set_dr_msg_cb(conf) { _, message, opaque in
+                guard let message, let opaque, message.pointee.err != RD_KAFKA_RESP_ERR_NO_ERROR else { return }
+                Unmanaged<Callbacks>.fromOpaque(opaque).takeUnretainedValue().report(undelivered: message.pointee)
             }
         }
         prepare(conf)
@@ -96,13 +105,21 @@ final class ClientHandle: @unchecked Sendable {
     private final class Callbacks: Sendable {
         let log: @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void
         let error: (@Sendable (KafkaError) -> Void)?
+        let failedDelivery: (@Sendable (KafkaError) -> Void)?
 
         init(
-            log: @escaping @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void,
-            error: (@Sendable (KafkaError) -> Void)?
+            _ log: @escaping @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void,
+            _ error: (@Sendable (KafkaError) -> Void)?,
+            _ failedDelivery: (@Sendable (KafkaError) -> Void)?
         ) {
             self.log = log
             self.error = error
+            self.failedDelivery = failedDelivery
+        }
+
+        func report(undelivered message: rd_kafka_message_t) {
+            let topic = message.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
+            failedDelivery?(KafkaError(message.err, operation: "producing to \(topic)/\(message.partition)"))
         }
 
         func report(_ code: rd_kafka_resp_err_t, _ reason: String?) {

@@ -77,4 +77,25 @@ struct TransactionalProducerTests {
         try await producer.send(Self.records(["next"], to: partition))
         #expect(try await Self.committed(partition, cluster) == ["next"])
     }
+
+    @Test("a record that no broker takes in time fails its transaction for that reason, which passes")
+    func overdue() async throws {
+        let broker = try EmbeddedBroker(brokers: 2)
+        try broker.createTopic("t", partitions: 1)
+        let partition = TopicPartition(topic: "t", partition: 0)
+        let properties = ["transaction.timeout.ms": "2000"]
+        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers, properties: properties)
+        let producer = try TransactionalProducer(client, transactionalID: "id")
+        try await producer.takeOver()
+        try await producer.send(Self.records(["first"], to: partition))
+        try broker.setLeader(of: partition, to: nil)
+        try await producer.begin()
+        try await producer.produce(Self.records(["late"], to: partition))
+        let error = try await kafkaError { try await producer.commit() }
+        #expect(error?.code == .localMessageTimedOut, "\(String(describing: error))")
+        #expect(error?.isRetriable == true && error?.isFatal == false)
+        #expect(error?.operation.contains("t/0") == true)
+        try broker.setLeader(of: partition, to: 2)
+        try await producer.send(Self.records(["next"], to: partition))
+    }
 }

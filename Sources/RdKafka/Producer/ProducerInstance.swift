@@ -10,14 +10,16 @@ final class ProducerInstance: @unchecked Sendable {
     let mainQueue: OpaquePointer
     private var topics: [String: OpaquePointer] = [:]
 
-    /// - Parameter events: those that arrive on ``mainQueue``, which somebody then has to read.
+    /// - Parameters:
+    ///   - events: those that arrive on ``mainQueue``, which somebody then has to read.
+    ///   - onFailedDelivery: as of ``ClientHandle``.
     init(
         _ configuration: ClientConfiguration,
-        events: Int32 = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR
+        events: Int32 = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR,
+        onFailedDelivery: (@Sendable (KafkaError) -> Void)? = nil
     ) throws(KafkaError) {
-        handle = try ClientHandle(.producer, configuration) { conf in
-            rd_kafka_conf_set_events(conf, events)
-        }
+        let prepare = { conf in rd_kafka_conf_set_events(conf, events) }
+        handle = try ClientHandle(.producer, configuration, prepare: prepare, onFailedDelivery: onFailedDelivery)
         mainQueue = rd_kafka_queue_get_main(handle.pointer)
     }
 

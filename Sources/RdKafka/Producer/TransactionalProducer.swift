@@ -20,6 +20,7 @@ public final class TransactionalProducer: Sendable {
 
     private let transactionalID: String
     private let instance: ProducerInstance
+    private let failure: FirstFailure
     /// Guards the instance's `produce`; never held while something blocks.
     private let lock = Mutex(())
 
@@ -30,13 +31,17 @@ public final class TransactionalProducer: Sendable {
     /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
     public init(_ configuration: ClientConfiguration, transactionalID: String) throws(KafkaError) {
         self.transactionalID = transactionalID
-        // Without events for deliveries a commit serves them itself, and tells of those that failed.
+        let failure = FirstFailure()
+        self.failure = failure
+        // Without events for deliveries a commit serves them itself. Of records that fail in librdkafka, after their time or for
+        // want of a topic, it tells no more than that there are some.
         instance = try ProducerInstance(
             configuration.with(
                 defaults: ["partitioner": "murmur2_random"],
                 required: ["transactional.id": transactionalID, "enable.idempotence": "true", "acks": "all"]
             ),
-            events: 0
+            events: 0,
+            onFailedDelivery: failure.note
         )
     }
 
@@ -87,6 +92,7 @@ public final class TransactionalProducer: Sendable {
     /// Begins a transaction.
     public func begin() async throws(KafkaError) {
         try await run { producer throws(KafkaError) in
+            producer.failure.forget()
             let error = rd_kafka_begin_transaction(producer.instance.handle.pointer)
             if let refusal = producer.refusal(error, "beginning a transaction") { throw refusal.error }
         }
@@ -119,7 +125,7 @@ public final class TransactionalProducer: Sendable {
             for _ in 1...Self.attempts {
                 let error = rd_kafka_commit_transaction(producer.instance.handle.pointer, -1)
                 guard let refusal = producer.refusal(error, operation) else { return }
-                if refusal.requiresAbort { throw producer.aborted(after: refusal.error) }
+                if refusal.requiresAbort { throw producer.aborted(after: producer.failure.cause(of: refusal.error)) }
                 guard refusal.error.isRetriable, !refusal.error.isFatal else { throw refusal.error.fatal }
             }
             throw KafkaError(
@@ -200,6 +206,27 @@ public final class TransactionalProducer: Sendable {
     private func named(_ error: KafkaError) -> KafkaError {
         guard let fatal = instance.handle.fatalError else { return error }
         return KafkaError(code: fatal.code, operation: error.operation, message: fatal.message, isFatal: true)
+    }
+}
+
+/// Why the first record of a transaction was not delivered.
+private final class FirstFailure: Sendable {
+    private let error = Mutex<KafkaError?>(nil)
+
+    func forget() { error.withLock { $0 = nil } }
+
+    func note(_ failure: KafkaError) {
+        // An abort's own doing.
+        guard failure.code != .localPurgedFromQueue, failure.code != .localPurgedInFlight else { return }
+        error.withLock { $0 = $0 ?? failure }
+    }
+
+    /// That error in the place of one that only says that there was one.
+    func cause(of error: KafkaError) -> KafkaError {
+        guard error.code.rawValue == RD_KAFKA_RESP_ERR__INCONSISTENT.rawValue else { return error }
+        guard let failure = self.error.withLock(\.self) else { return error }
+        let operation = "\(error.operation), \(failure.operation)"
+        return KafkaError(code: failure.code, operation: operation, message: failure.message)
     }
 }
 
