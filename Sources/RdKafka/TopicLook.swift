@@ -48,25 +48,36 @@ struct TopicLook {
     func extents(of partitions: [Int32], _ leaders: [Int32], unless isStopped: () -> Bool) -> Extents {
         var extents = Extents()
         for (leader, led) in Dictionary(grouping: partitions, by: { leaders[Int($0)] }) where !isStopped() {
-            let operation = "looking where \(topic)/\(led[0]) ends"
-            do throws(KafkaError) {
-                guard leader >= 0 else {
-                    throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, operation: operation)
-                }
-                let places = led.map { TopicPartition(topic: topic, partition: $0) }
-                let starts = try offsets(.earliest, of: places, operation)
-                let ends = try offsets(.latest, of: places, operation)
-                for place in places {
-                    // Where the log was cut between the two answers, the next look tells.
-                    guard let start = starts[place], let end = ends[place], start >= 0, end >= start else { continue }
-                    extents.ranges[place.partition] = start..<end
-                }
-            } catch {
-                extents.failure = error
+            if leader >= 0 {
+                look(for: led, &extents, unless: isStopped)
+            } else {
+                let operation = operation(led)
+                extents.failure = KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, operation: operation)
             }
         }
         return extents
     }
+
+    /// Asks the one leader of partitions.
+    private func look(for partitions: [Int32], _ extents: inout Extents, unless isStopped: () -> Bool) {
+        do throws(KafkaError) {
+            let places = partitions.map { TopicPartition(topic: topic, partition: $0) }
+            let starts = try offsets(.earliest, of: places, operation(partitions))
+            let ends = try offsets(.latest, of: places, operation(partitions))
+            for place in places {
+                // Where the log was cut between the two answers, the next look tells.
+                guard let start = starts[place], let end = ends[place], start >= 0, end >= start else { continue }
+                extents.ranges[place.partition] = start..<end
+            }
+        } catch {
+            extents.failure = error
+            // What the broker says of one of them librdkafka says of all.
+            guard error.code.rawValue > 0, partitions.count > 1 else { return }
+            for partition in partitions where !isStopped() { look(for: [partition], &extents, unless: isStopped) }
+        }
+    }
+
+    private func operation(_ partitions: [Int32]) -> String { "looking where \(topic)/\(partitions[0]) ends" }
 
     private func offsets(
         _ edge: Consumer.Edge,

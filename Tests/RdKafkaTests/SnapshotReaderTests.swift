@@ -150,4 +150,23 @@ struct SnapshotReaderTests {
         reader.stop()
         await producer.close()
     }
+
+    @Test("what keeps one partition from being read holds up no other of its leader")
+    func onePartition() async throws {
+        let broker = try EmbeddedBroker()
+        try broker.createTopic("t", partitions: 3)
+        let storageError = KafkaError.Code(rawValue: 56)
+        // Of the question about all three, and of the first one after it, about the first.
+        broker.failNext(.listOffsets, with: [storageError, storageError])
+        let told = Told()
+        let reader = try SnapshotReader(
+            "t",
+            partitions: [0, 1, 2],
+            configuration: ClientConfiguration(bootstrapServers: broker.bootstrapServers),
+            telling: told.listener
+        )
+        try await eventually("all have ended") { told.state.withLock { $0.ended.count == 3 } }
+        #expect(told.state.withLock { $0.ended } == [1, 2, 0])
+        reader.stop()
+    }
 }

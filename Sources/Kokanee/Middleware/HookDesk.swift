@@ -5,11 +5,18 @@ internal import Synchronization
 final class HookDesk: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// The event that is told, and to which of the hooks.
+    /// The event that is told, to which of the hooks, and by which of its calls.
     private struct Hand {
         let event: HookEvent
-        var hook: Int
-        var startedAt: Instant
+        var hook = 0
+        var call = 0
+        var startedAt = Instant.now
+
+        /// The one after it; nil where that was the event's last.
+        func next(_ hooks: Int) -> Hand? {
+            if call + 1 < event.calls.count { return Hand(event: event, hook: hook, call: call + 1) }
+            return hook + 1 < hooks ? Hand(event: event, hook: hook + 1) : nil
+        }
     }
 
     private struct State {
@@ -64,6 +71,7 @@ final class HookDesk: Sendable {
 
     /// A job's fate is settled.
     func tell(_ event: HookEvent) {
+        guard !event.calls.isEmpty else { return }
         let isTaken = state.withLock { state in
             guard event.took != nil || state.waiting.count < Self.mostWithoutAttempt else { return false }
             state.waiting.append(event)
@@ -85,7 +93,7 @@ final class HookDesk: Sendable {
             return hand
         }
         guard let left else { return }
-        report(hooks[left.hook], "call", left.event.content, "it took longer than \(limit.text) and is left behind")
+        report(left, "it took longer than \(limit.text) and is left behind")
     }
 
     /// Waits until all is told, `limit` at most.
@@ -108,9 +116,11 @@ final class HookDesk: Sendable {
 
     private func work(_ generation: Int) async {
         while let hand = next(generation) {
-            let hook = hooks[hand.hook]
-            await hand.event.tell(hook) { call, error in
-                report(hook, call, hand.event.content, "\(error)")
+            do {
+                try await hand.event.make(hand.event.calls[hand.call], to: hooks[hand.hook])
+            } catch {
+                // What was left behind was reported then.
+                if state.withLock({ $0.generation == generation }) { report(hand, "\(error)") }
             }
         }
     }
@@ -118,11 +128,11 @@ final class HookDesk: Sendable {
     private func next(_ generation: Int) -> Hand? {
         let (hand, hasRoom) = state.withLock { state -> (Hand?, (@Sendable () -> Void)?) in
             guard state.generation == generation else { return (nil, nil) }
-            if let hand = state.hand, hand.hook + 1 < hooks.count {
-                state.hand = Hand(event: hand.event, hook: hand.hook + 1, startedAt: .now)
-                return (state.hand, nil)
+            if let next = state.hand?.next(hooks.count) {
+                state.hand = next
+                return (next, nil)
             }
-            state.hand = state.waiting.popFirst().map { Hand(event: $0, hook: 0, startedAt: .now) }
+            state.hand = state.waiting.popFirst().map { Hand(event: $0) }
             if state.hand == nil { state.task = nil }
             guard isFull, state.waiting.count <= Self.most / 2 else { return (state.hand, nil) }
             fullness.store(false, ordering: .relaxed)
@@ -130,6 +140,10 @@ final class HookDesk: Sendable {
         }
         hasRoom?()
         return hand
+    }
+
+    private func report(_ hand: Hand, _ error: String) {
+        report(hooks[hand.hook], hand.event.calls[hand.call].rawValue, hand.event.content, error)
     }
 
     private func report(_ hook: any JobHooks, _ call: String, _ content: JobContent, _ error: String) {

@@ -9,6 +9,11 @@ final class HookEvent: Sendable {
         case discarded(String)
     }
 
+    /// A hook's function.
+    enum Call: String, Sendable {
+        case after, onRetry, onDead, onDiscard
+    }
+
     let content: JobContent
     let fate: Fate
     /// How long the attempt took; nil where there was none.
@@ -40,26 +45,28 @@ final class HookEvent: Sendable {
         if case .dead = fate { true } else { false }
     }
 
-    /// - Parameter failed: told of each error, with the name of the call.
-    nonisolated(nonsending) func tell(_ hooks: any JobHooks, failed: (String, any Error) -> Void) async {
-        let context = JobContext(content)
-        if let took {
-            do {
-                try await hooks.after(context, outcome, took: took)
-            } catch {
-                failed("after", error)
-            }
-        }
-        do {
+    /// What a hook is told of it by, in this order.
+    var calls: [Call] {
+        let fates: [Call] =
             switch fate {
-            case .completed: return
-            case .retried(let attempt, let wait, let failure):
-                try await hooks.onRetry(context, attempt: attempt, wait: wait, error: failure)
-            case .dead(let reason, let failure): try await hooks.onDead(context, reason: reason, error: failure)
-            case .discarded(let reason): try await hooks.onDiscard(context, reason: reason)
+            case .completed: []
+            case .retried: [.onRetry]
+            case .dead: [.onDead]
+            case .discarded: [.onDiscard]
             }
-        } catch {
-            failed(callName, error)
+        return took == nil ? fates : [.after] + fates
+    }
+
+    /// - Throws: what the hook does.
+    nonisolated(nonsending) func make(_ call: Call, to hooks: any JobHooks) async throws {
+        let context = JobContext(content)
+        if call == .after, let took { return try await hooks.after(context, outcome, took: took) }
+        switch fate {
+        case .completed: return
+        case .retried(let attempt, let wait, let failure):
+            try await hooks.onRetry(context, attempt: attempt, wait: wait, error: failure)
+        case .dead(let reason, let failure): try await hooks.onDead(context, reason: reason, error: failure)
+        case .discarded(let reason): try await hooks.onDiscard(context, reason: reason)
         }
     }
 
@@ -69,15 +76,6 @@ final class HookEvent: Sendable {
         case .retried: .retried
         case .dead: .dead
         case .discarded: .discarded
-        }
-    }
-
-    private var callName: String {
-        switch fate {
-        case .completed: "after"
-        case .retried: "onRetry"
-        case .dead: "onDead"
-        case .discarded: "onDiscard"
         }
     }
 }

@@ -160,6 +160,33 @@ struct JobHooksTests {
         #expect(log.contains("it took longer than 20ms and is left behind"))
     }
 
+    @Test("a call that takes too long takes no other one of its hook with it")
+    func slowAfter() async throws {
+        let fixture = try WorkerFixture()
+        let metrics = MetricsRegistry()
+        let found = Mutex<[String]>([])
+        let hook = Told { call in
+            // Its task is cancelled.
+            if call.contains("after") { try await Task.sleep(for: .seconds(60)) }
+            found.withLock { $0.append("\(call), cancelled: \(Task.isCancelled)") }
+        }
+        let log = LogCollector()
+        let desk = HookDesk([hook], metrics: metrics, logger: log.logger, limit: .milliseconds(20))
+        try await fixture.enqueue([("default", "0")])
+        let runtime = try fixture.runtime(JobRegistry())
+        let record = try #require(try await fixture.records(of: "q").first)
+        let content = Intake.decide(record, runtime, now: 0).content
+        desk.tell(HookEvent(content, .dead(.unknownType, nil), took: .seconds(1)))
+        try await eventually("all is told") {
+            desk.tick(now: .now)
+            return !found.withLock { $0.isEmpty }
+        }
+        await desk.close(within: .seconds(5))
+        #expect(hook.all == ["0 after dead", "0 dead \(DeadReason.unknownType)"])
+        #expect(found.withLock { $0 } == ["0 dead \(DeadReason.unknownType), cancelled: false"])
+        #expect(metrics.snapshot().value(of: "kokanee_hooks_failed_total") == 1)
+    }
+
     @Test("what is settled before a worker ends is told before it ends")
     func ending() async throws {
         let fixture = try WorkerFixture()
