@@ -100,8 +100,8 @@ private final class SnapshotRun {
     private let queue: OpaquePointer
     private var topic: OpaquePointer?
     private let topicLook: TopicLook
-    /// The watcher's.
-    private var watched: OpaquePointer?
+    /// The watcher's. Asked for by its name a topic that this client may not see is told apart from one that there is not.
+    private let watched: OpaquePointer?
     private var messages = [UnsafeMutablePointer<rd_kafka_message_t>?](repeating: nil, count: batchSize)
     /// Of which it is not known yet where they end.
     private var unknown: [Int32]
@@ -132,6 +132,7 @@ private final class SnapshotRun {
         self.watcher = watcher
         self.state = state
         self.listener = listener
+        watched = rd_kafka_topic_new(watcher.pointer, name, nil)
         topicLook = TopicLook(client: watcher, topic: name, limit: Self.lookLimit)
         unknown = partitions
         queue = rd_kafka_queue_new(client.pointer)
@@ -173,7 +174,6 @@ private final class SnapshotRun {
         } catch {
             return listener.failed(error)
         }
-        if leaders != nil { watched = watched ?? rd_kafka_topic_new(watcher.pointer, name, nil) }
         let count = leaders?.count ?? 0
         let extents = topicLook.extents(of: unknown.filter { $0 < count }, leaders ?? []) { state.isStopped }
         if let failure = extents.failure { listener.failed(failure) }

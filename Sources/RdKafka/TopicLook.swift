@@ -19,8 +19,8 @@ struct TopicLook {
 
     /// The leaders of the topic's partitions, -1 of those that have none; nil where a broker says that there is no such topic.
     ///
-    /// - Parameter handle: the topic's, if it was there before. All topics are listed without it, because there are brokers
-    ///   that create whatever is named.
+    /// - Parameter handle: the topic's. Without it all topics are listed, because there are brokers that create whatever is
+    ///   named; one that this client may not see is not among them.
     func leaders(_ handle: OpaquePointer?) throws(KafkaError) -> [Int32]? {
         let operation = "asking for the partitions of \(topic)"
         var metadata: UnsafePointer<rd_kafka_metadata>?

@@ -169,4 +169,24 @@ struct SnapshotReaderTests {
         #expect(told.state.withLock { $0.ended } == [1, 2, 0])
         reader.stop()
     }
+
+    @Test("a topic that the client may not see is not one that there is not")
+    func unauthorized() async throws {
+        let broker = try EmbeddedBroker()
+        try broker.createTopic("t", partitions: 1)
+        broker.setTopicError("t", to: .topicAuthorizationFailed)
+        let told = Told()
+        let reader = try SnapshotReader(
+            "t",
+            partitions: [0],
+            configuration: ClientConfiguration(bootstrapServers: broker.bootstrapServers),
+            telling: told.listener
+        )
+        // Four looks a second: what does not exist would have ended by then.
+        try await eventually("it is looked for for long") { told.state.withLock { $0.failed > 24 } }
+        #expect(told.state.withLock { $0.ended.isEmpty })
+        broker.setTopicError("t", to: nil)
+        try await eventually("it is read") { told.state.withLock { $0.ended == [0] } }
+        reader.stop()
+    }
 }
