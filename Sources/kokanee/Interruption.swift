@@ -96,7 +96,9 @@ final class Interruption: Sendable {
         while true {
             var signal: Int32 = 0
             guard sigwait(&set, &signal) == 0 else { continue }
-            if !request() { _exit(ExitCode.interrupted.rawValue) }
+            let isFirst = request()
+            // Several SIGTERM may be for one wish: `timeout` sends one to its child and one to the whole group.
+            if !isFirst, signal == SIGINT { _exit(ExitCode.interrupted.rawValue) }
         }
     }
 }

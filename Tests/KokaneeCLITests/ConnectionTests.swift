@@ -136,4 +136,15 @@ import Testing
         #expect(lines.count == 2 && lines[0].hasPrefix(trouble) && lines[0].contains(properties), "\(lines)")
         #expect(lines.last?.hasPrefix("reaching a broker: no such user") == true, "\(lines)")
     }
+
+    @Test("properties may come through a pipe, as the shell's <(…) makes one")
+    func pipedProperties() throws {
+        let pipe = Pipe()
+        pipe.fileHandleForWriting.write(Data("sasl.password=secret\n".utf8))
+        try pipe.fileHandleForWriting.close()
+        let file = try PropertyFile(path: "/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)")
+        #expect(file.entries.map(\.value) == ["secret"])
+        let missing = #expect(throws: Failure.self) { try PropertyFile(path: "/nonexistent/file") }
+        #expect(missing?.message == "can't read /nonexistent/file: No such file or directory")
+    }
 }

@@ -192,10 +192,13 @@ struct DeadLetterBulkTests {
             #expect(throws: CancellationError.self) { try file.finish() }
         }
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "old")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: target)
         let file = try WholeFile(path: link)
         try file.write(Array("new".utf8))
         try file.finish()
         file.discard()
+        let mode = try FileManager.default.attributesOfItem(atPath: target)[.posixPermissions] as? Int
+        #expect(mode == 0o600, "who may not read the old one may read the new one")
         #expect(try String(contentsOfFile: target, encoding: .utf8) == "new\n")
         #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == target)
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path()).sorted() == ["link", "target"])

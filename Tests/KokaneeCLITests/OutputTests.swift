@@ -47,6 +47,26 @@ import Testing
         #expect(table.text() == "error\n\\u{1b}[31mred\\nline")
     }
 
+    @Test("what a job has left steers no terminal, and comes as it is elsewhere")
+    func foreignText() throws {
+        let text = "\u{1B}]0;title\u{07}one\ntwo \u{9B}31m"
+        for (isTerminal, expected) in [(true, "\\u{1b}]0;title\\u{7}one\ntwo \\u{9b}31m\n"), (false, "\(text)\n")] {
+            let output = Recorder()
+            let console = Console(output: output.sink(isTerminal: isTerminal), error: Recorder().sink())
+            try console.print(foreign: text)
+            #expect(output.text == expected)
+        }
+    }
+
+    @Test("what is printed beside a deed needs no reader")
+    func beside() throws {
+        let console = Console(output: TextSink { _ in throw TextSink.ReaderGone() }, error: Recorder().sink())
+        #expect(throws: TextSink.ReaderGone.self) { try console.print("a list") }
+        try console.printBeside { try console.print("a plan") }
+        let failure = Failure("for another reason")
+        #expect(throws: Failure.self) { try console.printBeside { throw failure } }
+    }
+
     @Test("a result in JSON is one object on one line")
     func json() throws {
         let output = Recorder()

@@ -179,6 +179,19 @@ struct ProgramTests {
         #expect(ContinuousClock.now - start < .seconds(10))
     }
 
+    @Test(
+        "what --knows names is checked before anything begins",
+        arguments: [
+            ["work", "q", "--exec", "true"], ["replay", "q", "--from", "-1h", "--execute", "--exec", "true"],
+            ["replay", "q", "--from", "-1h", "--rehearse", "--exec", "true"],
+        ]
+    )
+    func knownTypes(words: [String]) async {
+        let run = await Self.run(words + ["--knows", "@x"], servers: "127.0.0.1:1")
+        #expect(run.code == .usage)
+        #expect(run.error.text.contains("--knows is TYPE or TYPE@VERSION"))
+    }
+
     @Test("a closed stdout ends a command quietly")
     func readerGone() async {
         let error = Recorder()

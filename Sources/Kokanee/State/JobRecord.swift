@@ -126,7 +126,8 @@ struct JobRecord: Sendable, Equatable {
         order = Order(readEpoch: fields.integer("epoch") ?? 0, sequence: fields.integer("sequence") ?? 0)
         expiresAt = fields.integer("expiresAt")
         outcome = fields.string("outcome").flatMap(Outcome.init)
-        progress = fields.raw("progress").flatMap { Double(String(decoding: $0, as: UTF8.self)) }
+        let progress = fields.raw("progress").flatMap { Double(String(decoding: $0, as: UTF8.self)) }
+        self.progress = progress.flatMap { (0...1).contains($0) ? $0 : nil }
         note = fields.string("note")
         error = fields.string("error")
         checkpoint = Self.blob("checkpoint", fields)

@@ -148,7 +148,7 @@ struct BulkEnqueue {
         chunks.stop()
         progress.finish()
         await client.close()
-        try summarise(tally, seconds: (ContinuousClock.now - start) / .seconds(1), console)
+        try console.printBeside { try summarise(tally, seconds: (ContinuousClock.now - start) / .seconds(1), console) }
         if let failure { throw failure }
         if context.interruption.isRequested { throw CancellationError() }
         guard tally.rejected == 0 else {

@@ -43,7 +43,7 @@ extension Command {
     /// Prints how a job has ended, and throws where that was not well.
     static func show(_ state: JobState, _ context: Context) throws {
         let text = JobStateText(state: state, redaction: context.console.redaction)
-        if context.console.isJSON { try context.console.print(text.json()) }
+        if context.console.isJSON { try context.console.printBeside { try context.console.print(text.json()) } }
         switch state.ending {
         case .completed:
             guard !context.console.isJSON else { return }
@@ -51,10 +51,10 @@ extension Command {
             guard let result = text.result else {
                 return context.console.say("the job's result is \(JobStateText.withheld)")
             }
-            try context.console.print(JobStateText.line(result))
+            try context.console.print(foreign: JobStateText.line(result))
         case nil: throw Failure("the job has not ended; --wait D waits for it")
         case let ending?:
-            let error = text.error.map { ": \($0)" } ?? ""
+            let error = text.error.map { ": \($0.onOneLine)" } ?? ""
             throw Failure("the job has no result, it is \(ending.rawValue)\(error)")
         }
     }

@@ -83,7 +83,7 @@ extension Command {
         let elapsed = ContinuousClock.now - start
         // A worker that could not start has nothing to tell but why.
         if case .success = result {} else if worker.statistics == WorkerStatistics() { try result.get() }
-        try report(worker.statistics, elapsed, context)
+        try context.console.printBeside { try report(worker.statistics, elapsed, context) }
         try result.get()
         if values.isSet("until-idle"), context.interruption.isRequested { throw CancellationError() }
     }

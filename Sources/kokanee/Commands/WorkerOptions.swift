@@ -70,6 +70,7 @@ extension OptionValues {
     ///
     /// - Parameter environment: of this process.
     func workerConfiguration(environment: [String: String] = [:]) throws -> WorkerConfiguration {
+        try checkKnownJobs()
         var configuration = WorkerConfiguration()
         configuration.concurrency =
             try integer("concurrency", in: 1...10_000) ?? max(4, ProcessInfo.processInfo.activeProcessorCount)

@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 
 /// A file of client properties: `key=value` lines, as Kafka's own tools read them.
 ///
@@ -31,18 +31,29 @@ struct PropertyFile {
 
     /// - Throws: ``Failure`` with exit code 65 where the file can't be read or is not UTF-8.
     init(path: String) throws {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
-        } catch let error as CocoaError {
-            let underlying = error.underlying as? POSIXError
-            let reason = underlying.map { String(cString: strerror($0.code.rawValue)) } ?? error.localizedDescription
-            throw Failure("can't read \(path): \(reason)", code: .input)
-        }
-        guard let text = String(validating: data, as: UTF8.self) else {
+        guard let text = String(validating: try Self.bytes(of: path), as: UTF8.self) else {
             throw Failure("\(path) is not UTF-8 text", code: .input)
         }
         try self.init(text: text, path: path)
+    }
+
+    /// Also of a pipe, as the shell's `<(…)` makes one for what is to be on no disk.
+    private static func bytes(of path: String) throws -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(path) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count > 0 { bytes += buffer[..<count] }
+            if count == 0 { return bytes }
+            if count < 0, errno != EINTR { throw failure(path) }
+        }
+    }
+
+    private static func failure(_ path: String) -> Failure {
+        Failure("can't read \(path): \(String(cString: strerror(errno)))", code: .input)
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Kokanee
+internal import RdKafka
 
 extension OptionValues {
     /// A type that `--knows` names, and the newest version of its payload.
@@ -26,6 +27,15 @@ extension OptionValues {
             }
         }
         return jobs
+    }
+
+    /// Checks what `--knows` names, before anything has begun.
+    func checkKnownJobs() throws {
+        _ = try jobs(Unused())
+    }
+
+    private struct Unused: JobHandler {
+        func perform(_ payload: Bytes, _ context: JobContext) async throws {}
     }
 
     /// Nil for no time.

@@ -60,6 +60,18 @@ final class Console: Sendable {
         try print(text)
     }
 
+    /// Prints what stands beside a deed, or before a failure: neither is to depend on whether anybody reads it.
+    func printBeside(_ body: () throws -> Void) throws {
+        do { try body() } catch is TextSink.ReaderGone {}
+    }
+
+    /// Prints what a job has left, as it is; to a terminal without what would steer that.
+    func print(foreign text: String) throws {
+        guard output.isTerminal else { return try print(text) }
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        try print(lines.map { String($0).onOneLine }.joined(separator: "\n"))
+    }
+
     private func write(_ line: [UInt8]) throws {
         try bar.withLock { bar in
             if output.isTerminal { clear(bar) }

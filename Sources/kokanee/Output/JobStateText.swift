@@ -53,16 +53,16 @@ struct JobStateText {
             ("job", state.id), ("partition", "\(state.partition)"), ("state", state.ending?.rawValue ?? "goes on"),
         ]
         if let progress = state.progress {
-            let note = note.map { ", \($0)" } ?? ""
+            let note = note.map { ", \($0.onOneLine)" } ?? ""
             lines.append(("progress", "\((progress * 1000).rounded() / 10) %\(note)"))
         } else if let note {
-            lines.append(("progress", note))
+            lines.append(("progress", note.onOneLine))
         }
         if let checkpoint = state.checkpoint {
             lines.append(("checkpoint", "\(checkpoint.count) bytes: \(excerpt(checkpoint))"))
         }
         if let result = state.result { lines.append(("result", "\(result.count) bytes: \(excerpt(result))")) }
-        if let error { lines.append(("error", error)) }
+        if let error { lines.append(("error", error.onOneLine)) }
         lines.append(("attempt", "\(state.attempt)"))
         lines.append(("written at", Timestamp.text(state.at)))
         if let expiresAt = state.expiresAt { lines.append(("kept until", Timestamp.text(expiresAt))) }

@@ -24,6 +24,7 @@ struct ResetReport {
             let note =
                 switch partition.clamping {
                 case nil: ""
+                case .raisedToStart(lost: 0): "the log begins at 0"
                 case .raisedToStart(let lost): "retention has taken \(lost) of what was asked for"
                 case .loweredToEnd(let distance): "the end of the log is \(distance) below what was asked for"
                 }

@@ -37,6 +37,8 @@ final class WholeFile: Sendable {
         let descriptor = open(partial ?? path, flags | O_CLOEXEC, 0o666)
         state = Mutex(State(descriptor: descriptor))
         guard descriptor >= 0 else { throw Self.failure("can't write \(partial ?? path)") }
+        // Who may read the file that it replaces may read it.
+        if exists, partial != nil { fchmod(descriptor, status.st_mode & 0o7777) }
     }
 
     deinit {

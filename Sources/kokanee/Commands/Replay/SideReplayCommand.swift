@@ -57,7 +57,7 @@ extension Command {
         }
         let plan = planned.plan
         let isEmpty = plan.records == 0 || plan.count?.matched == 0 || planned.listed?.count == 0
-        try show(plan, isEmpty: isEmpty, isExecuted: isExecuted, context)
+        try context.console.printBeside { try show(plan, isEmpty: isEmpty, isExecuted: isExecuted, context) }
         guard isExecuted, !isEmpty else { return }
         let handlers = hasHandler ? try await StartedHandlers(context) : nil
         let (by, words) = (try context.operatorName, try context.reason(selectionOptions + sideReplayOptions))
