@@ -93,15 +93,23 @@ struct SnapshotReaderTests {
         reader.stop()
     }
 
-    @Test("a partition without a leader is waited for, and one that does not exist has nothing")
-    func leaderless() async throws {
+    /// Two brokers, and a topic of two partitions, each of which has a leader of its own and a record.
+    private static func broker() async throws -> (EmbeddedBroker, ClientConfiguration) {
         let broker = try EmbeddedBroker(brokers: 2)
         let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
         try broker.createTopic("t", partitions: 2)
         let producer = try Producer(client)
         for partition in [Int32(0), 1] {
+            try broker.setLeader(of: TopicPartition(topic: "t", partition: partition), to: partition + 1)
             _ = try await producer.send(ProducerRecord(topic: "t", partition: partition, value: Bytes("\(partition)")))
         }
+        await producer.close()
+        return (broker, client)
+    }
+
+    @Test("a partition without a leader is waited for, and one that does not exist has nothing")
+    func leaderless() async throws {
+        let (broker, client) = try await Self.broker()
         let leaderless = TopicPartition(topic: "t", partition: 1)
         try broker.setLeader(of: leaderless, to: nil)
         let told = Told()
@@ -121,20 +129,11 @@ struct SnapshotReaderTests {
         try await eventually("it is read, too") { told.state.withLock { $0.ended.sorted() == [0, 1, 7] } }
         #expect(told.state.withLock { $0.values } == ["0", "1"])
         reader.stop()
-        await producer.close()
     }
 
     @Test("a leader that is away holds up its own partitions only")
     func leaderAway() async throws {
-        let broker = try EmbeddedBroker(brokers: 2)
-        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
-        try broker.createTopic("t", partitions: 2)
-        let producer = try Producer(client)
-        for partition in [Int32(0), 1] {
-            let place = TopicPartition(topic: "t", partition: partition)
-            try broker.setLeader(of: place, to: partition + 1)
-            _ = try await producer.send(ProducerRecord(topic: "t", partition: partition, value: Bytes("\(partition)")))
-        }
+        let (broker, client) = try await Self.broker()
         try broker.setBrokerDown(1)
         let told = Told()
         let reader = try SnapshotReader(
@@ -148,7 +147,6 @@ struct SnapshotReaderTests {
         try await eventually("it is read, too") { told.state.withLock { $0.ended == [1, 0] } }
         #expect(told.state.withLock { $0.values } == ["1", "0"])
         reader.stop()
-        await producer.close()
     }
 
     @Test("what keeps one partition from being read holds up no other of its leader")

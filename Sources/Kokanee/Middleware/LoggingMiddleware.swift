@@ -34,16 +34,11 @@ public struct LoggingMiddleware: JobMiddleware {
         _ error: (any Error)? = nil
     ) -> KeyValuePairs<String, String> {
         let took = start.map { "\(($0.duration(to: .now) / .microseconds(1)).rounded() / 1000)ms" } ?? ""
-        let failure = error.map { Self.text($0, context.content?.runtime.redaction ?? Redaction.none) } ?? ""
+        let redaction = context.content?.runtime.redaction ?? Redaction.none
+        let failure = error.map { Envelope.Failure(redaction.shown($0), at: 0).redacted(by: redaction).text } ?? ""
         return [
             "queue": context.queue, "job": context.id, "type": context.type, "attempt": "\(context.attempt)",
             "trace": (TraceContext.current ?? context.traceContext)?.traceID ?? "", "took": took, "error": failure,
         ]
-    }
-
-    /// What an error says, without the redacted fields' values, as the worker writes it to topics.
-    private static func text(_ error: any Error, _ redaction: Redaction) -> String {
-        let shown: any Error = (error as? PayloadError)?.redacted(by: redaction) ?? error
-        return Envelope.Failure(shown, at: 0).redacted(by: redaction).text
     }
 }

@@ -5,14 +5,12 @@ struct OutcomePacer {
     /// How long a commit waits for its jobs' marks.
     static let patience = Duration.seconds(2)
     /// After a refusal: each refused record costs an idempotent producer a new epoch.
-    private static let firstPause = Duration.seconds(5)
-    private static let longestPause = Duration.seconds(600)
+    private var pause = GrowingPause(from: .seconds(5), to: .seconds(600))
+    private var resumesAt: Instant?
 
     private var sentAt: Instant?
     /// Somebody has been told that commits go on without marks; until marks are acknowledged in time.
     private var isTold = false
-    private var pause: Duration?
-    private var resumesAt: Instant?
 
     /// Whether marks may be handed over now; if so, and if there are any, ``sent(now:)`` is to follow.
     func mayWrite(now: Instant) -> Bool {
@@ -26,7 +24,7 @@ struct OutcomePacer {
 
     /// Whether a commit has to wait for what is under way. It does not where the last ones were refused: those are tries.
     func isAwaited(now: Instant) -> Bool {
-        guard let sentAt, pause == nil else { return false }
+        guard let sentAt, !pause.isGrowing else { return false }
         return now - sentAt < Self.patience
     }
 
@@ -42,15 +40,13 @@ struct OutcomePacer {
         let wasInTime = sentAt.map { now - $0 < Self.patience } ?? false
         sentAt = nil
         guard isRefused else {
-            pause = nil
+            pause.reset()
             resumesAt = nil
             if wasInTime { isTold = false }
             return false
         }
-        let isFirst = pause == nil
-        let next = min(pause.map { $0 * 2 } ?? Self.firstPause, Self.longestPause)
-        pause = next
-        resumesAt = now + next
+        let isFirst = !pause.isGrowing
+        resumesAt = now + pause.next()
         return isFirst
     }
 }

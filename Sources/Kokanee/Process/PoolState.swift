@@ -261,14 +261,7 @@ struct PoolState {
             return nil
         }
         let hadAnswered = slots[slot].hasAnswered
-        var inHand = slots[slot].given.first
-        if let ticket = inHand {
-            slots[slot].given.removeFirst()
-            if places[Int(ticket)].isCancelled {
-                release(ticket)
-                inHand = nil
-            }
-        }
+        let inHand = takeInHand(slot)
         // One that worked and is worked to death is replaced at once; one that died of itself had best wait a little.
         let delay: Duration
         if hadAnswered {
@@ -299,22 +292,23 @@ struct PoolState {
     /// - Returns: nil where the process was given up, or condemned, before.
     mutating func condemn(_ child: ChildID, _ now: Instant) -> Loss? {
         guard let slot = slotOfChild[child], !slots[slot].isCondemned else { return nil }
-        guard slots[slot].given.count > 1, let ticket = slots[slot].given.first else {
-            return lost(child, hasReadNothing: false, now)
-        }
-        slots[slot].given.removeFirst()
+        guard slots[slot].given.count > 1 else { return lost(child, hasReadNothing: false, now) }
+        let ticket = takeInHand(slot)
         slots[slot].isCondemned = true
         forgetWords(slot)
         slots[slot].inHandSince = now
         condemned += 1
-        var loss = Loss(ticket: nil, delay: .zero, failedStarts: 0)
-        if places[Int(ticket)].isCancelled {
-            release(ticket)
-        } else {
-            places[Int(ticket)] = Place()
-            loss.ticket = ticket
-        }
-        return loss
+        if let ticket { places[Int(ticket)] = Place() }
+        return Loss(ticket: ticket, delay: .zero, failedStarts: 0)
+    }
+
+    /// Takes the job in a slot's hands from it; nil where there is none, or its end is told already.
+    private mutating func takeInHand(_ slot: Int) -> Ticket? {
+        guard let ticket = slots[slot].given.first else { return nil }
+        slots[slot].given.removeFirst()
+        guard places[Int(ticket)].isCancelled else { return ticket }
+        release(ticket)
+        return nil
     }
 
     func isCondemned(_ child: ChildID) -> Bool { slotOfChild[child].map { slots[$0].isCondemned } ?? false }

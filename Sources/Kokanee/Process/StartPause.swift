@@ -9,17 +9,15 @@ struct StartPause {
 
     /// Nothing is started before that.
     private(set) var end: Instant?
-    /// The last one; nil since a start has worked.
-    private var length: Duration?
+    private var pause = GrowingPause(from: Self.shortest, to: Self.longest)
 
     /// A start has failed by a shortage.
     ///
     /// - Returns: whether it is the first that has since one worked.
     mutating func begin(_ now: Instant) -> Bool {
-        let next = length.map { min($0 * 2, Self.longest) } ?? Self.shortest
-        defer { length = next }
-        end = now + next
-        return length == nil
+        let isFirst = !pause.isGrowing
+        end = now + pause.next()
+        return isFirst
     }
 
     /// Something may have been set free.

@@ -18,11 +18,18 @@ extension Disposition {
     }
 }
 
+extension Redaction {
+    /// An error as it is, without what a decoder says of a value that is not to be seen. Its text is to be redacted still.
+    func shown(_ error: any Error) -> any Error {
+        (error as? PayloadError)?.redacted(by: self) ?? error
+    }
+}
+
 extension AttemptEnd {
     /// As it is, without what a decoder says of a value that is not to be seen.
     func redacted(by redaction: Redaction) -> AttemptEnd {
-        guard !redaction.isEmpty, case .failed(let error as PayloadError) = self else { return self }
-        return .failed(error.redacted(by: redaction))
+        guard !redaction.isEmpty, case .failed(let error) = self else { return self }
+        return .failed(redaction.shown(error))
     }
 }
 

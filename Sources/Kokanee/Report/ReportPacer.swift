@@ -13,18 +13,16 @@ struct ReportPacer {
 
     static let interval = Duration.seconds(10)
     /// After a refusal: each refused record costs an idempotent producer a new epoch.
-    private static let firstPause = Duration.seconds(60)
-    private static let longestPause = Duration.seconds(600)
+    private var pause = GrowingPause(from: .seconds(60), to: .seconds(600))
+    private var resumesAt = Duration.zero
 
     private var reported: Essence?
     private var reportedAt = Duration.zero
     private var isUnderWay = false
-    private var pause: Duration?
-    private var resumesAt = Duration.zero
 
     /// Whether to report now; if so, ``ended(isRefused:time:)`` is to follow.
     mutating func shouldReport(_ essence: Essence, time: Duration) -> Bool {
-        guard !isUnderWay, pause == nil || time >= resumesAt else { return false }
+        guard !isUnderWay, !pause.isGrowing || time >= resumesAt else { return false }
         guard essence != reported || time >= reportedAt + Self.interval else { return false }
         reported = essence
         reportedAt = time
@@ -36,12 +34,11 @@ struct ReportPacer {
     mutating func ended(isRefused: Bool, time: Duration) -> Bool {
         isUnderWay = false
         guard isRefused else {
-            pause = nil
+            pause.reset()
             return false
         }
-        let isFirst = pause == nil
-        pause = min(pause.map { $0 * 2 } ?? Self.firstPause, Self.longestPause)
-        resumesAt = time + (pause ?? .zero)
+        let isFirst = !pause.isGrowing
+        resumesAt = time + pause.next()
         return isFirst
     }
 }

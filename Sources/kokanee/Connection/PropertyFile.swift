@@ -40,7 +40,7 @@ struct PropertyFile {
     /// Also of a pipe, as the shell's `<(…)` makes one for what is to be on no disk.
     private static func bytes(of path: String) throws -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure(path) }
+        guard descriptor >= 0 else { throw Failure.unreadable(path) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -48,12 +48,8 @@ struct PropertyFile {
             let count = read(descriptor, &buffer, buffer.count)
             if count > 0 { bytes += buffer[..<count] }
             if count == 0 { return bytes }
-            if count < 0, errno != EINTR { throw failure(path) }
+            if count < 0, errno != EINTR { throw Failure.unreadable(path) }
         }
-    }
-
-    private static func failure(_ path: String) -> Failure {
-        Failure("can't read \(path): \(String(cString: strerror(errno)))", code: .input)
     }
 }
 

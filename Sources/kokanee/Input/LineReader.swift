@@ -46,9 +46,7 @@ final class LineReader: Sendable {
             return
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw Failure("can't read \(path): \(String(cString: strerror(errno)))", code: .input)
-        }
+        guard descriptor >= 0 else { throw Failure.unreadable(path) }
         try self.init(descriptor, isOwned: true, name: path, maximumLineLength: maximumLineLength)
     }
 
@@ -125,7 +123,7 @@ final class LineReader: Sendable {
         case _ where errno == EINTR || errno == EAGAIN:
             break
         default:
-            throw Failure("can't read \(name): \(String(cString: strerror(errno)))", code: .input)
+            throw Failure.unreadable(name)
         }
     }
 
@@ -137,5 +135,12 @@ final class LineReader: Sendable {
         ]
         while poll(&waits, 2, -1) < 0, errno == EINTR {}
         return waits[0].revents == 0
+    }
+}
+
+extension Failure {
+    /// Of a file that could not be opened or read, as `errno` says.
+    static func unreadable(_ name: String) -> Failure {
+        Failure("can't read \(name): \(String(cString: strerror(errno)))", code: .input)
     }
 }
