@@ -172,9 +172,9 @@ extension EmbeddedBroker {
         )
     }
 
-    /// Whether consumers may fetch from a partition that has no leader, or whose topic has an error: from 2.5.0 to 2.15.0, the
-    /// newest as of this writing, librdkafka's mock cluster crashes on that.
-    package static let survivesFetchesFromNoLeader = rd_kafka_version() < 0x0205_0000
+    /// Whether clients may fetch from a partition, or produce to one, that has no leader, or whose topic has an error: from 2.5.0
+    /// to 2.15.0, the newest as of this writing, librdkafka's mock cluster crashes on that.
+    package static let survivesRequestsForNoLeader = rd_kafka_version() < 0x0205_0000
 
     /// Moves a partition to another leader; nil leaves it without one. A topic that is not there is created.
     public func setLeader(of partition: TopicPartition, to broker: Int32?) throws(KafkaError) {

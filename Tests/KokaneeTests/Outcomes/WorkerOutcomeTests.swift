@@ -91,7 +91,7 @@ struct WorkerOutcomeTests {
 
     @Test(
         "a state topic that takes nothing stops no commit, is told of once, and gets the marks when it takes them",
-        .enabled(if: EmbeddedBroker.survivesFetchesFromNoLeader)
+        .enabled(if: EmbeddedBroker.survivesRequestsForNoLeader)
     )
     func refusal() async throws {
         let fixture = try WorkerFixture()

@@ -16,7 +16,7 @@ struct HopBatchTests {
 
     @Test(
         "a hop that waits for its partition leaves its job unfinished, and holds up none of the others",
-        .enabled(if: EmbeddedBroker.survivesFetchesFromNoLeader)
+        .enabled(if: EmbeddedBroker.survivesRequestsForNoLeader)
     )
     func apart() async throws {
         let fixture = try WorkerFixture(partitions: 2)
@@ -79,7 +79,7 @@ struct HopBatchTests {
 
     @Test(
         "of hops that end together those whose partition was taken away meanwhile are fenced, and run elsewhere",
-        .enabled(if: EmbeddedBroker.survivesFetchesFromNoLeader)
+        .enabled(if: EmbeddedBroker.survivesRequestsForNoLeader)
     )
     func fenced() async throws {
         let fixture = try WorkerFixture(partitions: 2)
