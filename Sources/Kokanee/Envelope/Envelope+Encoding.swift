@@ -213,7 +213,11 @@ extension Envelope {
         writer.add(.attempt, attempt)
         (state.origin ?? source).withText { writer.add(.origin, $0) }
         if let firstFailedAt = state.firstFailedAt ?? failure?.at { writer.add(.firstFailedAt, firstFailedAt) }
-        if let error = failure?.text ?? state.lastError { writer.add(.error, error) }
-        if let first = state.firstError ?? state.lastError ?? failure?.text { writer.add(.firstError, first) }
+        if let error = failure?.text ?? state.lastError {
+            writer.add(.error, error)
+            writer.add(.firstError, state.firstError ?? state.lastError ?? error)
+        } else if let first = state.firstError {
+            writer.add(.firstError, first)
+        }
     }
 }

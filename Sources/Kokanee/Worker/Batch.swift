@@ -44,6 +44,8 @@ final class Batch: Sendable {
     let count: Int
     /// Whether all of it is expected to take microseconds.
     let isQuick: Bool
+    /// How many of its jobs may die until its runner begins no more of them, and lets the queue's circuit hear of these.
+    let mostDeaths: Int
     /// How many have been begun; by ``closing`` more once no other may be.
     private let taken = Atomic(0)
     private static let closing = 1 << 32
@@ -68,15 +70,17 @@ final class Batch: Sendable {
         others = []
         count = 1
         isQuick = false
+        mostDeaths = 1
         publish()
     }
 
     /// Several small ones.
-    init(_ first: consuming Item, _ others: [Entry]) {
+    init(_ first: consuming Item, _ others: [Entry], mostDeaths: Int = .max) {
         self.first = Entry(first)
         self.others = others
         count = 1 + others.count
         isQuick = true
+        self.mostDeaths = mostDeaths
         publish()
     }
 

@@ -17,6 +17,26 @@ enum AttemptEnd: Sendable {
     case timedOut(Duration, ignoredCancellation: Bool)
 }
 
+extension AttemptEnd {
+    /// Whether the job may become a dead letter by it that a circuit counts, as far as that can be said before it is decided.
+    func mayBeDeath(isLastAttempt: @autoclosure () -> Bool) -> Bool {
+        switch self {
+        // One that came too late is no release's fault.
+        case .completed, .committed, .skipped, .cancelled, .expired: return false
+        case .refused: return true
+        case .failed(let error as JobError):
+            switch error.verdict {
+            case .discard: return false
+            case .deadLetter: return true
+            case .retry: return isLastAttempt()
+            }
+        case .failed(is PayloadError): return true
+        case .failed(is JobStop): return false
+        case .failed, .timedOut: return isLastAttempt()
+        }
+    }
+}
+
 /// What becomes of a job.
 enum Disposition: Sendable, Equatable {
     case complete

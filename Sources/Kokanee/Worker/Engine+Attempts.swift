@@ -20,14 +20,18 @@ extension Engine {
         while let batch = await next(index, generation) {
             var meter = CostMeter()
             var now = MonotonicTime.nanoseconds
-            while startLimit.allows(now), let job = batch.begin(at: now) {
+            var deaths = 0
+            while deaths < batch.mostDeaths, startLimit.allows(now), let job = batch.begin(at: now) {
                 let itsEntry = job._withUnsafeGuaranteedRef { $0.entry }
                 if itsEntry?.toOpaque() != entry?.toOpaque() {
                     entry = itsEntry
                     handler = entry?._withUnsafeGuaranteedRef { $0.handler }
                 }
                 if let end = await execute(job.takeUnretainedValue(), handler) {
-                    job._withUnsafeGuaranteedRef { $0.end = JobContent.End(end) }
+                    job._withUnsafeGuaranteedRef { job in
+                        job.end = JobContent.End(end)
+                        if end.mayBeDeath(isLastAttempt: job.isLastAttempt) { deaths += 1 }
+                    }
                 }
                 batch.end()
                 let then = MonotonicTime.nanoseconds
@@ -192,29 +196,17 @@ extension Engine {
 
     private func decide(_ item: Batch.Item, _ end: AttemptEnd, now: Int64, randomness: UInt64) -> DecidedAttempt {
         let content = item.content
-        let redaction = content.runtime.redaction
-        let disposition = Disposition.after(
-            end.redacted(by: redaction),
-            ofAttempt: content.attempt,
-            policy: content.runtime.retryPolicy,
-            ladder: content.runtime.queue.ladder,
-            now: now,
-            randomness: randomness,
-            expiredJobs: content.runtime.expiredJobs
-        ).redacted(by: redaction)
+        let runtime = content.runtime
+        let disposition = runtime.disposition(after: end, ofAttempt: content.attempt, now: now, randomness: randomness)
         var (isCancelled, stands) = (false, false)
         switch end {
         case .cancelled: isCancelled = true
         case .committed: stands = true
         case .completed, .failed, .refused, .expired, .skipped, .timedOut: break
         }
-        let state = content.runtime.state
-        let writes =
-            state.writes(after: disposition, of: content, isCancelled: isCancelled, stands: stands)
-            + (stands ? [] : ScheduleDone.writes(after: disposition, of: content, at: now))
-        var decided = DecidedAttempt(item: item, disposition: disposition, writes: writes)
-        decided.isCancelled = isCancelled
-        return decided
+        var writes = runtime.state.writes(after: disposition, of: content, isCancelled: isCancelled, stands: stands)
+        if !stands { writes += ScheduleDone.writes(after: disposition, of: content, at: now) }
+        return DecidedAttempt(item: item, disposition: disposition, writes: writes, isCancelled: isCancelled)
     }
 
     /// The effects of a turn, outside the lock.

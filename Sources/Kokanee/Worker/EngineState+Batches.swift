@@ -23,7 +23,7 @@ extension EngineState {
         guard cost * 2 <= Self.budget, scheduler.gates.isEmpty, demand == nil,
             !scheduler.limiter.bounds(first.ticket.place)
         else { return Batch(first) }
-        let most = min(Self.longestBatch, longestBatch)
+        let most = Self.longestBatch
         var others: [Batch.Entry] = []
         var last = first.ticket
         while others.count + 1 < most, cost < Self.budget {
@@ -35,7 +35,7 @@ extension EngineState {
             last = next.ticket
             others.append(Batch.Entry(consume next))
         }
-        return Batch(first, others)
+        return Batch(first, others, mostDeaths: mostDeaths)
     }
 
     /// Whether one more runner is to be woken for what is ready. Small jobs are done sooner by few runners, who don't wait
@@ -53,19 +53,19 @@ extension EngineState {
         return true
     }
 
-    /// How many may begin at once without a look at what becomes of the others: so few that, if all that have begun die,
-    /// no more of them do beyond what opens the circuit than if each runner had one.
-    private var longestBatch: Int {
+    /// How many of a batch may die before its runner comes back: so few that, if as many do of each, no more die beyond what
+    /// opens the circuit than if each runner had one job.
+    private var mostDeaths: Int {
         var headroom = Int.max
         for gate in gates { headroom = min(headroom, gate?.circuit?.headroom ?? .max) }
         let most = Self.longestBatch
         guard headroom < most * (busy + 2) else { return most }
         for runner in runners {
             guard let batch = runner.batch, !batch.isTakenBack else { continue }
-            headroom -= batch.count - batch.concluded
+            headroom -= min(batch.mostDeaths, batch.count - batch.concluded)
         }
         // Half of it, so that the next runner gets some as well.
-        return min(most, max(1, headroom - headroom / 2))
+        return max(1, headroom - headroom / 2)
     }
 
     private mutating func takeNext(isUnbounded: Bool = false) -> Batch.Item? {

@@ -1,13 +1,22 @@
 internal import RdKafka
 
 /// How an attempt ended, and what follows; no disposition leaves its offset unfinished.
-struct DecidedAttempt: Sendable {
+///
+/// A reference, because it passes through many hands: each copy of all that it holds would count its owners.
+final class DecidedAttempt: Sendable {
     let item: Batch.Item
     let disposition: Disposition?
     /// What has to stand in the queue's state before the job counts as finished.
-    var writes: [StateRecord] = []
+    let writes: [StateRecord]
     /// Whether it ended because an operator cancelled it.
-    var isCancelled = false
+    let isCancelled: Bool
+
+    init(item: Batch.Item, disposition: Disposition?, writes: [StateRecord] = [], isCancelled: Bool = false) {
+        self.item = item
+        self.disposition = disposition
+        self.writes = writes
+        self.isCancelled = isCancelled
+    }
 
     /// Whether the job is finished only when a broker has something of it.
     var hops: Bool { disposition.map { $0.hops || !writes.isEmpty } ?? false }
@@ -234,7 +243,7 @@ struct EngineState {
             scheduler.abandon(ticket)
             conclusion = .unknown
         }
-        let queue = decided.item.content.runtime.index
+        let queue = decided.item.content.queueIndex
         var outcome = Circuit.Outcome.undecided
         if conclusion == .accepted {
             switch decided.disposition {

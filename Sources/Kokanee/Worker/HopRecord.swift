@@ -26,15 +26,7 @@ struct HopRecord: Sendable {
         failure: Envelope.Failure?,
         now: Int64
     ) -> HopRecord {
-        let runtime = content.runtime
-        let topic: String
-        let dueAt: Int64?
-        switch Disposition.destination(after: wait, now: now, ladder: runtime.queue.ladder) {
-        case .rung(let rung, let due): (topic, dueAt) = (runtime.queue.retryTopic(rung), due)
-        // A replay writes nothing to the live topic: its shortest rung takes longer, and never less.
-        case .main where runtime.queue.replay != nil: (topic, dueAt) = (runtime.queue.retryTopics[0], nil)
-        case .main(let due): (topic, dueAt) = (runtime.queue.mainTopic, due)
-        }
+        let (topic, dueAt) = content.runtime.destination(after: wait, now: now)
         let form = Form.rung(attempt: attempt, dueAt: dueAt, refusedSince: nil)
         return HopRecord(content: content, topic: topic, form: form, failure: failure)
     }

@@ -114,6 +114,36 @@ final class QueueRuntime: Sendable {
         }
     }
 
+    /// What becomes of one of the queue's jobs after an attempt, with nothing in it that is to be redacted.
+    ///
+    /// - Parameters: as of ``Disposition/after(_:ofAttempt:policy:ladder:now:randomness:expiredJobs:)``.
+    func disposition(after end: AttemptEnd, ofAttempt attempt: Int, now: Int64, randomness: UInt64) -> Disposition {
+        func decide(_ end: AttemptEnd) -> Disposition {
+            Disposition.after(
+                end,
+                ofAttempt: attempt,
+                policy: retryPolicy,
+                ladder: queue.ladder,
+                now: now,
+                randomness: randomness,
+                expiredJobs: expiredJobs
+            )
+        }
+        return redaction.isEmpty ? decide(end) : decide(end.redacted(by: redaction)).redacted(by: redaction)
+    }
+
+    /// The topic for a job that is due in `wait` milliseconds, and its due time where that does not say it all.
+    ///
+    /// - Parameter now: milliseconds since the epoch.
+    func destination(after wait: Int64, now: Int64) -> (topic: String, dueAt: Int64?) {
+        switch Disposition.destination(after: wait, now: now, ladder: queue.ladder) {
+        case .rung(let rung, let dueAt): (queue.retryTopic(rung), dueAt)
+        // A replay writes nothing to the live topic: its shortest rung takes longer, and never less.
+        case .main where queue.replay != nil: (queue.retryTopics[0], nil)
+        case .main(let dueAt): (queue.mainTopic, dueAt)
+        }
+    }
+
     /// What operators want of the queue's gate.
     var hold: QueueGate.Hold? {
         guard fleet.isKnown else { return .unknown }

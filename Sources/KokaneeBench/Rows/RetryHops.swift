@@ -22,7 +22,7 @@ struct RetryHops: Experiment {
         return Running(
             stage: stage,
             target: target,
-            jobs: stage.scaled(100_000, least: 1000),
+            jobs: stage.scaled(300_000, least: 1000),
             few: stage.scaled(10_000, least: 1000),
             enqueued: stage.scaled(300_000, least: 2000)
         )

@@ -97,6 +97,29 @@ struct DispositionTests {
         #expect(failure.text.hasPrefix("Timeout: ") && failure.text.contains("3s") && failure.text.contains("ignored"))
     }
 
+    @Test("of whatever makes a dead letter it is known before that it may, and of what goes on that it will not")
+    func deaths() {
+        let refusal = Envelope.Failure(type: "UnknownType", message: "t", at: 0)
+        let ends: [AttemptEnd] = [
+            .completed, .committed, .skipped(isOwn: true), .refused(.unknownType, refusal),
+            .failed(Broken()), .failed(CancellationError()), .failed(JobStop()), .failed(JobError.discard("old")),
+            .failed(JobError.deadLetter("bad")), .failed(JobError.retry("busy")),
+            .failed(PayloadError(type: "t", version: 1, cause: Broken())),
+            .timedOut(.seconds(1), ignoredCancellation: false),
+        ]
+        let policies: [any RetryPolicy] = [.ladder(), .never, .exponential(attempts: 3)]
+        for (end, policy) in ends.flatMap({ end in policies.map { (end, $0) } }) {
+            for attempt in 1...7 {
+                let isLast = attempt >= policy.maximumAttempts(ladder: Self.ladder)
+                var isDead = false
+                if case .bury = disposition(end, attempt: attempt, policy: policy) { isDead = true }
+                #expect(end.mayBeDeath(isLastAttempt: isLast) == isDead, "\(end), attempt \(attempt), \(policy)")
+            }
+        }
+        // The circuit does not count it.
+        #expect(!AttemptEnd.expired(at: 0).mayBeDeath(isLastAttempt: true))
+    }
+
     @Test("a job waits on the longest rung that is not longer than its wait, or where it is")
     func destinations() throws {
         let ladder = try Ladder(text: "10s,1m")

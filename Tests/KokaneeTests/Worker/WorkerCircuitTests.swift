@@ -54,6 +54,28 @@ struct WorkerCircuitTests {
         #expect(try await fixture.records(of: fixture.queue.deadLetterTopic).count == worker.statistics.dead)
     }
 
+    @Test("nor is it where its jobs were quick, and handed over many at a time, before they died")
+    func opensAmongMany() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(4000)
+        let configure: (inout WorkerConfiguration) -> Void = {
+            $0.circuit = Self.policy { $0.pause = .seconds(600) }
+            $0.concurrency = 4
+        }
+        let worker = try fixture.worker(configure) { job, context in
+            // Attempts that go on the ladder are quick, too, and make the circuit no more patient.
+            guard job >= 3000 else { throw JobStop(wait: .seconds(600)) }
+            throw JobError.deadLetter("bad release")
+        }
+        try await running(worker) {
+            try await eventually("the circuit opens") {
+                worker.statistics.circuitOpened == 1 && worker.statistics.dead >= 20
+            }
+        }
+        #expect(worker.statistics.dead < 20 + 4, "\(worker.statistics)")
+        #expect(try await fixture.records(of: fixture.queue.deadLetterTopic).count == worker.statistics.dead)
+    }
+
     @Test("a worker that does not know the queue's job types stops, and what it did not start waits for one that does")
     func unknownTypes() async throws {
         let fixture = try WorkerFixture()
