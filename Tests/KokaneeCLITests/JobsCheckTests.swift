@@ -24,11 +24,14 @@ struct JobsCheckTests {
         return path
     }
 
-    private func run(_ words: [String]) async -> (code: ExitCode, output: [String], error: String) {
+    private func run(
+        _ words: [String],
+        isRead: Bool = true
+    ) async -> (code: ExitCode, output: [String], error: String) {
         let (output, error) = (Recorder(), Recorder())
         let program = Program(
             environment: [:],
-            output: output.sink(),
+            output: isRead ? output.sink() : TextSink { _ in throw TextSink.ReaderGone() },
             error: error.sink(),
             interruption: Interruption()
         )
@@ -52,6 +55,7 @@ struct JobsCheckTests {
         let new = try Self.file(OrderByText.self, build: nil)
         let result = await run([old, new])
         #expect(result.code == .failure)
+        #expect(await run([old, new], isRead: false).code == .failure, "whoever reads it")
         #expect(
             result.output[..<3] == [
                 "order.place version 1: BREAKING",

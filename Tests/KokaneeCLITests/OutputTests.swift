@@ -47,6 +47,28 @@ import Testing
         #expect(table.text() == "error\n\\u{1b}[31mred\\nline")
     }
 
+    @Test(
+        "a value in a log line ends where its quotes end, and no two values look the same",
+        arguments: [
+            ("plain", "plain"), (#"C:\dir\"#, #"C:\dir\"#), (#"two words\"#, #""two words\\""#), ("a=b", #""a=b""#),
+            ("", #""""#), (#"say "no\""#, #""say \"no\\\"""#), ("a\nb", #""a\nb""#), (#"a\nb c"#, #""a\\nb c""#),
+        ]
+    )
+    func logValues(value: String, written: String) {
+        let error = Recorder()
+        let console = Console(output: Recorder().sink(), error: error.sink())
+        console.logger().log(.warning, "m", ["key": value])
+        #expect(error.text.hasSuffix(" warning m key=\(written)\n"))
+    }
+
+    @Test("a log line's values are redacted as they are, whatever their quotes become")
+    func redactedLogValues() throws {
+        let error = Recorder()
+        let console = Console(output: Recorder().sink(), error: error.sink(), redaction: try Redaction(["email"]))
+        console.logger().log(.warning, "m", ["stderr": #"{'email': 'a"b\'secret c'} and on"#])
+        #expect(!error.text.contains("secret") && error.text.contains("and on"), "\(error.text)")
+    }
+
     @Test("what a job has left steers no terminal, and comes as it is elsewhere")
     func foreignText() throws {
         let text = "\u{1B}]0;title\u{07}one\ntwo \u{9B}31m"

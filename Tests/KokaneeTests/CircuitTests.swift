@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Kokanee
@@ -45,6 +46,27 @@ struct CircuitTests {
         for _ in 0..<10 { #expect(circuit.note(.succeeded, now: start) == nil) }
         for _ in 0..<9 { #expect(circuit.note(.died, now: start) == nil) }
         #expect(circuit.note(.died, now: start) == .opened(dead: 10, ended: 20, pause: .seconds(30)))
+    }
+
+    @Test(
+        "with fewer deaths than its headroom it stays closed, whatever succeeds meanwhile",
+        arguments: 0..<300 as Range<UInt64>
+    )
+    func headroom(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        var policy = policy
+        policy.deadShare = [0.05, 0.1, 0.5, 0.9, 1].randomElement(using: &random)!
+        var circuit = Circuit(policy, now: start)
+        for _ in 0..<Int.random(in: 0...30, using: &random) {
+            _ = circuit.note(Int.random(in: 0..<4, using: &random) == 0 ? .died : .succeeded, now: start)
+        }
+        guard circuit.phase == .closed else { return }
+        let deaths = (0...policy.minimumJobs).compactMap { successes -> Int? in
+            var circuit = circuit
+            for _ in 0..<successes { _ = circuit.note(.succeeded, now: start) }
+            return (1...1000).first { _ in circuit.note(.died, now: start) != nil }
+        }
+        #expect(circuit.headroom == deaths.min() ?? .max)
     }
 
     @Test("attempts that go on the ladder, and those taken away, are no ended jobs")

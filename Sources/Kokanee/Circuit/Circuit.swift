@@ -82,13 +82,18 @@ struct Circuit {
         return note(.succeeded, now: now)
     }
 
-    /// How many more jobs have to die, if no other succeeds, until it opens; at least 1.
+    /// How many more jobs have to die until it may open, however many succeed meanwhile; at least 1.
     var headroom: Int {
-        let byNumber = policy.minimumJobs - ended
-        guard policy.deadShare < 1 else { return max(1, byNumber, ended == dead ? 1 : .max) }
-        // dead + n ≥ share × (ended + n)
-        let byShare = (policy.deadShare * Double(ended) - Double(dead)) / (1 - policy.deadShare)
-        return max(1, byNumber, Int(min(max(0, byShare.rounded(.up)), 1e9)))
+        // The least n of dead + n ≥ share × max(minimum, ended + n).
+        let byNumber = policy.deadShare * Double(policy.minimumJobs) - Double(dead)
+        var least = max(1, byNumber)
+        if policy.deadShare < 1 {
+            least = max(least, (policy.deadShare * Double(ended) - Double(dead)) / (1 - policy.deadShare))
+        } else if ended > dead {
+            return .max
+        }
+        // A rounding error makes it no more than it is.
+        return Int(min((least - 1e-9).rounded(.up), 1e9))
     }
 
     /// A job may start as one of the probes.

@@ -12,7 +12,7 @@ public protocol RetryPolicy: Sendable {
     ///   - randomness: uniformly distributed bits, the only source of jitter.
     func delay(afterAttempt attempt: Int, ladder: Ladder, randomness: UInt64) -> Duration?
 
-    /// The number of the last attempt, at least 1.
+    /// The number of the last attempt, at least 1: from it on there is no delay to be had, and before it there is.
     func maximumAttempts(ladder: Ladder) -> Int
 }
 

@@ -19,7 +19,7 @@ enum AttemptEnd: Sendable {
 
 extension AttemptEnd {
     /// Whether the job may become a dead letter by it that a circuit counts, as far as that can be said before it is decided.
-    func mayBeDeath(isLastAttempt: @autoclosure () -> Bool) -> Bool {
+    func mayBeDeath(mayBeLast: @autoclosure () -> Bool) -> Bool {
         switch self {
         // One that came too late is no release's fault.
         case .completed, .committed, .skipped, .cancelled, .expired: return false
@@ -28,11 +28,11 @@ extension AttemptEnd {
             switch error.verdict {
             case .discard: return false
             case .deadLetter: return true
-            case .retry: return isLastAttempt()
+            case .retry: return mayBeLast()
             }
         case .failed(is PayloadError): return true
         case .failed(is JobStop): return false
-        case .failed, .timedOut: return isLastAttempt()
+        case .failed, .timedOut: return mayBeLast()
         }
     }
 }

@@ -30,7 +30,7 @@ extension Engine {
                 if let end = await execute(job.takeUnretainedValue(), handler) {
                     job._withUnsafeGuaranteedRef { job in
                         job.end = JobContent.End(end)
-                        if end.mayBeDeath(isLastAttempt: job.isLastAttempt) { deaths += 1 }
+                        if end.mayBeDeath(mayBeLast: job.mayBeLastAttempt) { deaths += 1 }
                     }
                 }
                 batch.end()

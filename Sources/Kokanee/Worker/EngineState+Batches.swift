@@ -60,6 +60,7 @@ extension EngineState {
         for gate in gates { headroom = min(headroom, gate?.circuit?.headroom ?? .max) }
         let most = Self.longestBatch
         guard headroom < most * (busy + 2) else { return most }
+        headroom -= undecided
         for runner in runners {
             guard let batch = runner.batch, !batch.isTakenBack else { continue }
             headroom -= min(batch.mostDeaths, batch.count - batch.concluded)
@@ -95,6 +96,7 @@ extension EngineState {
             if let end = content._withUnsafeGuaranteedRef({ $0.end }) {
                 let cause = runners[index].cancellation(runners[index].generation, of: position)
                 turn.ended.append(EndedAttempt(item: batch.item(position), end: end.end, cancellation: cause))
+                undecided += 1
                 continue
             }
             let itsQueue = content._withUnsafeGuaranteedRef { $0.queueIndex }
@@ -215,6 +217,7 @@ extension EngineState {
         statistics[content.queueIndex].stuck += 1
         let end = AttemptEnd.failed(CancellationError())
         due.stuck.append((index, EndedAttempt(item: hand.item, end: end, cancellation: cause)))
+        undecided += 1
     }
 
     /// Cancels the attempt that a runner has in hand, unless it has ended meanwhile; returns whom to tell.

@@ -100,6 +100,8 @@ struct EngineState {
     var hasLimits: Set<Int32> = []
     private(set) var isClosed = false
     private var idle: [Int] = []
+    /// Attempts that have ended, and of which no circuit has heard: about each something is decided soon.
+    var undecided = 0
     /// Runners that have a batch; ``HandlerDemand`` says how many may at once.
     var busy = 0
     let demand: HandlerDemand?
@@ -230,6 +232,7 @@ struct EngineState {
     ///   - now: monotonic.
     ///   - wall: milliseconds since the epoch.
     mutating func conclude(_ decided: DecidedAttempt, now: Instant, wall: Int64) -> Scheduler<JobContent>.Conclusion {
+        undecided -= 1
         let ticket = decided.item.ticket
         let place = scheduler.place(of: ticket)
         let conclusion: Scheduler<JobContent>.Conclusion

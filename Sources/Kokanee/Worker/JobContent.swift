@@ -159,8 +159,8 @@ final class JobContent: @unchecked Sendable {
             $0.startLimit.allowsNow && !$0.isInDoubt.load(ordering: .relaxed)
         }
     }
-    /// Whether an attempt that fails is not followed by another.
-    var isLastAttempt: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { attempt >= $0.maximumAttempts } }
+    /// Whether an attempt that fails may not be followed by another.
+    var mayBeLastAttempt: Bool { unmanagedRuntime._withUnsafeGuaranteedRef { attempt > $0.retriedAttempts } }
     /// About what an attempt takes, in nanoseconds.
     var cost: Int { entry?._withUnsafeGuaranteedRef { $0.cost.value } ?? 1000 }
     var place: Envelope.Origin { Envelope.Origin(message.source.topicPartition, offset) }

@@ -10,6 +10,8 @@ final class QueueRuntime: Sendable {
     let order: WorkerConfiguration.Order
     let retryPolicy: any RetryPolicy
     let maximumAttempts: Int
+    /// So many attempts, from the first on, are each followed by another if they fail, as far as anybody can say.
+    let retriedAttempts: Int
     let attemptTimeout: Duration?
     /// How long an attempt may run, whether the worker minds it or the handler does.
     let usualTime: Duration?
@@ -71,6 +73,7 @@ final class QueueRuntime: Sendable {
         order = configuration.order
         retryPolicy = configuration.retryPolicy
         maximumAttempts = configuration.retryPolicy.maximumAttempts(ladder: queue.ladder)
+        retriedAttempts = Self.retriedAttempts(of: configuration.retryPolicy, on: queue.ladder)
         attemptTimeout = configuration.attemptTimeout
         usualTime = configuration.attemptTimeout ?? configuration.handlerTimeout
         resultLimit = configuration.resultLimit
@@ -81,6 +84,14 @@ final class QueueRuntime: Sendable {
         wakeup = try Wakeup()
         if outputs != nil { care(for: .outputs, true) }
         if !configuration.hooks.isEmpty { care(for: .hooks, true) }
+    }
+
+    /// A policy's own word for it is its maximum; that it ends no earlier is asked of it.
+    private static func retriedAttempts(of policy: any RetryPolicy, on ladder: Ladder) -> Int {
+        func isRetried(_ attempt: Int) -> Bool {
+            [0, UInt64.max].allSatisfy { policy.delay(afterAttempt: attempt, ladder: ladder, randomness: $0) != nil }
+        }
+        return (1..<min(max(policy.maximumAttempts(ladder: ladder), 1), 64)).prefix(while: isRetried).count
     }
 
     /// Why the queue's jobs have to be looked at more closely.

@@ -76,7 +76,7 @@ extension Command {
                 try output.flush()
                 return plan
             }
-            try summary.preview(plan, rate: rate)
+            try context.console.printBeside { try summary.preview(plan, rate: rate) }
             return try report(unknown: plan.findings, letters.queue)
         }
         let progress = Progress("letters", console: context.console)
@@ -86,13 +86,15 @@ extension Command {
         progress.finish()
         do {
             let settlement = try result.get()
-            try summary.print(settlement)
+            try context.console.printBeside { try summary.print(settlement) }
             try report(unknown: settlement.findings, letters.queue)
             guard settlement.refusals.isEmpty else {
                 throw Failure("\(DeadLetterOutput.count(settlement.refusals.count)) could not be \(done)")
             }
         } catch let error as SettlementError {
-            if error.settlement.letters > 0 { try summary.print(error.settlement) }
+            if error.settlement.letters > 0 {
+                try context.console.printBeside { try summary.print(error.settlement) }
+            }
             throw Failure("\(error)", cause: error.cause)
         }
     }

@@ -34,10 +34,9 @@ extension Command {
         let new = try await shapes(context.arguments[1])
         let check = ShapeCheck(old: old, new: new)
         let report = ShapeReport(check, old: old, new: new)
-        if context.console.isJSON {
+        try context.console.printBeside {
+            guard context.console.isJSON else { return try context.console.print(report.text) }
             for verdict in check.types { try context.console.print(ShapeReport.object(verdict)) }
-        } else {
-            try context.console.print(report.text)
         }
         guard check.isCompatible else { throw Failure(report.summary) }
         context.console.say(report.summary)

@@ -51,7 +51,7 @@ extension Command {
                 priorities: values.isSet("priorities") ? [.high, .low] : [],
                 replicationFactor: replicationFactor
             )
-            try show(inspection, context.console)
+            try context.console.printBeside { try show(inspection, context.console) }
             if queue.ladder != asked.ladder {
                 context.console.say("\(queue.name) has the ladder \(queue.ladder); --ladder makes other rungs")
             }
@@ -82,7 +82,7 @@ extension Command {
                 partitions: partitions,
                 priorities: values.isSet("priorities") ? [.high, .low] : []
             )
-            try show(inspection, context.console)
+            try context.console.printBeside { try show(inspection, context.console) }
             guard inspection.missing.isEmpty else {
                 throw Failure("topics of \(queue.name) are missing; create them with: \(inspection.command)")
             }

@@ -127,7 +127,7 @@ final class Console: Sendable {
             case .verbose: .debug
             }
         return Logger(minimumLevel: minimum) { [self] entry in
-            complain(redaction.text(LogLine.text(entry, at: now())))
+            complain(LogLine.text(entry, at: now(), redaction: redaction))
         }
     }
 }

@@ -2,13 +2,15 @@ internal import Kokanee
 
 /// A log entry as one line of text.
 enum LogLine {
-    /// - Parameter milliseconds: since the epoch.
-    static func text(_ entry: Logger.Entry, at milliseconds: Int64) -> String {
+    /// - Parameters:
+    ///   - milliseconds: since the epoch.
+    ///   - redaction: of what the values say, as they are, and of the line.
+    static func text(_ entry: Logger.Entry, at milliseconds: Int64, redaction: Redaction) -> String {
         var line = "\(Timestamp.text(milliseconds)) \(label(entry.level)) \(entry.message.onOneLine)"
         for (key, value) in entry.fields {
-            line += " \(key)=\(quoted(value))"
+            line += " \(key)=\(quoted(redaction.text(value)))"
         }
-        return line
+        return redaction.text(line)
     }
 
     private static func label(_ level: Logger.Level) -> String {
@@ -21,11 +23,13 @@ enum LogLine {
         }
     }
 
-    /// Values with spaces, quotes or control characters are quoted, so that a line can be taken apart again.
+    /// Values with spaces, quotes or control characters are quoted, so that a line can be taken apart again: in quotes a
+    /// backslash stands before each quote and each backslash that is the value's own.
     private static func quoted(_ value: String) -> String {
         let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "\"" && $0 != "=" }
         guard !isPlain || value.unicodeScalars.contains(where: \.isTerminalControl) else { return value }
-        return "\"\(value.onOneLine.replacing("\"", with: "\\\""))\""
+        let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        return "\"\(escaped.onOneLine)\""
     }
 }
 

@@ -175,7 +175,56 @@ struct BatchTests {
             deaths += min(batch.mostDeaths, batch.count)
         }
         #expect(sizes[0] > 20 && Set(sizes).count == 1, "jobs that may go on the ladder: \(sizes)")
-        #expect(deaths >= 20 && deaths < 20 + 16)
+        // Ten that die, and ten that don't, may open it.
+        #expect(deaths >= 10 && deaths < 10 + 16)
+    }
+
+    @Test("deaths of which the circuit has not heard yet count against what others are given")
+    func undecided() async throws {
+        let contents = try await items(1000).map(\.content)
+        let content = try #require(contents.first)
+        var policy = CircuitPolicy()
+        policy.minimumJobs = 20
+        var state = EngineState(WorkerConfiguration(), startLimit: content.runtime.startLimit, hooks: nil)
+        let now = ContinuousClock.now
+        state.add(content.runtime, policy: policy, leaseLength: .seconds(60), now: now)
+        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        for (offset, content) in contents.enumerated() {
+            _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: nil, start: .now), content)
+        }
+        func batch(of index: Int) -> Batch? {
+            let generation = state.runners[index].begin()
+            guard case .run(let batch) = state.nextStep(of: index, generation, now: now) else { return nil }
+            return batch
+        }
+        let first = try #require(batch(of: 0))
+        #expect(first.mostDeaths == 5)
+        content.end = JobContent.End(.failed(JobError.deadLetter("bad")))
+        for _ in 0..<5 {
+            #expect(first.begin(at: 1) != nil)
+            first.end()
+        }
+        var turn = EngineState.Turn()
+        state.takeBack(0)
+        state.settle(0, now: now, wall: 0, &turn)
+        #expect(turn.ended.count == 5)
+        #expect(try #require(batch(of: 1)).mostDeaths == 3, "half of the five that are left")
+    }
+
+    @Test("a policy that ends earlier than its maximum is not believed")
+    func earlyPolicy() async throws {
+        struct Early: RetryPolicy {
+            func delay(afterAttempt attempt: Int, ladder: Ladder, randomness: UInt64) -> Duration? {
+                attempt < 3 ? .seconds(60) : nil
+            }
+            func maximumAttempts(ladder: Ladder) -> Int { 10 }
+        }
+        let fixture = try WorkerFixture()
+        var configuration = WorkerConfiguration()
+        for (policy, retried) in [(Early(), 2), (.ladder(attempts: 4), 3), (.never, 0)] as [(any RetryPolicy, Int)] {
+            configuration.retryPolicy = policy
+            #expect(try fixture.runtime(JobRegistry(), configuration).retriedAttempts == retried)
+        }
     }
 
     @Test("before a stuck attempt is given up, those that ended before it in its batch are accounted for")

@@ -113,11 +113,11 @@ struct DispositionTests {
                 let isLast = attempt >= policy.maximumAttempts(ladder: Self.ladder)
                 var isDead = false
                 if case .bury = disposition(end, attempt: attempt, policy: policy) { isDead = true }
-                #expect(end.mayBeDeath(isLastAttempt: isLast) == isDead, "\(end), attempt \(attempt), \(policy)")
+                #expect(end.mayBeDeath(mayBeLast: isLast) == isDead, "\(end), attempt \(attempt), \(policy)")
             }
         }
         // The circuit does not count it.
-        #expect(!AttemptEnd.expired(at: 0).mayBeDeath(isLastAttempt: true))
+        #expect(!AttemptEnd.expired(at: 0).mayBeDeath(mayBeLast: true))
     }
 
     @Test("a job waits on the longest rung that is not longer than its wait, or where it is")

@@ -14,6 +14,8 @@ extension Command {
         var worker = try values.workerConfiguration(environment: context.environment)
         let sample = try values.integer("sample", in: 1...1_000_000_000)
         let (cluster, queue, planned) = try await context.untilInterrupted { try await makePlan(context, scans: false) }
+        // Made before anything runs: where it can't be written no hours of rehearsing are lost.
+        let page = try values.string("report").map(WholeFile.init(path:))
         let logger = context.console.logger()
         let handlers = try await Handlers(values, &worker, writeAhead: values.writeAhead(), logger: logger)
         let jobs = try values.jobs(handlers.handler)
@@ -33,10 +35,9 @@ extension Command {
             throw error
         }
         await handlers.close()
-        if let file = values.string("report") {
-            let page = try WholeFile(path: file)
-            try page.write(Array(report.html.utf8))
-            try page.finish()
+        let written = Result {
+            try page?.write(Array(report.html.utf8))
+            try page?.finish()
         }
         if report.effects.isEmpty, report.rehearsed > 0 {
             context.console.say(
@@ -46,11 +47,11 @@ extension Command {
                 """
             )
         }
-        if context.console.isJSON {
+        try context.console.printBeside {
+            guard context.console.isJSON else { return try context.console.print(RehearsalText(report).text) }
             try context.console.print(report.json)
-        } else {
-            try context.console.print(RehearsalText(report).text)
         }
+        try context.console.printBeside { try written.get() }
         guard report.isComplete else { throw CancellationError() }
         guard !report.hasRegressions else {
             throw Failure("\(report.regressions) jobs that were fine before fail now: don't replay with this build")
