@@ -84,16 +84,13 @@ struct Circuit {
 
     /// How many more jobs have to die until it may open, however many succeed meanwhile; at least 1.
     var headroom: Int {
+        // Where all have to die, and one has not.
+        guard policy.deadShare < 1 || ended == dead else { return .max }
         // The least n of dead + n ≥ share × max(minimum, ended + n).
         let byNumber = policy.deadShare * Double(policy.minimumJobs) - Double(dead)
-        var least = max(1, byNumber)
-        if policy.deadShare < 1 {
-            least = max(least, (policy.deadShare * Double(ended) - Double(dead)) / (1 - policy.deadShare))
-        } else if ended > dead {
-            return .max
-        }
+        let byShare = (policy.deadShare * Double(ended) - Double(dead)) / max(1 - policy.deadShare, .ulpOfOne)
         // A rounding error makes it no more than it is.
-        return Int(min((least - 1e-9).rounded(.up), 1e9))
+        return Int(min((max(1, byNumber, byShare) - 1e-9).rounded(.up), 1e9))
     }
 
     /// A job may start as one of the probes.

@@ -101,7 +101,8 @@ struct FailPointTests {
         case .marksProducing, .marksProduced, .marksAcknowledged:
             // The commit that they are for was not sent; one of the expired job alone, which leaves no mark, may have been.
             #expect(result.hasCommitted || isFirst, words)
-            #expect(!isFirst || runs.allSatisfy(result.uncovered(in: result.before).contains), words)
+            let marked = FailJobs.usual.map(\.name).filter { $0 != "expired" }
+            #expect(!isFirst || Set(result.uncovered(in: result.before).map(\.job)).isSuperset(of: marked), words)
             #expect(!runs.isEmpty || isFirst, words)
         case .commitSending, .commitSent:
             // The one before has been taken.

@@ -151,24 +151,30 @@ struct BatchTests {
         #expect(cost.value > 3_000_000)
     }
 
-    @Test("however many runners take jobs before the first has ended, few more may die than open the circuit")
-    func deaths() async throws {
-        let contents = try await items(1000).map(\.content)
-        let runtime = try #require(contents.first).runtime
+    /// Of 16 runners and a circuit that may open once 20 jobs have ended, with the jobs admitted.
+    private func state(of contents: [JobContent], now: ContinuousClock.Instant) -> EngineState {
+        let runtime = contents[0].runtime
         var configuration = WorkerConfiguration()
         configuration.concurrency = 16
         var policy = CircuitPolicy()
         policy.minimumJobs = 20
         var state = EngineState(configuration, startLimit: runtime.startLimit, hooks: nil)
-        let now = ContinuousClock.now
         state.add(runtime, policy: policy, leaseLength: .seconds(60), now: now)
         state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
         for (offset, content) in contents.enumerated() {
             _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: nil, start: .now), content)
         }
+        return state
+    }
+
+    @Test("however many runners take jobs before the first has ended, few more may die than open the circuit")
+    func deaths() async throws {
+        let contents = try await items(1000).map(\.content)
+        let now = ContinuousClock.now
+        var state = state(of: contents, now: now)
         var sizes: [Int] = []
         var deaths = 0
-        for index in 0..<configuration.concurrency {
+        for index in state.runners.indices {
             let generation = state.runners[index].begin()
             guard case .run(let batch) = state.nextStep(of: index, generation, now: now) else { continue }
             sizes.append(batch.count)
@@ -183,15 +189,8 @@ struct BatchTests {
     func undecided() async throws {
         let contents = try await items(1000).map(\.content)
         let content = try #require(contents.first)
-        var policy = CircuitPolicy()
-        policy.minimumJobs = 20
-        var state = EngineState(WorkerConfiguration(), startLimit: content.runtime.startLimit, hooks: nil)
         let now = ContinuousClock.now
-        state.add(content.runtime, policy: policy, leaseLength: .seconds(60), now: now)
-        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
-        for (offset, content) in contents.enumerated() {
-            _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: nil, start: .now), content)
-        }
+        var state = state(of: contents, now: now)
         func batch(of index: Int) -> Batch? {
             let generation = state.runners[index].begin()
             guard case .run(let batch) = state.nextStep(of: index, generation, now: now) else { return nil }
