@@ -181,6 +181,7 @@ extension Scheduler {
         let slot = jobs[place].slot
         if partitions[slot: slot].tracker.finish(jobs[place].number) { partitions[slot: slot].movedAt = now }
         partitions[slot: slot].isDirty = true
+        if !partitions[slot: slot].takesIn { partitions[slot: slot].finishedLate.append(jobs[place].offset) }
         remove(place)
     }
 

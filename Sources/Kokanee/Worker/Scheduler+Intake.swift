@@ -71,7 +71,9 @@ extension Scheduler {
         let level = partitions[slot: slot].level
         let priority = ReadyJobs<Ticket>.priority(of: level)
         return PartitionRoom(
-            takesIn: partitions[slot: slot].takesIn && !stopsIntake(of: partitions[slot: slot].queue),
+            // What runs since before the last rebalance is found by reading on: behind a gate as well it ends as it would.
+            takesIn: partitions[slot: slot].takesIn
+                && (!stopsIntake(of: partitions[slot: slot].queue) || partitions[slot: slot].awaitsSuspended),
             gapLeft: limits.gap - partitions[slot: slot].tracker.gap,
             inFlight: partitions[slot: slot].inFlight,
             usualBytes: partitions[slot: slot].usualBytes,

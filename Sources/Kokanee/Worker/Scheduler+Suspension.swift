@@ -4,7 +4,8 @@
 // record is read again, recognised, and the running job taken into the new epoch.
 
 extension Scheduler {
-    /// Ends the epoch of partitions that are handed back, and keeps in mind what still runs or hops.
+    /// Ends the epoch of partitions that are handed back, and keeps in mind what still runs or hops, and what has finished
+    /// since their intake ended: where they come back nothing of it runs again, whatever the last commit held.
     ///
     /// To be followed by the next assignment, and by ``forgetSuspended(queue:except:)`` with what that contains.
     mutating func suspend(_ ids: some Sequence<PartitionID>) {
@@ -15,6 +16,9 @@ extension Scheduler {
             guard !job.isFree, affected.contains(job.slot), isCurrent(job) else { continue }
             guard job.phase == .running || job.phase == .hopping else { continue }
             partitions[slot: job.slot].suspended[job.offset] = .active(Ticket(place: place, stamp: job.stamp))
+        }
+        for slot in affected {
+            for offset in partitions[slot: slot].finishedLate { partitions[slot: slot].suspended[offset] = .finished }
         }
         for id in ids { endEpoch(of: id, keepsShare: true) }
     }
@@ -61,6 +65,7 @@ extension Scheduler {
             partition.isDirty = false
             partition.inFlight = 0
             partition.active = 0
+            partition.finishedLate = []
         }
         assignedCount -= 1
     }

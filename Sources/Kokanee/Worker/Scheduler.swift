@@ -146,6 +146,15 @@ struct Scheduler<Content> {
         var usualBytes = 64 << 10
         /// What was running when the partition was handed back, by offset; see ``Scheduler/suspend(_:)``.
         var suspended: [Int64: Suspended] = [:]
+        /// What has finished since the intake ended, by offset: the last commit may have been taken before, or be refused.
+        var finishedLate: [Int64] = []
+
+        /// Whether something that was suspended stands in what is still to be read.
+        var awaitsSuspended: Bool {
+            guard !suspended.isEmpty else { return false }
+            let position = tracker.position ?? .min
+            return suspended.keys.contains { $0 >= position }
+        }
     }
 
     /// A job of a partition that was handed back and may come again at once.

@@ -1,4 +1,5 @@
 import RdKafka
+import Synchronization
 import TestSupport
 import Testing
 
@@ -153,6 +154,57 @@ struct PauseTests {
             try await control.resume(fixture.queue, by: "ann")
             try await eventually("all run", within: .seconds(40)) { ledger.ends.count == 10 }
         }
+    }
+
+    private final class Count: Sendable {
+        let value = Atomic(0)
+    }
+
+    @Test("what runs goes on through a rebalance of a paused queue, and is committed there")
+    func runningRebalance() async throws {
+        let fixture = try WorkerFixture(partitions: 2)
+        let control = try QueueControl(fixture.client)
+        let (ledger, gate, cancelled) = (Ledger(), Gate(), Count())
+        let workers = try ["a", "b"].map { name in
+            try fixture.worker {
+                $0.name = name
+                $0.revocationLimit = .milliseconds(100)
+            } perform: { job, _ in
+                try await ledger.run(job) {
+                    do {
+                        try await gate.pass()
+                    } catch {
+                        cancelled.value.add(1, ordering: .relaxed)
+                        throw error
+                    }
+                }
+            }
+        }
+        try await fixture.enqueue(2, partition: { $0 })
+        try await running(workers[0]) {
+            try await eventually("both run") { ledger.starts.count == 2 }
+            let word = try #require(try await control.pause(fixture.queue, by: "ann")[0].now)
+            try await eventually("it obeys") {
+                try await control.progress(of: word, in: fixture.queue).obeying == ["a"]
+            }
+            try await running(workers[1]) {
+                try await eventually("a job is cancelled whose partition is the other's now", within: .seconds(40)) {
+                    cancelled.value.load(ordering: .relaxed) == 1
+                }
+                gate.open()
+                try await eventually("the other one is committed") {
+                    var committed: Int64 = 0
+                    for partition in Int32(0)..<2 {
+                        committed += try await fixture.committed(partition)?.offset ?? 0
+                    }
+                    return committed == 1
+                }
+                #expect(ledger.starts.count == 2)
+                try await control.resume(fixture.queue, by: "ann")
+                try await eventually("the first one runs again") { Set(ledger.ends).count == 2 }
+            }
+        }
+        #expect(ledger.starts.count == 3)
     }
 
     @Test("a paused type starts nothing, the others go on, and limits that are written meanwhile don't let it go")

@@ -45,6 +45,56 @@ struct SuspensionTests {
         #expect(scheduler.partitions[0]?.tracker.watermark == 2)
     }
 
+    @Test(
+        "what finishes between the last commit and the end of the epoch is finished in the next one, too",
+        arguments: [false, true]
+    )
+    func finishesLate(hops: Bool) {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 10, bytes: 100, gap: 10))
+        assign(&scheduler, at: 0)
+        for offset in 0..<3 { _ = scheduler.admit(0, offset: Int64(offset), Self.facts, offset) }
+        let tickets = (0..<3).compactMap { _ in scheduler.take()?.ticket }
+        scheduler.stopIntake([0])
+        #expect(scheduler.takeCommits().isEmpty)
+        _ = scheduler.conclude(tickets[1], hops: hops, now: 0)
+        if hops {
+            let isFinished = scheduler.hopped(tickets[1], now: 0)
+            #expect(isFinished)
+        }
+        scheduler.suspend([0])
+        assign(&scheduler, at: 0)
+        #expect(scheduler.admit(0, offset: 0, Self.facts, 0) == .adopted)
+        #expect(scheduler.admit(0, offset: 1, Self.facts, 1) == .finishedBefore)
+        #expect(scheduler.admit(0, offset: 2, Self.facts, 2) == .adopted)
+        // And of that epoch only: the partition may have been another's since.
+        _ = scheduler.fence([0])
+        assign(&scheduler, at: 0)
+        let again = scheduler.admit(0, offset: 1, Self.facts, 1)
+        #expect(again != .refused && again != .adopted && again != .finishedBefore)
+    }
+
+    @Test("what runs is taken into the new epoch behind a closed gate as well, and nothing else begins there")
+    func behindGate() {
+        var (scheduler, tickets) = suspended()
+        scheduler.setGate(of: 0, .init(starts: 0, stopsIntake: true))
+        assign(&scheduler, at: 0)
+        #expect(scheduler.room(in: 0) > 0)
+        #expect(scheduler.admit(0, offset: 0, Self.facts, 0) == .adopted)
+        #expect(scheduler.room(in: 0) > 0)
+        #expect(scheduler.admit(0, offset: 1, Self.facts, 1) == .adopted)
+        #expect(scheduler.room(in: 0) == 0)
+        let next = scheduler.admit(0, offset: 2, Self.facts, 2)
+        #expect(next != .refused && next != .adopted && next != .finishedBefore)
+        let begun = scheduler.take()?.ticket
+        #expect(begun == nil)
+        for ticket in tickets {
+            #expect(scheduler.conclude(ticket, hops: true, now: 0) == .accepted)
+            let isFinished = scheduler.hopped(ticket, now: 0)
+            #expect(isFinished)
+        }
+        #expect(scheduler.partitions[0]?.tracker.watermark == 2)
+    }
+
     @Test("what was taken for a commit, and waited, is not committed in another epoch")
     func heldCommit() throws {
         var (scheduler, tickets) = suspended()
