@@ -8,11 +8,25 @@ final class QueueOutputs: Sendable {
         /// Of the partitions that are assigned: the eras that acknowledged commits have named.
         var eras: [TopicPartition: String] = [:]
         var waiting: [TopicPartition: [CheckedContinuation<Void, Never>]] = [:]
+        /// What is assigned; nil between assignments, where nobody knows what comes back.
+        var assigned: Set<TopicPartition>?
+
+        /// Whether the era of a partition will be named, or may be.
+        func mayBegin(_ partition: TopicPartition) -> Bool { assigned?.contains(partition) ?? true }
+
+        /// Those who wait for what does not come.
+        mutating func takeStranded() -> [CheckedContinuation<Void, Never>] {
+            let stranded = waiting.keys.filter { !mayBegin($0) }
+            return stranded.flatMap { waiting.removeValue(forKey: $0) ?? [] }
+        }
         /// Makes the desk of a partition number; nil before the worker has begun.
         var makeDesk: (@Sendable (Int32) -> OutputDesk)?
     }
 
     private let state = Mutex(State())
+
+    /// Whether attempts wait for the era of their partition.
+    var isAwaited: Bool { state.withLock { !$0.waiting.isEmpty } }
 
     /// To be called once, before any job runs.
     func open(_ runtime: QueueRuntime, _ engine: Engine, _ client: ClientConfiguration) {
@@ -21,6 +35,20 @@ final class QueueOutputs: Sendable {
                 OutputDesk(runtime, engine, client, partition: partition)
             }
         }
+    }
+
+    /// These partitions are assigned, and no others; none are once the worker ends.
+    func begin(_ partitions: [TopicPartition]) {
+        let stranded = state.withLock { state in
+            state.assigned = Set(partitions)
+            return state.takeStranded()
+        }
+        for continuation in stranded { continuation.resume() }
+    }
+
+    /// The assignment is over. What runs of it may go on in the next one.
+    func end() {
+        state.withLock { $0.assigned = nil }
     }
 
     /// A commit that names the era has been acknowledged, of a partition that is assigned.
@@ -79,12 +107,13 @@ final class QueueOutputs: Sendable {
         return try await desk.answer(.init(content: content, era: era, records: records, leavings: leavings))
     }
 
-    /// Waits for the commit that names the partition's era; nil where the partition was let go meanwhile.
+    /// Waits for the commit that names the partition's era; nil where the partition was let go meanwhile, or before that
+    /// and has not come back.
     private func era(of partition: TopicPartition) async -> String? {
         if let era = state.withLock({ $0.eras[partition] }) { return era }
         await withCheckedContinuation { continuation in
             let isKnown = state.withLock { state in
-                if state.eras[partition] != nil { return true }
+                if state.eras[partition] != nil || !state.mayBegin(partition) { return true }
                 state.waiting[partition, default: []].append(continuation)
                 return false
             }

@@ -57,6 +57,7 @@ extension Dispatcher {
         engine.cancel(finishedElsewhere)
         suspendedAt = nil
         runtime.state.begin(Set(rotation.map(\.topicPartition.partition)), now: assignedAt)
+        runtime.outputs?.begin(partitions)
         runtime.vitals.note(
             assigned: rotation.map { (id: $0.id, name: "\($0.topicPartition)", isRung: $0.delay != nil) }
         )
@@ -108,6 +109,11 @@ extension Dispatcher {
         engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
         // Not before: what ends until then has to leave its marks, or to count for nothing.
         runtime.state.end(keeping: keepingState)
+        // Before there are new ones: these switch off the waking of their partitions' queues when they go.
+        roomy.removeAll()
+        readSinceNudge = 0
+        hasEmpty = false
+        runtime.outputs?.end()
         runtime.outputs?.letGo(partitions)
         endRests()
         // The queues' handles stay for as long as the assignment.
@@ -204,6 +210,7 @@ extension Dispatcher {
         commits.commitNow(self)
         FailPoint.groupLeaving.pass()
         try letGo(partitions)
+        runtime.outputs?.begin([])
         leave()
     }
 
@@ -229,6 +236,7 @@ extension Dispatcher {
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
         runtime.outputs?.letGo(rotation.map(\.topicPartition))
+        runtime.outputs?.begin([])
         runtime.schedules.note(ownsFirst: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
