@@ -134,9 +134,9 @@ final class Dispatcher {
     func serveEvents() throws {
         while let event = consumer.nextEvent() {
             switch event {
-            case .assigned(let partitions): try take(partitions)
-            case .revoked(let partitions): try giveBack(partitions)
-            case .lost(let partitions): try lose(partitions)
+            case .assigned(let partitions): try take(worked(partitions))
+            case .revoked(let partitions): try giveBack(worked(partitions))
+            case .lost(let partitions): try lose(worked(partitions))
             case .committed(let tag, let result): commits.ended(tag, result, self)
             case .record(let record):
                 guard let intake = intakes[record.topicPartition] else { continue }

@@ -10,6 +10,25 @@ extension Dispatcher {
         return ReplayStretch(replay.ranges[partition.partition] ?? 0..<0)
     }
 
+    /// What is worked of what the group assigns: all of it, in a queue that is worked live.
+    func worked(_ partitions: [TopicPartition]) -> [TopicPartition] {
+        guard runtime.replay != nil else { return partitions }
+        return Self.replayed(partitions, mainTopic: runtime.queue.mainTopic)
+    }
+
+    /// Of a replay's main topic the partitions with the numbers of its rungs, whoever has them by the group's word.
+    ///
+    /// Assignors deal out each topic by itself. Where the live topic has grown since the plan was made, the replay's own
+    /// topics have not, and a number's rungs and state would be one worker's, and its main partition another's. All go by
+    /// the rungs, so that each number is one worker's; what has been added is in no plan.
+    static func replayed(_ partitions: [TopicPartition], mainTopic: String) -> [TopicPartition] {
+        let others = partitions.filter { $0.topic != mainTopic }
+        // A ladder without rungs leaves nothing to go by, and nothing that has to be together.
+        guard !others.isEmpty else { return partitions }
+        let numbers = Set(others.map(\.partition)).sorted()
+        return numbers.map { TopicPartition(topic: mainTopic, partition: $0) } + others
+    }
+
     /// Whether a message is to be worked, as far as the plan is concerned.
     func takes(_ message: ConsumedMessage, of intake: PartitionIntake) -> Bool {
         guard let replay = runtime.replay, intake.stretch != nil else { return true }
