@@ -21,8 +21,10 @@ extension Dispatcher {
 
     /// Gives eras to partitions that were taken over while nobody could say what is committed of them, once somebody can.
     func nameEras() {
-        for intake in rotation where intake.rewind == nil {
-            guard let assigned = commitAtAssignment(of: intake) else {
+        let nameless = rotation.filter { $0.rewind == nil }
+        learnCommits(of: nameless)
+        for intake in nameless {
+            guard let assigned = intake.assigned else {
                 hasRewindsToServe = true
                 continue
             }

@@ -30,9 +30,9 @@ extension Dispatcher {
         hasRewindsToServe = false
         if runtime.outputs != nil { nameEras() }
         if let notice = runtime.rewinds.notice {
-            for intake in rotation where intake.topicPartition.topic == runtime.queue.mainTopic {
-                serve(notice, intake)
-            }
+            let meant = rotation.filter { notice.rewind.isMeant($0) && $0.rewind != notice.rewind.id }
+            learnCommits(of: meant)
+            for intake in meant { serve(notice, intake) }
         }
         for intake in rotation where intake.landing?.needsSeek == true { seek(intake) }
     }
@@ -49,13 +49,12 @@ extension Dispatcher {
 
     private func serve(_ notice: RewindBoard.Notice, _ intake: PartitionIntake) {
         let rewind = notice.rewind
-        guard rewind.isMeant(intake), intake.rewind != rewind.id else { return }
         let now = engine.clock.wall()
         // One that was written after the assignment is for its owner, whatever it began with.
         if let assigned = intake.assigned, !notice.isFromBefore || notice.writtenAt > assigned.at {
             return apply(rewind, intake)
         }
-        guard let committed = commitAtAssignment(of: intake) else {
+        guard let committed = intake.assigned else {
             hasRewindsToServe = true
             return
         }
@@ -72,13 +71,15 @@ extension Dispatcher {
         }
     }
 
-    /// Nil where nobody can say.
-    func commitAtAssignment(of intake: PartitionIntake) -> PartitionIntake.Assigned? {
-        if let assigned = intake.assigned { return assigned }
-        // It was taken over while the coordinator did not answer, and nothing has been committed of it since.
-        guard let committed = try? consumer.committed([intake.topicPartition], timeout: .seconds(1)) else { return nil }
-        intake.assigned = .init(offset: committed[intake.topicPartition], at: engine.clock.wall())
-        return intake.assigned
+    /// Asks what is committed of partitions that were taken over while the coordinator did not answer, and of which nothing
+    /// has been committed since: once for all of them, as each question may wait for its answer.
+    func learnCommits(of intakes: [PartitionIntake]) {
+        let unknown = intakes.filter { $0.assigned == nil }
+        guard !unknown.isEmpty,
+            let committed = try? consumer.committed(unknown.map(\.topicPartition), timeout: .seconds(1))
+        else { return }
+        let now = engine.clock.wall()
+        for intake in unknown { intake.assigned = .init(offset: committed[intake.topicPartition], at: now) }
     }
 
     /// Ends the partition's epoch, so that nothing of it is committed, hopped or written, and begins another at the
