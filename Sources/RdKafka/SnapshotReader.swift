@@ -18,7 +18,7 @@ package final class SnapshotReader: Sendable {
         /// At most once for each partition: somebody's transaction is open there, and what stands behind it is waited for.
         /// Brokers end one that nobody ends after its `transaction.timeout.ms`, a minute unless configured.
         package let held: @Sendable (Int32) -> Void
-        /// What librdkafka reports, again and again; it goes on trying.
+        /// What librdkafka reports, again and again, also where no client can be made; it goes on trying.
         package let failed: @Sendable (KafkaError) -> Void
 
         package init(
@@ -58,15 +58,24 @@ package final class SnapshotReader: Sendable {
             ]
         )
         OSThread.start(name: "rdk:snapshot") {
-            do throws(KafkaError) {
-                let client = try ClientHandle(.consumer, configuration)
-                let watcher = try ClientHandle(.consumer, watching)
-                SnapshotRun(topic, partitions, client, watcher, state, listener).read()
-            } catch {
-                listener.failed(error)
+            var pause = Self.shortestPause
+            while !state.isStopped {
+                do throws(KafkaError) {
+                    let client = try ClientHandle(.consumer, configuration)
+                    let watcher = try ClientHandle(.consumer, watching)
+                    return SnapshotRun(topic, partitions, client, watcher, state, listener).read()
+                } catch {
+                    // A process may be out of descriptors for a moment, or a certificate's file be replaced.
+                    listener.failed(error)
+                }
+                state.wakeup.wait(milliseconds: pause.wholeMilliseconds)
+                pause = min(pause * 2, Self.longestPause)
             }
         }
     }
+
+    private static let shortestPause = Duration.milliseconds(250)
+    private static let longestPause = Duration.seconds(10)
 
     /// Ends it; returns at once. A call that is under way ends by itself; there is no other one after it.
     package func stop() {

@@ -1,3 +1,4 @@
+import Foundation
 import RdKafka
 import Synchronization
 import TestSupport
@@ -12,6 +13,7 @@ struct SnapshotReaderTests {
             var ended: [Int32] = []
             var held: [Int32] = []
             var failed = 0
+            var lastFailure: KafkaError.Code?
         }
 
         let state = Mutex(State())
@@ -24,8 +26,11 @@ struct SnapshotReaderTests {
                 state.withLock { $0.ended.append(partition) }
             } held: { [self] partition in
                 state.withLock { $0.held.append(partition) }
-            } failed: { [self] _ in
-                state.withLock { $0.failed += 1 }
+            } failed: { [self] error in
+                state.withLock {
+                    $0.failed += 1
+                    $0.lastFailure = error.code
+                }
             }
         }
     }
@@ -190,4 +195,39 @@ struct SnapshotReaderTests {
         try await eventually("it is read") { told.state.withLock { $0.ended == [0] } }
         reader.stop()
     }
+
+    @Test("where no client can be made, it is tried again")
+    func clientCannotBeMade() async throws {
+        let cluster = try await TestCluster.shared(.embedded)
+        let path = FileManager.default.temporaryDirectory.appending(path: "kokanee-\(UUID().uuidString).pem").path()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var configuration = cluster.configuration
+        configuration.properties["security.protocol"] = "ssl"
+        configuration.properties["ssl.ca.location"] = path
+        let told = Told()
+        let reader = try SnapshotReader("any", partitions: [0], configuration: configuration, telling: told.listener)
+        try await eventually("it has failed twice") { told.state.withLock { $0.failed >= 2 } }
+        #expect(told.state.withLock { $0.lastFailure } == .localInvalidArgument)
+        try Data(Self.certificate.utf8).write(to: URL(filePath: path))
+        // The broker does not speak TLS: that is found out by who has a client.
+        try await eventually("it fails otherwise") {
+            told.state.withLock { $0.lastFailure != .localInvalidArgument }
+        }
+        reader.stop()
+    }
+
+    /// Of nobody.
+    private static let certificate = """
+        -----BEGIN CERTIFICATE-----
+        MIIBhTCCASugAwIBAgIUQJDY4MUMiiectT/8cgVxG89W8NswCgYIKoZIzj0EAwIw
+        FzEVMBMGA1UEAwwMa29rYW5lZS10ZXN0MCAXDTI2MTEyNzEyNTczMloYDzIxMjYx
+        MTAzMTI1NzMyWjAXMRUwEwYDVQQDDAxrb2thbmVlLXRlc3QwWTATBgcqhkjOPQIB
+        BggqhkjOPQMBBwNCAASPwh/aXXibdTWvSslypFDJuUVMpkVKR9JKBEtS1PODhkGt
+        u1D99kG1VCOCSYDqGamVsBtPuWvMbUYyxRIpJFq3o1MwUTAdBgNVHQ4EFgQUFJg5
+        7DXcrikPrYQhJbKKZILV8kMwHwYDVR0jBBgwFoAUFJg57DXcrikPrYQhJbKKZILV
+        8kMwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAzVNVPxCrC7DG
+        aMsjetRiHfvd4EPA4ZAcdJMPy9OTRwoCIAsA/kSHTaZCmel5DlTzzxrcczkZIDiB
+        G4hi5tyDnPrZ
+        -----END CERTIFICATE-----
+        """
 }

@@ -2,11 +2,21 @@ internal import RdKafka
 internal import Synchronization
 
 extension QueueState {
+    private static let pause = Duration.seconds(1)
+
     /// Begins to read what is assigned and not restored, on a thread of its own.
     func restore() {
-        let (partitions, link, generation) = shared.withLock { shared in
+        let generation = shared.withLock { shared in
             shared.hasFailed = false
-            return (shared.table.unrestored, shared.link, shared.generation)
+            return shared.generation
+        }
+        beginRestoring(generation)
+        startSweeping()
+    }
+
+    private func beginRestoring(_ generation: Int) {
+        let (partitions, link) = shared.withLock { shared in
+            shared.generation == generation ? (shared.table.unrestored, shared.link) : ([], nil)
         }
         guard let link, !partitions.isEmpty else { return }
         let topic = queue.stateTopic
@@ -35,8 +45,11 @@ extension QueueState {
             if isLate { reader.stop() }
         } catch {
             note(error, generation)
+            Task { [weak self] in
+                try? await Task.sleep(for: Self.pause)
+                self?.beginRestoring(generation)
+            }
         }
-        startSweeping()
     }
 
     /// On the reader's thread, for each record.
