@@ -59,6 +59,11 @@ public struct OffsetResetter: Sendable {
     /// - Throws: ``ResetError`` where the group has members, or its offsets have moved since the plan was made: nothing
     ///   is changed then; ``KafkaError``.
     public func execute(_ reset: OffsetReset) async throws {
+        try await execute(reset) {}
+    }
+
+    /// - Parameter prepare: called once all is checked, right before the offsets are moved; where it fails nothing is.
+    func execute(_ reset: OffsetReset, preparing prepare: () async throws -> Void) async throws {
         guard !reset.partitions.isEmpty else { return }
         let membership = try await refuseMembers(of: reset.queue.group)
         let partitions = reset.partitions.map { TopicPartition(topic: reset.queue.mainTopic, partition: $0.partition) }
@@ -72,6 +77,7 @@ public struct OffsetResetter: Sendable {
             }
             removed = []
         }
+        try await prepare()
         if try await !commit(offsets, group: reset.queue.group) {
             guard membership == .unknown else { throw Self.refusal(reset.queue.group) }
             logger.log(

@@ -10,6 +10,9 @@ public struct LiveRewind: Sendable {
     private let book: ReplayBook
     private let desk: RewindDesk
     private static let pollInterval = Duration.milliseconds(200)
+    /// How long after its withdrawal a rewind may still come to be seen applied: an owner's look and its commit, a second
+    /// each unless configured.
+    private static let withdrawalTime = Duration.seconds(3)
 
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
     public init(_ configuration: ClientConfiguration, logger: Logger = .disabled) throws(KafkaError) {
@@ -95,19 +98,26 @@ public struct LiveRewind: Sendable {
         return (try await finish(rewind, record), answers)
     }
 
-    /// Takes back a rewind that not all owners have applied: those that have not, will not.
+    /// Takes back a rewind that not all owners have applied: those that have not, will not. It takes some seconds, until
+    /// what owners did before they heard of it can be seen.
     ///
-    /// - Returns: the record as it is now.
+    /// - Returns: the record as it is now: cancelled, or finished where all had applied it by then.
     /// - Throws: ``ResetError`` where it is finished, or is no rewind.
     public func withdraw(_ record: ReplayRecord, by: String) async throws -> ReplayRecord {
-        let (record, answers) = try await settle(record)
+        let record = try await settle(record).record
         guard record.result == nil else {
             throw ResetError(
                 "rewind \(record.id) waits for nobody any more: kokanee replay undo \(record.id) takes it back"
             )
         }
-        try await desk.close(try Self.rewind(record), as: .withdrawn)
-        let applied = answers.filter(\.isApplied).map(\.partition)
+        let rewind = try Self.rewind(record)
+        try await desk.close(rewind, as: .withdrawn)
+        // Owners hear of it within a second, and what they did until then stands in the commit that follows.
+        try await Task.sleep(for: Self.withdrawalTime)
+        let topic = try Queue(rewind.queue, group: rewind.group).mainTopic
+        let answers = try await desk.answers(to: rewind, topic: topic).values
+        guard !answers.allSatisfy(\.isApplied) else { return try await finish(rewind, record) }
+        let applied = answers.filter(\.isApplied).map(\.partition).sorted()
         let extent = applied.isEmpty ? "in no partition" : "only in partitions \(PartitionRanges.text(applied))"
         let notes = ["withdrawn by \(by) when it had been applied \(extent)"]
         let result = ReplayRecord.Result(state: .cancelled, at: Timestamp.now, notes: notes)

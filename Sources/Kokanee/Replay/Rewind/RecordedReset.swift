@@ -18,7 +18,8 @@ public struct RecordedReset: Sendable {
 
     /// Does what was planned by ``OffsetResetter/plan(_:of:)``.
     ///
-    /// A live rewind that stands for the group does not count for these partitions any more.
+    /// A live rewind that stands for the group does not count for these partitions any more once they move. Cancelling the task ends it
+    /// before the offsets are moved, or not at all.
     ///
     /// - Parameters:
     ///   - by: who does it, for the record.
@@ -49,9 +50,10 @@ public struct RecordedReset: Sendable {
         )
         try await book.begin(record.beginning)
         do {
-            let partitions = reset.partitions.map(\.partition)
-            try await desk.release(partitions, queue: reset.queue.name, group: reset.queue.group)
-            try await resetter.execute(reset)
+            try await resetter.execute(reset) {
+                let partitions = reset.partitions.map(\.partition)
+                try await desk.release(partitions, queue: reset.queue.name, group: reset.queue.group)
+            }
         } catch {
             // Whoever reads the error knows more than the record needs to; if this fails too, there is no result.
             try? await book.end(.init(state: .cancelled, at: Timestamp.now, notes: ["failed: \(error)"]), of: record)

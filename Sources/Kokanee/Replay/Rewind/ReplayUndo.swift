@@ -126,23 +126,27 @@ public struct ReplayUndo: Sendable {
 
 extension ReplayBook {
     /// Writes that a reset or a rewind is finished, and, where it is an undo, that what it undoes is undone.
+    ///
+    /// The offsets have moved by then: a cancelled task writes it down all the same.
     func finish(_ record: ReplayRecord, counts: [String: Int64]) async throws -> ReplayRecord {
-        var ended = record
-        let result = ReplayRecord.Result(state: .finished, at: Timestamp.now, counts: counts)
-        try await end(result, of: record)
-        ended.result = result
-        guard let id = record.beginning.undoes else { return ended }
-        let undone = try await self.record(id)
-        let note = "undone by \(record.beginning.by) in \(record.id)"
-        try await end(
-            .init(
-                state: .undone,
-                at: Timestamp.now,
-                counts: undone.result?.counts ?? [:],
-                notes: (undone.result?.notes ?? []) + [note]
-            ),
-            of: undone
-        )
-        return ended
+        try await Task {
+            var ended = record
+            let result = ReplayRecord.Result(state: .finished, at: Timestamp.now, counts: counts)
+            try await end(result, of: record)
+            ended.result = result
+            guard let id = record.beginning.undoes else { return ended }
+            let undone = try await self.record(id)
+            let note = "undone by \(record.beginning.by) in \(record.id)"
+            try await end(
+                .init(
+                    state: .undone,
+                    at: Timestamp.now,
+                    counts: undone.result?.counts ?? [:],
+                    notes: (undone.result?.notes ?? []) + [note]
+                ),
+                of: undone
+            )
+            return ended
+        }.value
     }
 }

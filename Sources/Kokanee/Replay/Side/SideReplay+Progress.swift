@@ -78,10 +78,10 @@ extension SideReplay {
     static func conclude(_ run: ReplayRun, _ queue: Queue, lost: Int64, _ client: ClientConfiguration) async throws {
         let replay = run.record
         let book = try ReplayBook(client)
-        let known = try await book.records(queue: replay.beginning.queue).first { $0.id == replay.id }?.result
-        // An operator's word stands.
-        guard known?.state != .cancelled else { return }
-        let lost = lost + (known?.counts["lostToRetention"] ?? 0)
+        func known() async throws -> ReplayRecord.Result? {
+            try await book.records(queue: replay.beginning.queue).first { $0.id == replay.id }?.result
+        }
+        guard try await known()?.state != .cancelled else { return }
         let progress = try await progress(of: replay, client)
         let marks = try await OutcomeReader(client).read(queue: queue, within: run.ranges)
         var completed: Int64 = 0
@@ -89,6 +89,10 @@ extension SideReplay {
             guard let range = run.ranges[partition] else { continue }
             completed += outcomes.completed(in: .replay(replay.id)).count(in: range)
         }
+        // Right before it is written: the marks of a large topic take their time, and an operator's word stands.
+        let last = try await known()
+        guard last?.state != .cancelled else { return }
+        let lost = lost + (last?.counts["lostToRetention"] ?? 0)
         var notes: [String] = []
         if lost > 0 { notes.append("retention took \(lost) records of the plan before a worker read them") }
         try await book.end(

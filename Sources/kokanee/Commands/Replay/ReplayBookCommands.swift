@@ -72,9 +72,12 @@ extension Command {
             let book = try ReplayBook(client)
             let record = try await book.record(context.arguments[0])
             guard record.beginning.kind != .rewind else {
-                _ = try await LiveRewind(client).withdraw(record, by: try context.operatorName)
+                let ended = try await LiveRewind(client).withdraw(record, by: try context.operatorName)
+                if context.console.isJSON { return try context.console.print(ReplayReport(ended).json()) }
                 return context.console.say(
-                    "\(record.id) is withdrawn: partitions that have not moved stay where they are"
+                    ended.result?.state == .finished
+                        ? "\(record.id) was done before it could be withdrawn: `replay undo \(record.id)` takes it back"
+                        : "\(record.id) is withdrawn: partitions that have not moved stay where they are"
                 )
             }
             let replay = try await open(context.arguments[0], book)
@@ -119,17 +122,25 @@ extension Command {
             .value("by", "WHO", "who does it, for the record", default: "USER@HOST"),
         ],
         exclusive: [["execute", "dry-run"]],
+        interruption: .isHandled,
         run: { context in
-            let client = try await context.connect().configuration
-            let record = try await ReplayBook(client).record(context.arguments[0])
-            let undo = try ReplayUndo(client, logger: context.console.logger())
-            guard !context.values.isSet("dry-run") else {
-                try await undo.check(record)
+            let isDry = context.values.isSet("dry-run")
+            let (undo, record) = try await context.untilInterrupted {
+                let client = try await context.connect().configuration
+                let record = try await ReplayBook(client).record(context.arguments[0])
+                let undo = try ReplayUndo(client, logger: context.console.logger())
+                if isDry { try await undo.check(record) }
+                return (undo, record)
+            }
+            guard !isDry else {
                 if context.console.isJSON { return try context.console.print(ReplayReport(record).json()) }
                 try context.console.print(ReplayReport(record).details)
                 return context.console.say("nothing has moved since \(record.id): its undo brings the old offsets back")
             }
-            let done = try await undo.perform(record, by: try context.operatorName, words: try context.reason())
+            let (by, words) = (try context.operatorName, try context.reason())
+            let done = try await moving(record.beginning.queue, context) {
+                try await undo.perform(record, by: by, words: words)
+            }
             if context.console.isJSON { return try context.console.print(ReplayReport(done).json()) }
             try context.console.print(ReplayReport(done).details)
             context.console.say("the offsets are as they were before \(record.id); recorded as \(done.id)")

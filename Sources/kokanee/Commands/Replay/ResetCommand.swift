@@ -28,20 +28,24 @@ extension Command {
         let values = context.values
         let queue = try values.queue(context.arguments[0], group: values.string("group"))
         let target = try target(values)
-        let configuration = try await context.connect().configuration
         let (by, words, logger) = (try context.operatorName, try context.reason(resetOptions), context.console.logger())
         let isExecuted = values.isSet("execute")
         let isLive = values.isSet("live")
-        let plan =
-            isLive
-            ? try await LiveRewind(configuration, logger: logger).plan(target, of: queue)
-            : try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
+        let (configuration, plan) = try await context.untilInterrupted {
+            let configuration = try await context.connect().configuration
+            let plan =
+                isLive
+                ? try await LiveRewind(configuration, logger: logger).plan(target, of: queue)
+                : try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
+            return (configuration, plan)
+        }
         var record: ReplayRecord?
         if isExecuted, isLive || !plan.changesNothing {
-            record =
+            record = try await moving(queue.name, context) {
                 isLive
-                ? try await rewind(plan, configuration, by: by, words: words, context)
-                : try await RecordedReset(configuration, logger: logger).execute(plan, by: by, words: words)
+                    ? try await rewind(plan, configuration, by: by, words: words, context)
+                    : try await RecordedReset(configuration, logger: logger).execute(plan, by: by, words: words)
+            }
         }
 
         let old = Dictionary(uniqueKeysWithValues: plan.partitions.map { ($0.partition, $0.old) })
@@ -59,6 +63,28 @@ extension Command {
             )
         }
         if let record { context.console.say("recorded as \(record.id): `\(Program.name) replay undo \(record.id)`") }
+    }
+
+    /// What `body` returns, which moves offsets: an interruption ends it before they are moved, or not at all.
+    ///
+    /// - Throws: ``Failure`` where it was interrupted, with what to look at.
+    static func moving<R: Sendable>(
+        _ queue: String,
+        _ context: Context,
+        _ body: @escaping @Sendable () async throws -> R
+    ) async throws -> R {
+        do {
+            return try await context.endingBetweenSteps(body).get()
+        } catch is CancellationError {
+            throw Failure(
+                """
+                interrupted before all offsets of \(queue) were seen to have moved; what a fleet was told stands: \
+                `\(Program.name) replay list \(queue)` names it, `\(Program.name) replay show ID` tells how far it is, and \
+                `\(Program.name) replay cancel ID` takes back what has not moved
+                """,
+                code: .interrupted
+            )
+        }
     }
 
     /// Has the group's members move, and says how far they are.

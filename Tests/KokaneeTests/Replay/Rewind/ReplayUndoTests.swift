@@ -72,6 +72,47 @@ struct ReplayUndoTests {
         #expect(try await ReplayBook(place.cluster.configuration).record(record.id).result?.state == .finished)
     }
 
+    /// Of its partitions 0 and 1.
+    private static func rewind(of queue: Queue) -> Rewind {
+        Rewind(
+            id: ReplayID.make(at: Timestamp.now),
+            queue: queue.name,
+            group: queue.group,
+            at: Timestamp.now,
+            by: "me",
+            targets: [.init(partition: 0, offset: 1, old: nil), .init(partition: 1, offset: 1, old: nil)]
+        )
+    }
+
+    @Test("once the offsets have moved it is written down, also by a task that is cancelled")
+    func cancelled() async throws {
+        let place = try await QueueOnCluster(.embedded, partitions: 1)
+        let book = try ReplayBook(place.cluster.configuration)
+        func beginning(undoing id: String?) -> ReplayRecord.Beginning {
+            .init(
+                id: ReplayID.make(at: Timestamp.now),
+                kind: .reset,
+                queue: place.queue.name,
+                group: place.queue.group,
+                at: Timestamp.now,
+                by: "me",
+                words: "",
+                moves: [.init(partition: 0, old: 1, new: 0)],
+                undoes: id
+            )
+        }
+        let undone = ReplayRecord(beginning: beginning(undoing: nil))
+        let undo = ReplayRecord(beginning: beginning(undoing: undone.id))
+        for record in [undone, undo] { try await book.begin(record.beginning) }
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await book.finish(undo, counts: [:])
+        }
+        #expect(try await task.value.result?.state == .finished)
+        #expect(try await book.record(undo.id).result?.state == .finished)
+        #expect(try await book.record(undone.id).result?.state == .undone)
+    }
+
     @Test("a reset that is refused changes nothing, and is on record as failed")
     func refused() async throws {
         let place = try await QueueOnCluster(.embedded, partitions: 2)
@@ -80,9 +121,14 @@ struct ReplayUndoTests {
         let configuration = place.cluster.configuration
         let plan = try await OffsetResetter(configuration).plan(.latest, of: place.queue)
         try await place.alter(2, partition: 0, metadata: "")
+        let desk = try RewindDesk(configuration)
+        let rewind = Self.rewind(of: place.queue)
+        try await desk.write(rewind)
         await #expect(throws: ResetError.self) {
             try await RecordedReset(configuration).execute(plan, by: "me", words: "")
         }
+        // Nor does it take anything out of a rewind that stands.
+        #expect(try await desk.rewind(queue: place.queue.name, group: place.queue.group) == rewind)
         #expect(try await place.committed() == "2 -1")
         let record = try #require(try await ReplayBook(configuration).records(queue: place.queue.name).first)
         #expect(record.result?.state == .cancelled)
@@ -97,14 +143,7 @@ struct ReplayUndoTests {
         for partition in Int32(0)..<2 { try await place.produce(5, partition: partition) }
         let desk = try RewindDesk(place.cluster.configuration)
         let queue = place.queue
-        let rewind = Rewind(
-            id: ReplayID.make(at: Timestamp.now),
-            queue: queue.name,
-            group: queue.group,
-            at: Timestamp.now,
-            by: "me",
-            targets: [.init(partition: 0, offset: 1, old: nil), .init(partition: 1, offset: 1, old: nil)]
-        )
+        let rewind = Self.rewind(of: queue)
         try await desk.write(rewind)
         _ = try await reset(place, to: .exactly([0: 2]))
         var left = try #require(try await desk.rewind(queue: queue.name, group: queue.group))
