@@ -56,7 +56,7 @@ test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^
 simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
 	Tests/simulate.sh $(or $(SEED),1) $(HISTORIES)
 
-mutants: setup-build ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
+mutants: setup-test ## breaks each guarantee on purpose, and shows what notices; MUTANTS='NAME NAME' for some
 	Tests/mutants.sh $(MUTANTS)
 
 chaos: setup-test ## workers are killed, frozen and deployed, brokers fail: MINUTES=10, SEED=… for the same again; KOKANEE_TEST_BOOTSTRAP

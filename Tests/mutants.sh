@@ -4,7 +4,8 @@
 #   Tests/mutants.sh [NAME ...]    all of Tests/Mutants/*.patch, or those named
 #
 # Each patch says at its head which guarantee it breaks and how, and, where no simulation can see it, which tests can
-# (`Tests:`). One that survives, or that does not apply any more, makes this fail: a check is missing.
+# (`Tests:`). One that survives, or that does not apply any more, makes this fail: a check is missing. So does a test that
+# fails where nothing is broken: it would catch whatever it is given.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -22,7 +23,10 @@ fresh() {
     rm -rf "$package"
     mkdir -p "$package/Tests"
     cp -pR Sources "$package/Sources"
-    cp -pR Tests/TestSupport Tests/KokaneeSimulationTests Tests/KokaneeTests "$package/Tests/"
+    local part
+    for part in TestSupport KokaneeSimulationTests RdKafkaTests KokaneeTests OutputsWorker; do
+        cp -pR "Tests/$part" "$package/Tests/"
+    done
     cp -p Tests/Simulation/Package.swift "$package/Package.swift"
 }
 
@@ -74,6 +78,17 @@ caught=$(simulated) || code=$?
 if ((code != 1)); then
     echo "mutants: the simulation must pass before anything is broken: $caught" >&2
     exit 1
+fi
+
+filters=$(for name in "${names[@]}"; do field "$patches/$name.patch" Tests; done | sort -u | paste -sd '|')
+if [[ -n $filters ]]; then
+    code=0
+    caught=$(tested "$filters") || code=$?
+    if ((code != 1)); then
+        grep '✘' "$log" >&2 || true
+        echo "mutants: the tests must pass before anything is broken: $caught" >&2
+        exit 1
+    fi
 fi
 
 survivors=0

@@ -32,13 +32,20 @@ var targets: [Target] = [
 
 // For mutants that only a worker on a broker can show.
 if Context.environment["KOKANEE_MUTANT_TESTS"] != nil {
-    targets.append(
+    targets += [
+        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "kokanee-outputs-worker",
+            dependencies: ["Kokanee", "RdKafka"],
+            path: "Tests/OutputsWorker",
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "KokaneeTests",
-            dependencies: ["Kokanee", "RdKafka", "TestSupport"],
+            dependencies: ["kokanee-outputs-worker", "Kokanee", "RdKafka", "TestSupport"],
             swiftSettings: swiftSettings
-        )
-    )
+        ),
+    ]
 }
 
 let package = Package(name: "kokanee-simulation", targets: targets)
