@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Kokanee
 internal import RdKafka
+internal import Synchronization
 
 /// What a command runs with.
 struct Context: Sendable {
@@ -35,9 +36,13 @@ struct Context: Sendable {
         return ([values.commandName] + words).joined(separator: " ").onOneLine
     }
 
-    /// For the message of an error; empty where the settings themselves are wrong.
-    var bootstrapServers: String {
-        (try? Connection(values: values, environment: environment))?.bootstrapServers ?? ""
+    /// For the message of an error; empty before ``connection()``.
+    var bootstrapServers: String { servers.name.withLock { $0 } }
+
+    private let servers = KnownServers()
+
+    private final class KnownServers: Sendable {
+        let name = Mutex("")
     }
 
     /// The connection that flags, file and environment describe; it tells of what it ignores.
@@ -45,6 +50,7 @@ struct Context: Sendable {
     /// - Throws: ``UsageError`` or ``Failure`` where one of them is wrong.
     func connection() throws -> Connection {
         let connection = try Connection(values: values, environment: environment, logger: console.logger())
+        servers.name.withLock { $0 = connection.bootstrapServers }
         for warning in connection.warnings { console.say("\(Program.name): \(warning)") }
         return connection
     }

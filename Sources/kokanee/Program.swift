@@ -59,11 +59,19 @@ struct Program: Sendable {
             return report(error, console: Console(output: output, error: self.error))
         }
         let values = outcome.values
+        let plain = Console(output: output, error: error, environment: environment)
+        if values.isSet("help") {
+            let help = HelpText(path: outcome.path, globals: Self.globals).text
+            return await execute(plain) { try plain.print(String(help.dropLast())) }
+        }
+        if values.isSet("version") {
+            return await execute(plain) { try plain.print("\(Self.name) \(Self.version)") }
+        }
         let redaction: Redaction
         do {
             redaction = try values.redaction(environment)
         } catch {
-            return report(error, console: Console(output: output, error: self.error))
+            return report(error, console: plain)
         }
         let console = Console(
             output: output,
@@ -73,13 +81,6 @@ struct Program: Sendable {
             verbosity: values.isSet("quiet") ? .quiet : values.isSet("verbose") ? .verbose : .normal,
             environment: environment
         )
-        if values.isSet("help") {
-            let help = HelpText(path: outcome.path, globals: Self.globals).text
-            return await execute(console) { try console.print(String(help.dropLast())) }
-        }
-        if values.isSet("version") {
-            return await execute(console) { try console.print("\(Self.name) \(Self.version)") }
-        }
         guard let run = outcome.command.run else { return .usage }
         let context = Context(
             values: values,

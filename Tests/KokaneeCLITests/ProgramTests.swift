@@ -1,6 +1,7 @@
 import Foundation
 import Kokanee
 import RdKafka
+import TestSupport
 import Testing
 
 @testable import kokanee
@@ -61,6 +62,32 @@ struct ProgramTests {
         #expect(run.output.text.contains("Usage: \((["kokanee"] + path).joined(separator: " "))"))
         #expect(run.output.text.contains("Examples:"))
         #expect(run.error.text.isEmpty)
+    }
+
+    @Test("--version works on every command, whatever else is wrong", arguments: Program.root.paths)
+    func version(path: [String]) async {
+        let run = await Self.run(path + ["--redact", "a..b", "--version"])
+        #expect(run.code == .success)
+        #expect(run.output.text == "kokanee \(Program.version)\n")
+        #expect(run.error.text.isEmpty)
+    }
+
+    @Test("a property file that can be read once only is read once, also where the command fails")
+    func pipedProperties() async throws {
+        let servers = try await TestCluster.shared(.embedded).bootstrapServers
+        let path = FileManager.default.temporaryDirectory.appending(path: "kokanee-\(UUID().uuidString)").path()
+        try #require(mkfifo(path, 0o600) == 0)
+        defer { unlink(path) }
+        OSThread.start(name: "writer") {
+            // Opened once there is a reader.
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            let text = Array("bootstrap.servers=\(servers)\n".utf8)
+            _ = write(descriptor, text, text.count)
+            close(descriptor)
+        }
+        let run = await Self.run(["-F", path, "status", "nope"])
+        #expect(run.code == .failure)
+        #expect(run.error.text.hasPrefix("kokanee: there is no queue nope; "), "\(run.error.text)")
     }
 
     @Test("broker --brokers runs a cluster of so many")

@@ -48,7 +48,8 @@ struct CommitMetadata: Equatable {
         if parts.count > 4, ReplayID.isValid(parts[4]) { rewind = String(parts[4]) }
     }
 
-    private static func harmless(_ owner: String, limit: Int) -> String {
+    /// An owner's name as it stands in metadata.
+    static func harmless(_ owner: String, limit: Int = ownerLimit) -> String {
         let printable = owner.utf8.prefix(limit).map { byte in
             (0x21...0x7E).contains(byte) && byte != UInt8(ascii: ";") ? byte : UInt8(ascii: "_")
         }

@@ -191,7 +191,8 @@ public struct QueueControl: Sendable {
         return standing
     }
 
-    private static func validate(_ id: String) throws(InputError) {
+    /// - Throws: ``InputError`` for an id that no job can be cancelled by.
+    package static func validate(_ id: String) throws(InputError) {
         guard !id.isEmpty else { throw InputError("a job's id is not empty") }
         guard id.utf8.count <= JobCancellation.longestID else {
             throw InputError("a job that can be cancelled has an id of at most \(JobCancellation.longestID) bytes")

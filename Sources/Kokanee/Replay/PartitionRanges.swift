@@ -89,7 +89,9 @@ extension PartitionRanges {
                     "\(SafeText.quoted(part)) is not PARTITION=FROM:TO, such as 0=100:200, 1-3=40: or 4=:50"
                 )
             }
-            if let from, let to, from > to { throw InputError("\(SafeText.quoted(part)) ends before it begins") }
+            guard to.map({ $0 > from ?? 0 }) ?? true else {
+                throw InputError("\(SafeText.quoted(part)) is empty: the second offset is the one behind the last")
+            }
             for partition in range { stretches.append(.init(partition: partition, from: from, to: to)) }
         }
         return stretches

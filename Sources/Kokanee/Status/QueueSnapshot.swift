@@ -165,7 +165,9 @@ struct QueueSnapshot {
     private func workers(freshFor limit: Int64) -> Int {
         switch membership {
         case .members(let members): members.count
-        case .unknown: Set(logs.values.compactMap { freshOwner(of: $0, limit) }).count
+        case .unknown:
+            Set(logs.values.compactMap { freshOwner(of: $0, limit) })
+                .union(reports.lazy.filter { !$0.isSilent }.map { CommitMetadata.harmless($0.report.name) }).count
         }
     }
 

@@ -143,10 +143,10 @@ public struct QueueStatus: Sendable, Hashable {
     public let dead: Int64
     /// The oldest unfinished job in the main topic; nil where none waits.
     public let oldest: Job?
-    /// Members of the group; where the broker can't describe groups, as the embedded one can't, the workers whose
-    /// commits have moved a watermark within the time after which a partition counts as stalled.
+    /// Members of the group; where the broker can't describe groups, as the embedded one can't, the workers that
+    /// report, and those whose commits have moved a watermark within the time after which a partition counts as stalled.
     public let workers: Int
-    /// Whether the broker described the group: ``workers`` and owners are guesses from commits otherwise.
+    /// Whether the broker described the group: ``workers`` and owners are guesses from reports and commits otherwise.
     public let membersAreKnown: Bool
     /// In the partitions' order.
     public let stalls: [Stall]

@@ -106,9 +106,28 @@ extension Command {
                 let desk = try ScheduleDesk(try await context.connect().configuration)
                 let name = context.arguments[1]
                 let isNews = try await desk.setPaused(isPaused, name, queue: queue, by: try context.operatorName)
+                guard !context.console.isJSON else {
+                    return try context.console.print(scheduleChange(name, queue, "paused", isPaused, isNews))
+                }
                 context.console.say(isNews ? "\(name) \(words.done)" : "nothing to do: \(name) \(words.nothing)")
             }
         )
+    }
+
+    /// For programs: how a schedule stands, and whether that is news.
+    private static func scheduleChange(
+        _ name: String,
+        _ queue: String,
+        _ state: String,
+        _ holds: Bool,
+        _ isNews: Bool
+    ) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("queue", queue)
+        object.add("name", name)
+        object.add(state, holds)
+        object.add("changed", isNews)
+        return object
     }
 
     static let cronRun = Command(
@@ -145,6 +164,9 @@ extension Command {
             let desk = try ScheduleDesk(try await context.connect().configuration)
             let name = context.arguments[1]
             let isNews = try await desk.remove(name, queue: queue)
+            guard !context.console.isJSON else {
+                return try context.console.print(scheduleChange(name, queue, "removed", true, isNews))
+            }
             context.console.say(
                 isNews ? "\(name) is removed" : "nothing to do: queue \(queue) has no schedule \(name)"
             )

@@ -54,7 +54,7 @@ extension Command {
             .init("kokanee dlq list orders --limit 20 --json", "the last 20, a line of JSON each"),
         ],
         arguments: [Argument("QUEUE", "the queue")],
-        options: letterFilters + [.flag("open", "only those without a verdict"), letterDefaultType],
+        options: letterFilters + [openLetters, letterDefaultType],
         run: { context in
             let console = context.console
             let filter = try context.values.deadLetterFilter()
@@ -74,6 +74,8 @@ extension Command {
         }
     )
 
+    private static let openLetters = Option.flag("open", "only those without a verdict")
+
     private static let show = Command(
         name: "show",
         summary: "Shows dead letters whole: headers, payload, history, verdict.",
@@ -82,7 +84,7 @@ extension Command {
             .init("kokanee dlq show orders --all --limit 1", "the last that died"),
         ],
         arguments: letterArguments,
-        options: letterSelection + [letterDefaultType],
+        options: letterSelection + [openLetters, letterDefaultType],
         run: { context in
             let filter = try context.values.deadLetterSelection()
             let letters = try await connectToLetters(context)
@@ -142,7 +144,7 @@ extension OptionValues {
             return try deadLetterFilter()
         }
         guard !ids.isEmpty else { throw error("ID is missing; --all means all") }
-        if let filter = ["type", "error", "since", "until", "limit"].first(where: isSet) {
+        if let filter = ["type", "error", "since", "until", "open", "limit"].first(where: isSet) {
             throw error("--\(filter) goes with --all")
         }
         return DeadLetterFilter(ids: Set(ids))

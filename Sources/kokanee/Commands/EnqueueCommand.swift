@@ -165,6 +165,9 @@ extension Command {
         let (client, _, priorities) = try await connect(to: queue, context)
         guard priorities.contains(job.priority) else { throw noPriority(job.priority, of: queue) }
         let enqueued = try await client.enqueue(job, to: queue)
+        var sizes = PayloadSizes()
+        sizes.note(job)
+        for text in sizes.warnings { context.console.say(text) }
         if let limit {
             context.console.say("enqueued job \(enqueued.id)")
             let state = try await client.ending(of: enqueued, within: limit)
@@ -172,9 +175,6 @@ extension Command {
             return try show(state, context)
         }
         await client.close()
-        var sizes = PayloadSizes()
-        sizes.note(job)
-        for text in sizes.warnings { context.console.say(text) }
         guard context.console.isJSON else {
             try context.console.print(enqueued.id)
             return

@@ -163,6 +163,9 @@ extension Command {
 
     private static func runCancel(_ context: Context) async throws {
         let ids = Array(context.arguments.dropFirst())
+        for id in ids {
+            do throws(InputError) { try QueueControl.validate(id) } catch { throw context.values.error("ID: \(error)") }
+        }
         let reason = try context.values.recordText("reason")
         let name = try context.operatorName
         let (queue, control) = try await fleet(context)

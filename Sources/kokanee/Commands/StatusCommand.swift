@@ -8,7 +8,7 @@ extension Command {
         discussion: """
             Without QUEUE all queues on the cluster. A partition is stalled when it has work and its watermark does not \
             move; the job that holds it is named. Where the broker can't describe groups, as the embedded one can't, \
-            workers are told from their last commits.
+            workers are told from their reports and last commits.
             """,
         examples: [
             .init("kokanee status", "every queue"),
@@ -38,7 +38,7 @@ extension Command {
         }
         for (index, queue) in queues.enumerated() {
             let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
-            let report = StatusReport(status, replays: try await RunningReplay.all(of: queue, client))
+            let report = StatusReport(status, replays: try await replays(of: queue, client))
             if context.console.isJSON {
                 try context.console.print(report.json)
             } else {
@@ -46,6 +46,15 @@ extension Command {
                 let isVerbose = context.console.verbosity == .verbose
                 try context.console.print(report.text(showsPartitions: isVerbose))
             }
+        }
+    }
+
+    /// None where they can't be read: the status says of the same topic's reports why, and tells the rest.
+    private static func replays(of queue: Queue, _ client: ClientConfiguration) async throws -> [RunningReplay] {
+        do {
+            return try await RunningReplay.all(of: queue, client)
+        } catch is KafkaError {
+            return []
         }
     }
 }

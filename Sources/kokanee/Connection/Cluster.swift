@@ -9,9 +9,19 @@ struct Cluster: Sendable {
     var topics: TopicAdministrator { TopicAdministrator(admin) }
     var configuration: ClientConfiguration { connection.configuration }
 
+    /// - Throws: ``Failure`` with exit code 65 where properties don't go together.
     init(connection: Connection) throws {
         self.connection = connection
-        admin = try AdminClient(connection.configuration)
+        admin = try Self.client(connection.configuration)
+    }
+
+    private static func client(_ configuration: ClientConfiguration) throws -> AdminClient {
+        do throws(KafkaError) {
+            return try AdminClient(configuration)
+        } catch {
+            guard error.code == .localInvalidArgument else { throw error }
+            throw Failure("the client's properties (-F, -X) don't go together: \(error.message)", code: .input)
+        }
     }
 
     /// The queue with the ladder that its rungs make, where there are any and `--ladder` asks for no other.

@@ -25,11 +25,17 @@ struct CommandLineParser {
                     try scan(words, of: command, into: &values)
                     break
                 }
-                words = try scan(words, of: command, into: &values)
+                let scan = try scan(words, of: command, into: &values)
+                words = scan.rest
                 guard let name = words.first else { break }
+                // An argument may be spelled as a command is: behind `--` it is none.
+                if command.run != nil, scan.isBehindTerminator {
+                    values.positionals += words
+                    break
+                }
                 guard let next = command.subcommand(named: name) else {
                     if command.run != nil {
-                        try scan(words, of: command, into: &values, stopsAtPositional: false)
+                        try self.scan(words, of: command, into: &values, stopsAtPositional: false)
                         break
                     }
                     let hint = Suggestion.hint(for: name, among: command.subcommands.map(\.name))
@@ -63,7 +69,7 @@ struct CommandLineParser {
         of command: Command,
         into values: inout OptionValues,
         stopsAtPositional: Bool? = nil
-    ) throws(UsageError) -> [String] {
+    ) throws(UsageError) -> OptionScanner.Scan {
         let options = command.options + globals
         let scan = try OptionScanner.scan(
             words,
@@ -79,7 +85,7 @@ struct CommandLineParser {
                 try values.add(value, to: option)
             }
         }
-        return scan.rest
+        return scan
     }
 
     private func check(_ outcome: Outcome) throws(UsageError) {
@@ -104,9 +110,8 @@ struct CommandLineParser {
     /// `--version 2` where a payload's is meant would print the tool's, and enqueue nothing.
     private func refusePayloadVersion(_ outcome: Outcome) throws(UsageError) {
         let command = outcome.command
-        let most = command.arguments.reduce(0) { $0 + $1.maximum }
-        guard outcome.values.positionals.count > most, command.options.contains(where: { $0.long == "payload-version" })
-        else { return }
+        let surplus = command.arguments.reduce(outcome.values.positionals.count) { $0 - min($0, $1.maximum) }
+        guard surplus > 0, command.options.contains(where: { $0.long == "payload-version" }) else { return }
         throw UsageError("--version prints the tool's own, and takes no value; the payload's is --payload-version")
     }
 

@@ -13,6 +13,8 @@ enum OptionScanner {
         var tokens: [Token] = []
         /// What was not looked at, where the scan stopped at the first positional; else empty.
         var rest: [String] = []
+        /// Whether ``rest`` is what follows a `--`.
+        var isBehindTerminator = false
     }
 
     // getopt's state is C globals.
@@ -66,6 +68,7 @@ enum OptionScanner {
                 let remaining = words.dropFirst(Int(cgetopt_index()) - 1)
                 if stopsAtPositional {
                     scan.rest = Array(remaining)
+                    scan.isBehindTerminator = true
                 } else {
                     scan.tokens += remaining.map { .positional($0) }
                 }

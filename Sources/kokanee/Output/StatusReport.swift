@@ -29,7 +29,7 @@ struct StatusReport {
             ("waiting", "\(status.waiting)", oldest ?? ""),
             ("retrying", "\(retrying)", rungs),
             ("dead", "\(status.dead)", status.dead > 0 ? "kokanee dlq list \(status.queue)" : ""),
-            ("workers", "\(status.workers)", status.membersAreKnown ? "" : "as told by their last commits"),
+            ("workers", "\(status.workers)", status.membersAreKnown ? "" : "as told by their reports and commits"),
             ("stalled", "\(status.stalls.count)", ""),
         ])
         lines += status.stalls.prefix(Self.mostStalls).map { "  \(reason($0).onOneLine)" }
@@ -44,6 +44,8 @@ struct StatusReport {
         lines += WorkerLines(status).lines.map { "  \($0)" }
         if showsPartitions || status.partitions.count <= Self.fewPartitions {
             lines += partitions.text().split(separator: "\n").map { "  \($0)" }
+        } else {
+            lines.append("  \(status.partitions.count) partitions; -v shows each with its owner")
         }
         return lines.joined(separator: "\n")
     }

@@ -29,6 +29,22 @@ struct QueueSnapshotTests {
         QueueSnapshot(queue: queue, takenAt: now, membership: membership, logs: logs, oldest: oldest)
     }
 
+    static func report(_ name: String, _ running: [RunningJob] = []) -> WorkerReport {
+        WorkerReport(
+            at: 0,
+            queue: "q",
+            group: "g",
+            name: name,
+            version: "",
+            started: 0,
+            health: .ok,
+            alerts: [],
+            circuit: .closed,
+            running: running,
+            counters: [:]
+        )
+    }
+
     @Test(
         "waiting is what is at or above the committed offset and not finished, and still in the log",
         arguments: [
@@ -82,19 +98,7 @@ struct QueueSnapshotTests {
                 [Self.partition(2): log],
                 oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
             )
-            let report = WorkerReport(
-                at: 0,
-                queue: "q",
-                group: "g",
-                name: "host:7",
-                version: "",
-                started: 0,
-                health: .ok,
-                alerts: [],
-                circuit: .closed,
-                running: [RunningJob(place: place, since: Self.now - 290_000)],
-                counters: [:]
-            )
+            let report = Self.report("host:7", [RunningJob(place: place, since: Self.now - 290_000)])
             snapshot.reports = [ReportedWorker(report: report, age: age)]
             return snapshot.status(stalledAfter: 60_000)
         }
@@ -151,6 +155,12 @@ struct QueueSnapshotTests {
         #expect(guessed.partitions.map(\.owner) == ["h:1", nil])
         #expect(guessed.workers == 1)
         #expect(!guessed.membersAreKnown)
+        // An idle one commits nothing, and reports; one that does both is one.
+        var reporting = Self.snapshot(logs)
+        reporting.reports = [("h:1", 0), ("idle", 0), ("dead", 31_000)].map { name, age in
+            ReportedWorker(report: Self.report(name), age: age)
+        }
+        #expect(reporting.status(stalledAfter: 60_000).workers == 2)
 
         let members = ["a", "b", "b"].enumerated().map { index, client in
             GroupDescription.Member(

@@ -13,7 +13,7 @@ extension Command {
             With --reset the offsets of the queue's group are moved instead: of the main topic only, jobs on the ladder \
             stay where they are. That is refused while the group has members, unless --live asks them to do it \
             themselves. Where the broker takes commits of members only, as the embedded one does, it joins the empty \
-            group to do so.
+            group to do so. A queue that is named as one of the commands stands behind `--` and all flags.
             """,
         examples: [
             .init(
@@ -58,7 +58,7 @@ extension Command {
             if let flag = selecting.first(where: { $0 != "offsets" }) ?? sideReplayFlags.first(where: values.isSet) {
                 throw values.error("--\(flag) is for a side replay, and goes without --reset")
             }
-            return try await context.untilInterrupted { try await runReset(context) }
+            return try await runReset(context)
         }
         if let flag = resetTargets.first(where: { $0 != "offsets" && values.isSet($0) }) {
             throw values.error("--\(flag) goes with --reset")
