@@ -7,7 +7,7 @@ extension JobContext {
     /// Nothing is sent before the handler has returned; then all outputs of the attempt and the job's completion become
     /// visible in one Kafka transaction. An attempt that fails produces nothing.
     ///
-    ///     jobs.commitsOutputs("invoice.total")
+    ///     try jobs.commitsOutputs("invoice.total")
     ///     try await context.produce(JobOutput(topic: "totals", key: key, value: total))
     ///
     /// In a rehearsal it is noted as an effect and not produced.
