@@ -37,20 +37,22 @@ struct Context: Sendable {
     }
 
     /// For the message of an error; empty before ``connection()``.
-    var bootstrapServers: String { servers.name.withLock { $0 } }
+    var bootstrapServers: String { known.connection.withLock { $0?.bootstrapServers } ?? "" }
 
-    private let servers = KnownServers()
+    /// A property file may be a pipe, which can be read once.
+    private let known = Known()
 
-    private final class KnownServers: Sendable {
-        let name = Mutex("")
+    private final class Known: Sendable {
+        let connection = Mutex<Connection?>(nil)
     }
 
     /// The connection that flags, file and environment describe; it tells of what it ignores.
     ///
     /// - Throws: ``UsageError`` or ``Failure`` where one of them is wrong.
     func connection() throws -> Connection {
+        if let connection = known.connection.withLock({ $0 }) { return connection }
         let connection = try Connection(values: values, environment: environment, logger: console.logger())
-        servers.name.withLock { $0 = connection.bootstrapServers }
+        known.connection.withLock { $0 = connection }
         for warning in connection.warnings { console.say("\(Program.name): \(warning)") }
         return connection
     }
@@ -62,6 +64,19 @@ struct Context: Sendable {
         let cluster = try Cluster(connection: connection())
         try await cluster.requireBroker()
         return cluster
+    }
+
+    /// What a job that could not be delivered in time comes of: no broker, where none answers any more, or the error itself.
+    func cause(of error: any Error) async -> any Error {
+        guard (error as? KafkaError)?.code == .localMessageTimedOut,
+            let cluster = try? Cluster(connection: connection())
+        else { return error }
+        do {
+            try await cluster.requireBroker()
+        } catch {
+            return error
+        }
+        return error
     }
 
     /// What `body` returns, or, without waiting for it, `CancellationError` where an interruption comes first.

@@ -1,3 +1,4 @@
+import Kokanee
 import Testing
 
 @testable import kokanee
@@ -143,6 +144,23 @@ import Testing
         #expect(try Self.parse("replay --help").values.isSet("help"))
         #expect(try Self.parse("topics --help").command.name == "topics")
         #expect(try Self.parse("--help").command.name == "kokanee")
+    }
+
+    @Test("a name behind -- is an argument, also where a command has it")
+    func behindTerminator() throws {
+        let parser = CommandLineParser(root: Program.root, globals: Program.globals)
+        let outcome = try parser.parse(["replay", "--from", "-1h", "--", "work"])
+        #expect(outcome.command.name == "replay" && outcome.values.positionals == ["work"])
+        #expect(try parser.parse(["replay", "work", "ID"]).command.name == "work")
+    }
+
+    @Test("letters are shown by the filters that list them")
+    func openLetters() throws {
+        let parser = CommandLineParser(root: Program.root, globals: Program.globals)
+        let all = try parser.parse(["dlq", "show", "q", "--all", "--open"]).values
+        #expect(try all.deadLetterSelection().isOpenOnly)
+        let one = try parser.parse(["dlq", "show", "q", "ID", "--open"]).values
+        #expect(throws: UsageError.self) { try one.deadLetterSelection() }
     }
 
     @Test("a failed scan leaves nothing behind for the next")

@@ -72,6 +72,24 @@ struct ProgramTests {
         #expect(run.error.text.isEmpty)
     }
 
+    @Test(
+        "what is wrong by itself is told before anybody is connected to",
+        arguments: [
+            ("cancel q ID,", ExitCode.usage, "a job's id is not empty"),
+            (
+                "-X security.protocol=sasl_plaintext -X sasl.mechanisms=PLAIN status", .input,
+                "the client's properties (-F, -X) don't go together"
+            ),
+        ]
+    )
+    func wrongByItself(line: String, code: ExitCode, message: String) async {
+        // A comma ends the line with an empty word.
+        let words = line.split(separator: " ").flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }
+        let run = await Self.run(words.map(String.init), servers: "localhost:1")
+        #expect(run.code == code)
+        #expect(run.error.text.contains(message), "\(run.error.text)")
+    }
+
     @Test("a property file that can be read once only is read once, also where the command fails")
     func pipedProperties() async throws {
         let servers = try await TestCluster.shared(.embedded).bootstrapServers
@@ -88,6 +106,24 @@ struct ProgramTests {
         let run = await Self.run(["-F", path, "status", "nope"])
         #expect(run.code == .failure)
         #expect(run.error.text.hasPrefix("kokanee: there is no queue nope; "), "\(run.error.text)")
+    }
+
+    @Test("a job that is not delivered in time is 69 where no broker answers any more, and else its own error")
+    func undelivered() async throws {
+        let error = KafkaError(code: .localMessageTimedOut, operation: "producing")
+        func cause(_ servers: String) async throws -> any Error {
+            let parser = CommandLineParser(root: Program.root, globals: Program.globals)
+            let context = Context(
+                values: try parser.parse(["-b", servers, "status"]).values,
+                console: Console(output: Recorder().sink(), error: Recorder().sink()),
+                interruption: Interruption(),
+                environment: [:]
+            )
+            return await context.cause(of: error)
+        }
+        #expect((try await cause("localhost:1") as? Failure)?.code == .unavailable)
+        let servers = try await TestCluster.shared(.embedded).bootstrapServers
+        #expect(try await cause(servers) as? KafkaError == error)
     }
 
     @Test("broker --brokers runs a cluster of so many")
@@ -359,10 +395,11 @@ struct ProgramTests {
         var tally = BulkEnqueue.Tally()
         tally.reject(JobLine.Problem(line: 1, message: "x"))
         #expect(tally.code == .input)
-        tally.reject(KafkaError(code: .localMessageTimedOut, operation: "x"))
+        let undelivered = KafkaError(code: .localMessageTimedOut, operation: "x")
+        tally.reject(undelivered)
         #expect(tally.code == .failure)
         tally.reject(InputError("x"))
-        #expect(tally == BulkEnqueue.Tally(sent: 0, rejected: 3, code: .failure))
+        #expect(tally == BulkEnqueue.Tally(sent: 0, rejected: 3, code: .failure, undelivered: undelivered))
     }
 
     @Test("a file of many chunks arrives whole")

@@ -34,6 +34,8 @@ struct BulkEnqueue {
         var sizes = PayloadSizes()
         /// How the run ends; a broker's errors go before wrong input.
         var code = ExitCode.success
+        /// The last job's that was not delivered in time.
+        var undelivered: KafkaError?
 
         mutating func reject(_ error: any Error) {
             rejected += 1
@@ -43,6 +45,7 @@ struct BulkEnqueue {
             case let error as KafkaError where error.meansNoBroker:
                 code = .unavailable
             default:
+                if let error = error as? KafkaError, error.code == .localMessageTimedOut { undelivered = error }
                 code = .failure
             }
         }
@@ -151,6 +154,9 @@ struct BulkEnqueue {
         try console.printBeside { try summarise(tally, seconds: (ContinuousClock.now - start) / .seconds(1), console) }
         if let failure { throw failure }
         if context.interruption.isRequested { throw CancellationError() }
+        if let undelivered = tally.undelivered, let failure = await context.cause(of: undelivered) as? Failure {
+            throw failure
+        }
         guard tally.rejected == 0 else {
             throw Failure("\(tally.rejected) of \(tally.sent + tally.rejected) jobs were rejected", code: tally.code)
         }

@@ -164,7 +164,12 @@ extension Command {
     ) async throws {
         let (client, _, priorities) = try await connect(to: queue, context)
         guard priorities.contains(job.priority) else { throw noPriority(job.priority, of: queue) }
-        let enqueued = try await client.enqueue(job, to: queue)
+        let enqueued: EnqueuedJob
+        do {
+            enqueued = try await client.enqueue(job, to: queue)
+        } catch {
+            throw await context.cause(of: error)
+        }
         var sizes = PayloadSizes()
         sizes.note(job)
         for text in sizes.warnings { context.console.say(text) }
