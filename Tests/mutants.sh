@@ -52,12 +52,13 @@ simulated() {
     fi
 }
 
+# Builds the same with the tests that need brokers, and runs those of a filter for so many seconds at most.
 tested() {
     KOKANEE_MUTANT_TESTS=1 swift build --build-tests "${flags[@]}" >"$log" 2>&1 || {
         echo "does not build: $(grep -m 1 'error:' "$log" || tail -n 1 "$log")"
         return 2
     }
-    if KOKANEE_MUTANT_TESTS=1 timeout 1800 swift test "${test_flags[@]}" "${flags[@]}" --filter "$1" >"$log" 2>&1; then
+    if KOKANEE_MUTANT_TESTS=1 timeout "${2:-1800}" swift test "${test_flags[@]}" "${flags[@]}" --filter "$1" >"$log" 2>&1; then
         return 1
     fi
     grep -q '✘' "$log" || {
@@ -83,7 +84,7 @@ fi
 filters=$(for name in "${names[@]}"; do field "$patches/$name.patch" Tests; done | sort -u | paste -sd '|')
 if [[ -n $filters ]]; then
     code=0
-    caught=$(tested "$filters") || code=$?
+    caught=$(tested "$filters" 7200) || code=$?
     if ((code != 1)); then
         grep '✘' "$log" >&2 || true
         echo "mutants: the tests must pass before anything is broken: $caught" >&2

@@ -235,14 +235,14 @@ extension Dispatcher {
 
     /// The consumer can't go on: what runs may not commit, hop or write state any more.
     func abandon() {
-        runtime.outputs?.letGo(rotation.map(\.topicPartition))
-        runtime.outputs?.begin([])
         runtime.schedules.note(ownsFirst: false)
         let ids = rotation.map(\.id)
         let running = engine.withSettledScheduler { scheduler in
             scheduler.fence(ids) + scheduler.forgetSuspended(queue: runtime.index)
         }
         runtime.state.end(keeping: false)
+        runtime.outputs?.letGo(rotation.map(\.topicPartition))
+        runtime.outputs?.begin([])
         engine.cancel(running)
     }
 

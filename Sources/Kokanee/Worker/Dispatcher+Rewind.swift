@@ -28,11 +28,12 @@ extension Dispatcher {
         guard changes != rewindsSeen || hasRewindsToServe else { return }
         rewindsSeen = changes
         hasRewindsToServe = false
+        let unseen = Set(rotation.filter { $0.assigned == nil }.map(\.id))
         if runtime.outputs != nil { nameEras() }
         if let notice = runtime.rewinds.notice {
             let meant = rotation.filter { notice.rewind.isMeant($0) && $0.rewind != notice.rewind.id }
             learnCommits(of: meant)
-            for intake in meant { serve(notice, intake) }
+            for intake in meant { serve(notice, intake, wasUnseen: unseen.contains(intake.id)) }
         }
         for intake in rotation where intake.landing?.needsSeek == true { seek(intake) }
     }
@@ -47,11 +48,12 @@ extension Dispatcher {
         )
     }
 
-    private func serve(_ notice: RewindBoard.Notice, _ intake: PartitionIntake) {
+    /// - Parameter wasUnseen: nobody could say at the assignment what is committed, and whether that names the rewind.
+    private func serve(_ notice: RewindBoard.Notice, _ intake: PartitionIntake, wasUnseen: Bool) {
         let rewind = notice.rewind
         let now = engine.clock.wall()
         // One that was written after the assignment is for its owner, whatever it began with.
-        if let assigned = intake.assigned, !notice.isFromBefore || notice.writtenAt > assigned.at {
+        if !wasUnseen, let assigned = intake.assigned, !notice.isFromBefore || notice.writtenAt > assigned.at {
             return apply(rewind, intake)
         }
         guard let committed = intake.assigned else {

@@ -38,7 +38,7 @@ extension Command {
         }
         for (index, queue) in queues.enumerated() {
             let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
-            let report = StatusReport(status, replays: try await replays(of: queue, client))
+            let report = StatusReport(status, replays: try await replays(of: queue, client, status, context.console))
             if context.console.isJSON {
                 try context.console.print(report.json)
             } else {
@@ -49,11 +49,18 @@ extension Command {
         }
     }
 
-    /// None where they can't be read: the status says of the same topic's reports why, and tells the rest.
-    private static func replays(of queue: Queue, _ client: ClientConfiguration) async throws -> [RunningReplay] {
+    /// None where they can't be read: the rest is told all the same.
+    private static func replays(
+        of queue: Queue,
+        _ client: ClientConfiguration,
+        _ status: QueueStatus,
+        _ console: Console
+    ) async throws -> [RunningReplay] {
         do {
             return try await RunningReplay.all(of: queue, client)
-        } catch is KafkaError {
+        } catch let error as KafkaError {
+            // Of the same topic's reports the status says so itself.
+            if status.reportFailure == nil { console.say("the replays of \(queue.name) can't be read: \(error)") }
             return []
         }
     }

@@ -99,17 +99,22 @@ public struct LiveRewind: Sendable {
     }
 
     /// Takes back a rewind that not all owners have applied: those that have not, will not. It takes some seconds, until
-    /// what owners did before they heard of it can be seen.
+    /// what owners did before they heard of it can be seen; a cancelled task goes on with it.
     ///
-    /// - Returns: the record as it is now: cancelled, or finished where all had applied it by then.
-    /// - Throws: ``ResetError`` where it is finished, or is no rewind.
+    /// - Returns: the record as it is now.
+    /// - Throws: ``ResetError`` where it is finished, or turns out to be, or is no rewind.
     public func withdraw(_ record: ReplayRecord, by: String) async throws -> ReplayRecord {
-        let record = try await settle(record).record
-        guard record.result == nil else {
+        let known = try await settle(record).record
+        let ended = known.result == nil ? try await Task { try await close(known, by: by) }.value : known
+        guard known.result == nil, ended.result?.state != .finished else {
             throw ResetError(
                 "rewind \(record.id) waits for nobody any more: kokanee replay undo \(record.id) takes it back"
             )
         }
+        return ended
+    }
+
+    private func close(_ record: ReplayRecord, by: String) async throws -> ReplayRecord {
         let rewind = try Self.rewind(record)
         try await desk.close(rewind, as: .withdrawn)
         // Owners hear of it within a second, and what they did until then stands in the commit that follows.
@@ -130,8 +135,11 @@ public struct LiveRewind: Sendable {
     // MARK: - Steps
 
     private func finish(_ rewind: Rewind, _ record: ReplayRecord) async throws -> ReplayRecord {
-        try await desk.close(rewind, as: .done)
-        return try await book.finish(record, counts: ["partitions": Int64(rewind.targets.count)])
+        // As the book's own: a cancelled task is not to leave it unsaid.
+        try await Task {
+            try await desk.close(rewind, as: .done)
+            return try await book.finish(record, counts: ["partitions": Int64(rewind.targets.count)])
+        }.value
     }
 
     private func wait(

@@ -49,12 +49,15 @@ public struct RecordedReset: Sendable {
             )
         )
         try await book.begin(record.beginning)
+        var released: Rewind?
         do {
             try await resetter.execute(reset) {
                 let partitions = reset.partitions.map(\.partition)
-                try await desk.release(partitions, queue: reset.queue.name, group: reset.queue.group)
+                released = try await desk.release(partitions, queue: reset.queue.name, group: reset.queue.group)
             }
         } catch {
+            // Refused at the last moment, by brokers that can't say before who is in the group: nothing has moved.
+            if let released, error is ResetError { try? await desk.write(released) }
             // Whoever reads the error knows more than the record needs to; if this fails too, there is no result.
             try? await book.end(.init(state: .cancelled, at: Timestamp.now, notes: ["failed: \(error)"]), of: record)
             throw error

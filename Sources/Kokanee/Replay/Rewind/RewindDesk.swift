@@ -50,12 +50,16 @@ struct RewindDesk: Sendable {
     }
 
     /// Makes partitions forget a command that stands: their offsets are about to be moved by other means.
-    func release(_ partitions: [Int32], queue: String, group: String) async throws {
-        guard var rewind = try await rewind(queue: queue, group: group), rewind.state == .standing else { return }
+    ///
+    /// - Returns: the command as it stood; nil where none did.
+    func release(_ partitions: [Int32], queue: String, group: String) async throws -> Rewind? {
+        guard var rewind = try await rewind(queue: queue, group: group), rewind.state == .standing else { return nil }
+        let before = rewind
         let moved = Set(partitions)
         rewind.targets.removeAll { moved.contains($0.partition) }
         if rewind.targets.isEmpty { rewind.state = .withdrawn }
         try await write(rewind)
+        return before
     }
 }
 

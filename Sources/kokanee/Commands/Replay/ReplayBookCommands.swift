@@ -67,17 +67,21 @@ extension Command {
         examples: [.init("kokanee replay cancel 20260709-101500-k3f9", "")],
         arguments: [Argument("ID", "the replay, as `replay list` has it")],
         options: [.value("by", "WHO", "who does it, for the record", default: "USER@HOST")],
+        interruption: .isHandled,
         run: { context in
-            let client = try await context.connect().configuration
-            let book = try ReplayBook(client)
-            let record = try await book.record(context.arguments[0])
+            let (client, book, record) = try await context.untilInterrupted {
+                let client = try await context.connect().configuration
+                let book = try ReplayBook(client)
+                return (client, book, try await book.record(context.arguments[0]))
+            }
             guard record.beginning.kind != .rewind else {
-                let ended = try await LiveRewind(client).withdraw(record, by: try context.operatorName)
+                let name = try context.operatorName
+                let ended = try await context.endingBetweenSteps {
+                    try await LiveRewind(client).withdraw(record, by: name)
+                }.get()
                 if context.console.isJSON { return try context.console.print(ReplayReport(ended).json()) }
                 return context.console.say(
-                    ended.result?.state == .finished
-                        ? "\(record.id) was done before it could be withdrawn: `replay undo \(record.id)` takes it back"
-                        : "\(record.id) is withdrawn: partitions that have not moved stay where they are"
+                    "\(record.id) is withdrawn: partitions that have not moved stay where they are"
                 )
             }
             let replay = try await open(context.arguments[0], book)

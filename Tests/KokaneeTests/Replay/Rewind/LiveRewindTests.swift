@@ -299,6 +299,71 @@ struct LiveRewindTests {
         }
     }
 
+    @Test("one that was applied is not applied again where nobody could say at the next assignment what is committed")
+    func unseenTakeover() async throws {
+        let fixture = try WorkerFixture(partitions: 2)
+        try await Self.enqueue(12, fixture)
+        let ledger = Ledger()
+        let workers = try (0..<2).map { _ in try fixture.worker { job, _ in try await ledger.run(job) {} } }
+        try await running(workers[0]) {
+            try await eventually("all has run") { try await ends(fixture) == [6, 6] }
+            let live = try LiveRewind(fixture.client)
+            let plan = try await live.plan(.earliest, of: fixture.queue)
+            let error = await #expect(throws: RewindUnanswered.self) {
+                try await live.execute(plan, by: "me", words: "test", limit: .zero)
+            }
+            try await eventually("all has run again, the commits say why, and the rewind stands") {
+                for partition in Int32(0)..<2 {
+                    let committed = try await fixture.committed(partition)
+                    let metadata = committed.flatMap { CommitMetadata(text: $0.metadata, above: $0.offset) }
+                    guard committed?.offset == 6, metadata?.rewind == error?.id else { return false }
+                }
+                return ledger.ends.count == 24
+            }
+            try FailPoints.arm("partitions.assigning=fail")
+            defer { FailPoints.disarm() }
+            try await running(workers[1]) {
+                var more: Int64 = 0
+                try await eventually("both work", within: .seconds(40)) {
+                    try await fixture.enqueue(2, partition: { $0 })
+                    more += 1
+                    return workers[1].statistics.completed > 0
+                }
+                try await eventually("all is committed") { try await ends(fixture) == [6 + more, 6 + more] }
+            }
+        }
+        // Those that came later have other numbers.
+        #expect(ledger.ends.count { $0 >= 2 } == 20)
+    }
+
+    @Test("a reset that is refused at the last moment leaves a rewind that stands as it was")
+    func refusedReset() async throws {
+        let fixture = try WorkerFixture(partitions: 2)
+        try await Self.enqueue(12, fixture)
+        let plan = try await OffsetResetter(fixture.client).plan(.latest, of: fixture.queue)
+        let desk = try RewindDesk(fixture.client)
+        let rewind = Rewind(
+            id: ReplayID.make(at: Timestamp.now),
+            queue: fixture.queue.name,
+            group: fixture.queue.group,
+            at: Timestamp.now,
+            by: "me",
+            targets: [.init(partition: 0, offset: 1, old: nil), .init(partition: 1, offset: 1, old: nil)]
+        )
+        try await desk.write(rewind)
+        // It is in the group, and commits nothing.
+        let gate = Gate()
+        let worker = try fixture.worker(set(\.commitInterval, .seconds(60))) { _, _ in try await gate.pass() }
+        try await running(worker) {
+            try await eventually("it works") { worker.inFlight > 0 }
+            await #expect(throws: ResetError.self) {
+                try await RecordedReset(fixture.client).execute(plan, by: "me", words: "")
+            }
+            #expect(try await desk.rewind(queue: fixture.queue.name, group: fixture.queue.group) == rewind)
+            gate.open()
+        }
+    }
+
     @Test("one that is withdrawn is not applied")
     func withdrawn() async throws {
         let fixture = try WorkerFixture(partitions: 1)
