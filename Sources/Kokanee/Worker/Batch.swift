@@ -112,12 +112,14 @@ final class Batch: Sendable {
     // MARK: - The side of whoever runs it
 
     /// Takes the next job to run, which lives as long as the batch; nil where there is none, or none may begin any more.
-    func begin(at now: Int64) -> Unmanaged<JobContent>? {
-        // See ``publish()``.
+    ///
+    /// - Parameter deaths: how many of those before it may have died.
+    func begin(at now: Int64, after deaths: Int = 0) -> Unmanaged<JobContent>? {
+        // See ``publish()``: before it nothing of the batch is to be looked at.
         let index = taken.load(ordering: .acquiring)
         startedAt.store(now, ordering: .relaxed)
         // Only who runs it raises it, so that what can come between is that the batch is closed.
-        guard index < count,
+        guard index < count, deaths < mostDeaths,
             taken.compareExchange(expected: index, desired: index + 1, ordering: .acquiringAndReleasing).exchanged
         else { return nil }
         return self[index].job

@@ -21,7 +21,7 @@ extension Engine {
             var meter = CostMeter()
             var now = MonotonicTime.nanoseconds
             var deaths = 0
-            while deaths < batch.mostDeaths, startLimit.allows(now), let job = batch.begin(at: now) {
+            while startLimit.allows(now), let job = batch.begin(at: now, after: deaths) {
                 let itsEntry = job._withUnsafeGuaranteedRef { $0.entry }
                 if itsEntry?.toOpaque() != entry?.toOpaque() {
                     entry = itsEntry

@@ -18,8 +18,8 @@ public struct RecordedReset: Sendable {
 
     /// Does what was planned by ``OffsetResetter/plan(_:of:)``.
     ///
-    /// A live rewind that stands for the group does not count for these partitions any more once they move. Cancelling the task ends it
-    /// before the offsets are moved, or not at all.
+    /// A live rewind that stands for the group does not count for these partitions any more once they move. Cancelling
+    /// the task ends it before the offsets are moved, or not at all.
     ///
     /// - Parameters:
     ///   - by: who does it, for the record.
