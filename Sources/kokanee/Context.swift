@@ -73,10 +73,10 @@ struct Context: Sendable {
         else { return error }
         do {
             try await cluster.requireBroker()
-        } catch {
             return error
+        } catch let noBroker {
+            return noBroker
         }
-        return error
     }
 
     /// What `body` returns, or, without waiting for it, `CancellationError` where an interruption comes first.
@@ -84,5 +84,23 @@ struct Context: Sendable {
     /// For the parts of a command that handles interruptions itself in which there is nothing to bring to an end.
     func untilInterrupted<R: Sendable>(_ body: @escaping @Sendable () async throws -> R) async throws -> R {
         try await interruption.cutting(body)
+    }
+
+    /// What `body` returns; an interruption cancels it, and its end is waited for: a transaction left open would hold up
+    /// the queue's workers, and offsets that have moved belong on record.
+    func endingBetweenSteps<R: Sendable>(
+        _ body: @escaping @Sendable () async throws -> R,
+        onInterruption: @escaping @Sendable () -> Void = {}
+    ) async -> Result<R, any Error> {
+        let work = Task { try await body() }
+        let watch = Task {
+            await interruption.wait()
+            // First: whoever is woken is to find that it was cancelled.
+            work.cancel()
+            onInterruption()
+        }
+        let result = await work.result
+        watch.cancel()
+        return result
     }
 }

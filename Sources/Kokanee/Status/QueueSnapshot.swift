@@ -84,7 +84,7 @@ struct QueueSnapshot {
             membersAreKnown: membership != .unknown,
             stalls: still.stalls,
             running: still.running,
-            circuit: .worst(of: reports.filter { !$0.isSilent }.map(\.report.circuit)),
+            circuit: .worst(of: heardOf.map(\.report.circuit)),
             reports: reports,
             reportFailure: reportFailure,
             orders: orders
@@ -124,10 +124,12 @@ struct QueueSnapshot {
         )
     }
 
+    private var heardOf: [ReportedWorker] { reports.filter { !$0.isSilent } }
+
     /// What the workers that are heard of say of jobs that take long, and may, by the jobs' places.
     private var runningJobs: [String: (job: RunningJob, worker: String)] {
         var jobs: [String: (job: RunningJob, worker: String)] = [:]
-        for worker in reports where !worker.isSilent {
+        for worker in heardOf {
             for job in worker.report.running { jobs[job.place] = (job, worker.report.name) }
         }
         return jobs
@@ -167,7 +169,7 @@ struct QueueSnapshot {
         case .members(let members): members.count
         case .unknown:
             Set(logs.values.compactMap { freshOwner(of: $0, limit) })
-                .union(reports.lazy.filter { !$0.isSilent }.map { CommitMetadata.harmless($0.report.name) }).count
+                .union(heardOf.map { CommitMetadata.harmless($0.report.name) }).count
         }
     }
 

@@ -100,26 +100,6 @@ extension Command {
     }
 }
 
-extension Context {
-    /// What `body` returns; an interruption cancels it, and its end is waited for: a transaction left open would hold up
-    /// the queue's workers.
-    func endingBetweenSteps<R: Sendable>(
-        _ body: @escaping @Sendable () async throws -> R,
-        onInterruption: @escaping @Sendable () -> Void = {}
-    ) async -> Result<R, any Error> {
-        let work = Task { try await body() }
-        let watch = Task {
-            await interruption.wait()
-            // First: whoever is woken is to find that it was cancelled.
-            work.cancel()
-            onInterruption()
-        }
-        let result = await work.result
-        watch.cancel()
-        return result
-    }
-}
-
 extension Failure {
     /// - Parameter cause: decides the exit code.
     init(_ message: String, cause: any Error) {

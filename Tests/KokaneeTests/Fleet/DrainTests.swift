@@ -75,20 +75,7 @@ struct DrainTests {
     private let pause = Pause(queue: "mail", mode: .draining, by: "ann", at: 5)
 
     private func worker(_ name: String, hold: WorkerReport.Hold?, age: Int64 = 0) -> ReportedWorker {
-        let report = WorkerReport(
-            at: 0,
-            queue: "mail",
-            group: "g",
-            name: name,
-            version: "",
-            started: 0,
-            health: .ok,
-            alerts: [],
-            circuit: .closed,
-            hold: hold,
-            counters: [:]
-        )
-        return ReportedWorker(report: report, age: age)
+        ReportedWorker(report: .plain(name, hold: hold), age: age)
     }
 
     @Test("a drain is over once every worker has obeyed this very word, and has nothing left")

@@ -29,22 +29,6 @@ struct QueueSnapshotTests {
         QueueSnapshot(queue: queue, takenAt: now, membership: membership, logs: logs, oldest: oldest)
     }
 
-    static func report(_ name: String, _ running: [RunningJob] = []) -> WorkerReport {
-        WorkerReport(
-            at: 0,
-            queue: "q",
-            group: "g",
-            name: name,
-            version: "",
-            started: 0,
-            health: .ok,
-            alerts: [],
-            circuit: .closed,
-            running: running,
-            counters: [:]
-        )
-    }
-
     @Test(
         "waiting is what is at or above the committed offset and not finished, and still in the log",
         arguments: [
@@ -98,7 +82,7 @@ struct QueueSnapshotTests {
                 [Self.partition(2): log],
                 oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
             )
-            let report = Self.report("host:7", [RunningJob(place: place, since: Self.now - 290_000)])
+            let report = WorkerReport.plain("host:7", running: [RunningJob(place: place, since: Self.now - 290_000)])
             snapshot.reports = [ReportedWorker(report: report, age: age)]
             return snapshot.status(stalledAfter: 60_000)
         }
@@ -158,7 +142,7 @@ struct QueueSnapshotTests {
         // An idle one commits nothing, and reports; one that does both is one.
         var reporting = Self.snapshot(logs)
         reporting.reports = [("h:1", 0), ("idle", 0), ("dead", 31_000)].map { name, age in
-            ReportedWorker(report: Self.report(name), age: age)
+            ReportedWorker(report: .plain(name), age: age)
         }
         #expect(reporting.status(stalledAfter: 60_000).workers == 2)
 
