@@ -74,12 +74,12 @@ final class Batch: Sendable {
         publish()
     }
 
-    /// Several small ones.
-    init(_ first: consuming Item, _ others: [Entry], mostDeaths: Int = .max) {
+    /// Several.
+    init(_ first: consuming Item, _ others: [Entry], isQuick: Bool = true, mostDeaths: Int = .max) {
         self.first = Entry(first)
         self.others = others
         count = 1 + others.count
-        isQuick = true
+        self.isQuick = isQuick
         self.mostDeaths = mostDeaths
         publish()
     }

@@ -4,6 +4,10 @@ extension EngineState {
     /// About how long a batch may take, in nanoseconds: by so much a job may begin later, or be accounted for later, than
     /// if it had been given out by itself.
     private static let budget = 50_000
+    /// As ``budget``, where so much is ready that nobody would begin any of it sooner.
+    private static let backlogBudget = 500_000
+    /// How often every runner could take as much before nothing is ready any more: so deep is such a backlog.
+    private static let backlogDepth = 4
     /// The most jobs in one.
     private static let longestBatch = 256
     /// How much work, in nanoseconds, is worth a runner's waking up while others are at it.
@@ -20,9 +24,10 @@ extension EngineState {
         guard let first = takeNext() else { return nil }
         var cost = first.content.cost
         // A handler that says how many it can use wants each by itself. One that a limit counts begins when it is taken.
-        guard cost * 2 <= Self.budget, scheduler.gates.isEmpty, demand == nil,
+        guard cost * 2 <= Self.backlogBudget, scheduler.gates.isEmpty, demand == nil,
             !scheduler.limiter.bounds(first.ticket.place)
         else { return Batch(first) }
+        guard cost * 2 <= Self.budget else { return takeLongBatch(first, cost) }
         let most = Self.longestBatch
         var others: [Batch.Entry] = []
         var last = first.ticket
@@ -36,6 +41,23 @@ extension EngineState {
             others.append(Batch.Entry(consume next))
         }
         return Batch(first, others, mostDeaths: mostDeaths)
+    }
+
+    /// Jobs that take a while, of which so many are ready that all runners have enough to do for longer than the batch takes:
+    /// those of one lane, one after the other, or some behind which none of their lanes waits.
+    private mutating func takeLongBatch(_ first: consuming Batch.Item, _ cost: Int) -> Batch {
+        let most = min(Self.longestBatch, 1 + scheduler.ready.count / (runners.count * Self.backlogDepth))
+        var (last, cost) = (first.ticket, cost)
+        let isAlone = scheduler.isAlone(last)
+        var others: [Batch.Entry] = []
+        while others.count + 1 < most, cost < Self.backlogBudget {
+            if isAlone, let next = scheduler.ready.first, !scheduler.isAlone(next) { break }
+            guard let next = isAlone ? takeNext(isUnbounded: true) : takeFollower(of: last) else { break }
+            cost += next.content.cost
+            last = next.ticket
+            others.append(Batch.Entry(consume next))
+        }
+        return others.isEmpty ? Batch(first) : Batch(first, others, isQuick: false, mostDeaths: mostDeaths)
     }
 
     /// Whether one more runner is to be woken for what is ready. Small jobs are done sooner by few runners, who don't wait

@@ -51,6 +51,12 @@ extension Scheduler {
         return (Ticket(place: place, stamp: jobs[place].stamp), content)
     }
 
+    /// Whether no other job waits behind it in its lane.
+    func isAlone(_ ticket: Ticket) -> Bool {
+        guard jobs[ticket.place].stamp == ticket.stamp, jobs[ticket.place].hasLane else { return true }
+        return lanes.follower(of: ticket.place) == nil
+    }
+
     /// Takes back a job that was taken and not begun: it is as if it had never been taken.
     ///
     /// Of several the last one comes back first, so that they stand in their order again.
