@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Kokanee
 internal import Synchronization
 
 /// The one place where SIGINT and SIGTERM arrive.
@@ -83,11 +84,13 @@ final class Interruption: Sendable {
 
     /// Blocks the signals in this thread, and with that in all that are started later: call it before there are any.
     ///
-    /// Children inherit a blocked signal; who starts them resets their mask. SIGPIPE is ignored: writes say EPIPE.
+    /// Children inherit a blocked signal; who starts them resets their mask. SIGPIPE is ignored: writes say EPIPE. SIGCHLD is
+    /// not, though who started this may have ignored it: the kernel would reap the children, and nobody knew how they ended.
     static func prepareProcess() {
         var set = signals
         pthread_sigmask(SIG_BLOCK, &set, nil)
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGCHLD, SIG_DFL)
     }
 
     /// Takes signals on the calling thread, for ever.
@@ -98,7 +101,9 @@ final class Interruption: Sendable {
             guard sigwait(&set, &signal) == 0 else { continue }
             let isFirst = request()
             // Several SIGTERM may be for one wish: `timeout` sends one to its child and one to the whole group.
-            if !isFirst, signal == SIGINT { _exit(ExitCode.interrupted.rawValue) }
+            guard !isFirst, signal == SIGINT else { continue }
+            ChildGroups.kill()
+            _exit(ExitCode.interrupted.rawValue)
         }
     }
 }

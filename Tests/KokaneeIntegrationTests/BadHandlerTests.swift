@@ -64,6 +64,22 @@ struct BadHandlerTests {
         }
     }
 
+    @Test(
+        "a command that does nothing, or is not there, is refused before any job is read",
+        arguments: [
+            (["--exec", ""], 64, "--exec is empty"), (["--exec", "  "], 64, "--exec is empty"),
+            (["--handler", ""], 64, "--handler is empty"), (["--exec", "/nonexistent/command x"], 1, "can't be run"),
+        ] as [([String], Int32, String)]
+    )
+    func nothing(words: [String], code: Int32, said: String) async throws {
+        try await Stand.with { stand in
+            try await stand.enqueue([#"{"type":"t","id":"waits","data":{}}"#])
+            let outcome = try await stand.start(["work", stand.queue, "--until-idle"] + words).outcome()
+            #expect(outcome.code == code && outcome.error.contains(said), "\(outcome)")
+            #expect(try await stand.lag() == [stand.queue: 1])
+        }
+    }
+
     @Test("--exec runs a process a job, tells it of the job, and goes by its exit code")
     func exec() async throws {
         try await Stand.with { stand in

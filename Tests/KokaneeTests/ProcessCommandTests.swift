@@ -104,6 +104,21 @@ struct ProcessCommandTests {
         await ProcessTest.eventually { ProcessTest.openDescriptors < before + 100 }
     }
 
+    @Test("a program behind a shell has its grace, though the shell is gone at once", .timeLimit(.minutes(1)))
+    func graceBehindShell() async throws {
+        let (ready, done) = (scripts.path("ready"), scripts.path("rolled-back"))
+        let program =
+            "trap 'sleep 0.3; echo > \(done)' TERM; echo > \(ready); while [ ! -e '\(done)' ]; do sleep 0.05; done"
+        let handler = try handler("cd / && /bin/sh -c \"\(program)\"; true", grace: .seconds(50))
+        let task = Task { await outcome(handler, ProcessTest.context("a")) }
+        await ProcessTest.eventually { scripts.contents("ready") != nil }
+        task.cancel()
+        #expect(await task.value == "CancellationError()")
+        await ProcessTest.eventually { scripts.contents("rolled-back") != nil }
+        // Not before nobody of the group has its output any more, and then without waiting for the rest of the grace.
+        await handler.close(within: .seconds(600))
+    }
+
     @Test("cancelling kills the whole group, at once for the caller")
     func cancel() async throws {
         let handler = try handler(

@@ -51,6 +51,36 @@ struct ProcessWordsStateTests {
         #expect(state.listener(of: 2) == child(1))
     }
 
+    @Test("a job that was to end is no other process's, though its own has not read it")
+    func lost() {
+        var state = loaded(canCancel: true)
+        #expect(state.cancel(1, now) == .ask(child(1)))
+        let loss = state.lost(child(1), hasReadNothing: true, now)
+        #expect(loss?.ticket == 1 && loss?.wasAsked == true)
+        #expect(state.giveUpAsked(now + .seconds(9)).isEmpty)
+        #expect(state.next(now + .seconds(9)) == .start(slot: 0))
+        state.started(0, as: child(2))
+        #expect(state.next(now + .seconds(9)) == .hand(2, child(2)))
+        #expect(state.lost(child(2), hasReadNothing: true, now)?.ticket == nil, "it was not to end")
+    }
+
+    @Test("a job that was to end is not given back where its process is given up for what it wrote before")
+    func condemned() {
+        var state = loaded(canCancel: true)
+        #expect(state.answered(child(1)) == 1)
+        #expect(state.next(now) == .hand(2, child(1)))
+        for _ in 0..<3 { state.paced(child(1), answers: 64, now) }
+        for ticket: Ticket in 3...4 { state.submit(ticket) }
+        #expect(state.next(now) == .hand(3, child(1)) && state.next(now) == .hand(4, child(1)))
+        #expect(state.condemn(child(1), now)?.ticket == 2)
+        #expect(state.cancel(3, now) == .ask(child(1)))
+        #expect(state.giveUpCondemned(now + .seconds(1)) == [child(1)])
+        #expect(state.takeOwnerless() == [3] && state.takeOwnerless().isEmpty)
+        #expect(state.next(now + .seconds(1)) == .start(slot: 0))
+        state.started(0, as: child(2))
+        #expect(state.next(now + .seconds(1)) == .hand(4, child(2)))
+    }
+
     @Test("what takes too long is asked to end where it can be, once")
     func overrun() {
         var state = loaded(canCancel: true, timeout: .seconds(10))

@@ -39,6 +39,11 @@ final class Child {
 
     /// When the group gets a SIGKILL.
     var killAt: ContinuousClock.Instant?
+    /// When it got the first one.
+    var killedAt: ContinuousClock.Instant?
+    var isKilled: Bool { killedAt != nil }
+    /// It has ended by the SIGTERM that its group got, and is not reaped as long as others of that have their grace.
+    var isLingering = false
     /// It closed its standard input or output at this time: its exit is to be expected any moment.
     var closedAt: ContinuousClock.Instant?
     var isReportedUnreachable = false
@@ -56,6 +61,7 @@ final class Child {
         try output.reader.makeNonBlocking()
         try errors.reader.makeNonBlocking()
         pid = try program.start(streams: [input.reader.raw, output.writer.raw, errors.writer.raw], adding: variables)
+        ChildGroups.add(pid)
         let exit = pidfd_open(pid, 0)
         exitDescriptor = exit >= 0 ? exit : nil
         self.exit = exit >= 0 ? Descriptor(owning: exit) : nil
@@ -76,13 +82,21 @@ final class Child {
 
     /// How the process ended, once it has; it is taken out of the kernel's table then, and what is left of its group
     /// is killed before that.
+    ///
+    /// A group that has been told to end has its grace, also where its leader, a shell perhaps, is gone at once: until then,
+    /// or until nobody has its output and its errors open any more, there is no end yet.
     func reapIfExited() -> ExitStatus? {
         var info = siginfo_t()
         guard waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 else {
-            return errno == ECHILD ? .unknown : nil
+            guard errno == ECHILD else { return nil }
+            ChildGroups.remove(pid)
+            return .unknown
         }
         guard info.si_signo != 0 else { return nil }
+        isLingering = killAt != nil && !isKilled && (output != nil || errors != nil)
+        guard !isLingering else { return nil }
         signalGroup(SIGKILL)
+        ChildGroups.remove(pid)
         var status: Int32 = 0
         return waitpid(pid, &status, 0) == pid ? ExitStatus(waitStatus: status) : .unknown
     }

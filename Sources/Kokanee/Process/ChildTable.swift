@@ -35,6 +35,8 @@ final class ChildTable {
     private static let hurryTime = Duration.milliseconds(50)
     /// A child without its standard input or output, but alive after this time, will not come back to its work.
     private static let unreachableTime = Duration.milliseconds(500)
+    /// How long a child may go on that was sent a SIGKILL.
+    private static let unkillableTime = Duration.seconds(5)
     /// The most that a pipe can hold, as `fs.pipe-max-size` is by default: what is read of a child that has ended.
     private static let lastWords = 1 << 20
 
@@ -158,7 +160,7 @@ final class ChildTable {
             if let raw = child.errors?.raw { watch(raw, POLLIN, child, .errors) }
             if let raw = child.output?.raw { watch(raw, POLLIN, child, .output) }
             if let raw = child.input?.raw, child.unsent < child.outbox.count { watch(raw, POLLOUT, child, .input) }
-            if let raw = child.exitDescriptor { watch(raw, POLLIN, child, .exit) }
+            if let raw = child.exitDescriptor, !child.isLingering { watch(raw, POLLIN, child, .exit) }
         }
         _ = poll(&polled, nfds_t(polled.count), inbox.fallAsleep() ? timeout(until: deadline) : 0)
         if polled[0].revents != 0 { inbox.drainWakeups() }
@@ -249,15 +251,26 @@ final class ChildTable {
     private func check(_ child: Child, _ now: ContinuousClock.Instant, asksForExit: Bool) {
         if let killAt = child.killAt, killAt <= now {
             child.signalGroup(SIGKILL)
+            child.killedAt = child.killedAt ?? now
             child.killAt = now + Self.exitCheckInterval
         }
-        if asksForExit, reap(child) { return }
+        if let killedAt = child.killedAt, killedAt + Self.unkillableTime <= now { return giveUp(child) }
+        if asksForExit || child.isLingering, reap(child) { return }
         if needsStreams, let closedAt = child.closedAt, closedAt + Self.unreachableTime <= now,
             !child.isReportedUnreachable
         {
             child.isReportedUnreachable = true
             events.append(.unreachable(child.id))
         }
+    }
+
+    /// Nobody waits any longer for a child that does not end: it belongs to another user, or hangs in the kernel.
+    private func giveUp(_ child: Child) {
+        guard !reap(child) else { return }
+        diagnose(child, "(kokanee: it has not ended by SIGKILL, and is left alone)".utf8)
+        let end = ChildEnd(pid: child.pid, status: .unknown, errorTail: child.errorTail.text, bytesRead: nil)
+        children[child.id] = nil
+        events.append(.exited(child.id, end))
     }
 
     /// Takes a child that has ended away, with its last words.

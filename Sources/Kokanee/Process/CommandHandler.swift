@@ -1,3 +1,4 @@
+internal import Glibc
 public import RdKafka
 
 /// Executes each attempt as one run of a command: the payload is its standard input, its exit status the verdict.
@@ -39,6 +40,12 @@ public final class CommandHandler: JobHandler, Sendable {
 
     deinit {
         _ = thread.inbox.send(.close(within: .zero, nil))
+    }
+
+    /// Why no run of the command can do anything, where that can be told without one: it is the path of no program.
+    package static func problem(of command: String) -> String? {
+        guard let program = Program.words(of: command)?.first, access(program, X_OK) != 0 else { return nil }
+        return "\(program): \(String(cString: strerror(errno)))"
     }
 
     /// Runs the command once.

@@ -28,6 +28,9 @@ final class CommandLoop {
     private var running: [ChildID: Ticket] = [:]
     private var childOfTicket: [Ticket: ChildID] = [:]
 
+    /// Of jobs that may not have failed.
+    private var doubtful = DoubtfulDeaths()
+
     /// When to ask again whether the next job may begin.
     private var heldUntil: ContinuousClock.Instant?
     private var pause = StartPause()
@@ -54,13 +57,16 @@ final class CommandLoop {
             inbox.take(into: &commands)
             commands.forEach(obey)
             startWaiting()
-            if isClosing, table.isEmpty { break }
+            for death in doubtful.decide(.now, isStopping: { jobs[$0]?.content.context.isStopping != false }) {
+                finish(death.ticket, .failure(death.error))
+            }
+            if isClosing, table.isEmpty, doubtful.isEmpty { break }
             if let terminatesAt, terminatesAt <= .now {
                 self.terminatesAt = nil
                 isTerminating = true
                 table.stopAll(grace: grace)
             }
-            let deadline = [terminatesAt, heldUntil].compactMap(\.self).min()
+            let deadline = [terminatesAt, heldUntil, doubtful.deadline(.now)].compactMap(\.self).min()
             table.wait(until: deadline, waking: inbox).forEach(handle)
         }
         inbox.end().forEach(obey)
@@ -138,10 +144,13 @@ final class CommandLoop {
             pause.cutShort()
             guard let ticket = running.removeValue(forKey: child) else { return }
             childOfTicket[ticket] = nil
+            let result = Self.result(end)
             if isTerminating, case .killed = end.status {
                 finish(ticket, .failure(HandlerError.closed))
+            } else if DoubtfulDeaths.isDoubtful(end.status), case .failure(let error) = result {
+                doubtful.add(ticket, error, .now)
             } else {
-                finish(ticket, Self.result(end))
+                finish(ticket, result)
             }
         // Neither is asked of the table for these.
         case .overlongOutput, .unreachable: break
@@ -164,6 +173,7 @@ final class CommandLoop {
     }
 
     private func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
+        doubtful.forget(ticket)
         jobs.remove(ticket)?.end(result)
     }
 }

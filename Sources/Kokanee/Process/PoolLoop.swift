@@ -43,6 +43,9 @@ final class PoolLoop {
     /// What has become of jobs that took too long, whatever their processes answer in their grace but success.
     var overrun: [Ticket: any Error] = [:]
 
+    /// Of jobs that may not have failed.
+    private var doubtful = DoubtfulDeaths()
+
     /// When to ask again whether the next job may begin.
     private var heldUntil: ContinuousClock.Instant?
 
@@ -95,11 +98,12 @@ final class PoolLoop {
             inbox.take(into: &commands)
             commands.forEach(obey)
             act()
-            if state.isClosing, table.isEmpty { break }
+            if state.isClosing, table.isEmpty, doubtful.isEmpty { break }
             // What that brings goes out before anybody rests.
             if handBack(), !state.isClosing { continue }
             rest()
-            let deadline = [state.deadline, settlesAt, terminatesAt, heldUntil].compactMap(\.self).min()
+            let times = [state.deadline, settlesAt, terminatesAt, heldUntil, doubtful.deadline(.now)]
+            let deadline = times.compactMap(\.self).min()
             let events = table.wait(until: deadline, waking: inbox)
             lookedAt = .now
             events.forEach(handle)
@@ -118,6 +122,10 @@ final class PoolLoop {
         for child in state.giveUpCancelled(now) { stopCancelled(child, nil) }
         for child in state.giveUpCondemned(now) { table.stop(child, grace: configuration.grace) }
         for ticket in state.takeUnbegun() { finish(ticket, .failure(HandlerError.closed)) }
+        for ticket in state.takeOwnerless() { finish(ticket, .failure(overrun[ticket] ?? CancellationError())) }
+        for death in doubtful.decide(now, isStopping: { jobs[$0]?.content.context.isStopping != false }) {
+            finish(death.ticket, .failure(death.error))
+        }
         for ticket in state.takeReleased() { jobs.remove(ticket) }
         heldUntil = nil
         while let step = state.next(now, mayBegin: mayBegin) {
@@ -303,9 +311,17 @@ final class PoolLoop {
             startFailure = HandlerError(code: .notStarted, message: failure + Self.quoted(end.errorTail))
         }
         if let ticket = loss.ticket {
-            // A job that nobody read is still here only where the pool closes; and what it kills has not died of itself.
-            let isClosed = hasReadNothing || isTerminating
-            finish(ticket, .failure(isClosed ? .closed : HandlerError(code: .died, message: message)))
+            let death = HandlerError(code: .died, message: message)
+            if loss.wasAsked {
+                finish(ticket, .failure(overrun[ticket] ?? CancellationError()))
+            } else if hasReadNothing || isTerminating {
+                // A job that nobody read is still here only where the pool closes; and what it kills has not died of itself.
+                finish(ticket, .failure(HandlerError.closed))
+            } else if DoubtfulDeaths.isDoubtful(end.status) {
+                doubtful.add(ticket, death, .now)
+            } else {
+                finish(ticket, .failure(death))
+            }
         }
         guard !state.isClosing else { return }
         logger.log(
@@ -327,6 +343,7 @@ final class PoolLoop {
 
     func finish(_ ticket: Ticket, _ result: Result<Void, any Error>) {
         if !overrun.isEmpty { overrun[ticket] = nil }
+        doubtful.forget(ticket)
         if let job = jobs.remove(ticket) { end(job, result) }
     }
 

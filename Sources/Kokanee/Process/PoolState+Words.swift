@@ -60,6 +60,7 @@ extension PoolState {
             else { continue }
             slots[slot].given.removeFirst()
             places[Int(ticket)] = Place()
+            forgetWords(slot)
             abandon(slot)
             vacate(child, startAt: now)
             given.append((child, ticket))

@@ -15,6 +15,8 @@ struct PoolState {
     struct Loss: Equatable {
         /// The job that was in its hands and is not given back to the queue.
         var ticket: Ticket?
+        /// Whether its process had been told to end it.
+        var wasAsked = false
         /// How long until another one is started in its place.
         var delay: Duration
         /// Processes in a row, of the whole pool, that ended without having answered once; 0 if this one had.
@@ -74,8 +76,9 @@ struct PoolState {
     private var condemned = 0
     /// Slots whose job in hand is to end.
     var asked = 0
-    private var released: [Ticket] = []
-    private var unbegun: [Ticket] = []
+    var released: [Ticket] = []
+    var unbegun: [Ticket] = []
+    var ownerless: [Ticket] = []
     private var failedStarts = 0
     private(set) var isClosing = false
     /// A process wrote something between two jobs. Written-ahead jobs would be failed by such words.
@@ -251,7 +254,8 @@ struct PoolState {
 
     /// A process has ended, or is to be stopped for what it did.
     ///
-    /// - Parameter hasReadNothing: of the job in its hands, which is another process's then, and not failed.
+    /// - Parameter hasReadNothing: of the job in its hands, which is another process's then, and not failed, unless it was to
+    ///   end.
     /// - Returns: nil where the process was given up before.
     mutating func lost(_ child: ChildID, hasReadNothing: Bool, _ now: Instant) -> Loss? {
         guard let slot = slotOfChild[child] else { return nil }
@@ -262,6 +266,8 @@ struct PoolState {
         }
         let hadAnswered = slots[slot].hasAnswered
         let inHand = takeInHand(slot)
+        let wasAsked = isAsked(inSlot: slot)
+        forgetWords(slot)
         // One that worked and is worked to death is replaced at once; one that died of itself had best wait a little.
         let delay: Duration
         if hadAnswered {
@@ -271,10 +277,11 @@ struct PoolState {
             delay = fail(slot)
         }
         var loss = Loss(ticket: inHand, delay: delay, failedStarts: hadAnswered ? 0 : failedStarts)
+        loss.wasAsked = wasAsked
         abandon(slot)
         vacate(child, startAt: now + delay)
         guard let ticket = inHand else { return loss }
-        if hasReadNothing, !isClosing {
+        if hasReadNothing, !isClosing, !wasAsked {
             places[Int(ticket)].slot = nil
             waiting.giveBack(ticket)
             loss.ticket = nil
@@ -328,50 +335,12 @@ struct PoolState {
         return children
     }
 
-    /// Tickets of cancelled jobs that nobody has any more.
-    mutating func takeReleased() -> [Ticket] {
-        guard !released.isEmpty else { return [] }
-        defer { released = [] }
-        return released
-    }
-
-    /// Jobs that were written ahead to a process that was lost while the pool closed: no other one gets them.
-    mutating func takeUnbegun() -> [Ticket] {
-        guard !unbegun.isEmpty else { return [] }
-        defer { unbegun = [] }
-        return unbegun
-    }
-
     /// Nothing is started or handed out from now on.
     ///
     /// - Returns: the jobs that still waited.
     mutating func close() -> [Ticket] {
         isClosing = true
         return waiting.removeAll()
-    }
-
-    /// Takes from a slot what it was given, for other processes.
-    mutating func abandon(_ slot: Int) {
-        for ticket in slots[slot].given.removeAll().reversed() {
-            if places[Int(ticket)].isCancelled {
-                release(ticket)
-            } else if isClosing {
-                places[Int(ticket)] = Place()
-                unbegun.append(ticket)
-            } else {
-                places[Int(ticket)].slot = nil
-                waiting.giveBack(ticket)
-            }
-        }
-    }
-
-    mutating func release(_ ticket: Ticket) {
-        if places[Int(ticket)].isCancelled {
-            cancelled -= 1
-            if let slot = places[Int(ticket)].slot { slots[slot].cancelled -= 1 }
-        }
-        places[Int(ticket)] = Place()
-        released.append(ticket)
     }
 
     mutating func vacate(_ child: ChildID, startAt: Instant) {

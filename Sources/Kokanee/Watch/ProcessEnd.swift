@@ -17,6 +17,7 @@ enum ProcessEnd {
         if Glibc.poll(&poll, 1, 0) > 0 {
             _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
         }
+        ChildGroups.kill()
         _exit(1)
     }
 }

@@ -14,6 +14,10 @@ struct Handlers {
         logger: Logger
     ) async throws {
         let count = configuration.concurrency
+        // A variable that is not set would have every job done by nothing.
+        for option in ["handler", "exec"] where values.string(option)?.allSatisfy(\.isWhitespace) == true {
+            throw values.error("--\(option) is empty")
+        }
         if let command = values.string("handler") {
             var settings = ProcessPool.Configuration()
             settings.writeAhead = writeAhead
@@ -29,9 +33,13 @@ struct Handlers {
             handler = pool
             closing = { await pool.close(within: .seconds(5)) }
         } else {
-            let command = try CommandHandler(command: try values.requiredString("exec"), count: count, logger: logger)
-            handler = command
-            closing = { await command.close(within: .seconds(5)) }
+            let command = try values.requiredString("exec")
+            if let problem = CommandHandler.problem(of: command) {
+                throw Failure("the command \(command.debugDescription.onOneLine) can't be run: \(problem)")
+            }
+            let commands = try CommandHandler(command: command, count: count, logger: logger)
+            handler = commands
+            closing = { await commands.close(within: .seconds(5)) }
         }
     }
 
