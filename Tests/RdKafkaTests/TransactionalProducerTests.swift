@@ -1,7 +1,8 @@
-import RdKafka
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import RdKafka
 
 @Suite("TransactionalProducer", .timeLimit(.minutes(2)))
 struct TransactionalProducerTests {
@@ -16,6 +17,22 @@ struct TransactionalProducerTests {
             return true
         }
         return values.withLock(\.self)
+    }
+
+    @Test(
+        "whatever times a client has, its records fail before its transactions do, and librdkafka takes it",
+        arguments: [
+            ([:], 60_000, "45000"), (["message.timeout.ms": "300000"], 60_000, "45000"),
+            (["delivery.timeout.ms": "120000"], 60_000, "45000"), (["message.timeout.ms": "0"], 60_000, "45000"),
+            (["message.timeout.ms": "5000"], 60_000, "5000"), (["socket.timeout.ms": "300000"], 60_000, "45000"),
+            (["transaction.timeout.ms": "15000", "socket.timeout.ms": "30000"], 15_000, "11250"),
+        ] as [([String: String], Int32, String)]
+    )
+    func times(properties: [String: String], transaction: Int32, record: String) throws {
+        let configuration = ClientConfiguration(bootstrapServers: "127.0.0.1:1", properties: properties)
+        let times = TransactionTimes(configuration)
+        #expect(times.transaction == transaction && times.configuration.properties["message.timeout.ms"] == record)
+        _ = try TransactionalProducer(configuration, transactionalID: "t")
     }
 
     @Test("records of a transaction are there when it is committed", arguments: TestCluster.Kind.allCases)

@@ -203,7 +203,10 @@ final class OutputDesk: Sendable {
             let records = ready.flatMap { written(by: $0.pending.order) } + pages
             try await session.producer.send(records) { FailPoint.outputsProduced.pass() }
         } catch {
-            guard !error.isFatal, !error.isFenced, !error.isRetriable else { throw error }
+            // A record that could not be delivered in its time is its job's matter, too: its topic may be out of order for long.
+            guard !error.isFatal, !error.isFenced, !error.isRetriable || error.code == .localMessageTimedOut else {
+                throw error
+            }
             guard ready.count == 1 else {
                 // One of them is the cause, and the others are not to fail with it.
                 for (pending, _) in ready { await serve([pending]) }

@@ -72,10 +72,7 @@ final class ScheduleSession: Sendable {
     /// for long.
     private static func configuration(_ client: ClientConfiguration) -> ClientConfiguration {
         var client = client
-        let timeouts = ["transaction.timeout.ms", "message.timeout.ms", "delivery.timeout.ms"]
-        if timeouts.allSatisfy({ client.properties[$0] == nil }) {
-            client.properties["transaction.timeout.ms"] = "15000"
-        }
+        client.properties["transaction.timeout.ms"] = client.properties["transaction.timeout.ms"] ?? "15000"
         client.properties["message.max.bytes"] = client.properties["message.max.bytes"] ?? "67108864"
         return client
     }

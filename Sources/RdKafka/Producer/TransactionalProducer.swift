@@ -23,10 +23,13 @@ public final class TransactionalProducer: Sendable {
     private let failure: FirstFailure
     /// Guards the instance's `produce`; never held while something blocks.
     private let lock = Mutex(())
+    /// Milliseconds that a commit or an abort may take: librdkafka sets no end to either.
+    private let endLimit: Int32
 
     /// - Parameters:
     ///   - configuration: `transaction.timeout.ms` (a minute unless configured) is how long a transaction may stay open
-    ///     before the brokers abort it: as long readers of its partitions wait if this process dies in the middle.
+    ///     before the brokers abort it: as long readers of its partitions wait if this process dies in the middle. A
+    ///     `message.timeout.ms` of more than three quarters of that, and a longer `socket.timeout.ms`, are cut to it.
     ///   - transactionalID: not empty.
     /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
     public init(_ configuration: ClientConfiguration, transactionalID: String) throws(KafkaError) {
@@ -35,8 +38,10 @@ public final class TransactionalProducer: Sendable {
         self.failure = failure
         // Without events for deliveries a commit serves them itself. Of records that fail in librdkafka, after their time or for
         // want of a topic, it tells no more than that there are some.
+        let times = TransactionTimes(configuration)
+        endLimit = times.transaction + 10_000
         instance = try ProducerInstance(
-            configuration.with(
+            times.configuration.with(
                 defaults: ["partitioner": "murmur2_random"],
                 required: ["transactional.id": transactionalID, "enable.idempotence": "true", "acks": "all"]
             ),
@@ -121,9 +126,9 @@ public final class TransactionalProducer: Sendable {
     public func commit() async throws(KafkaError) {
         try await run { producer throws(KafkaError) in
             let operation = "committing a transaction of \(producer.transactionalID)"
-            // -1 is the transaction's own timeout; a commit that has begun is resumed by calling it again.
+            // A commit that has begun is resumed by calling it again.
             for _ in 1...Self.attempts {
-                let error = rd_kafka_commit_transaction(producer.instance.handle.pointer, -1)
+                let error = rd_kafka_commit_transaction(producer.instance.handle.pointer, producer.endLimit)
                 guard let refusal = producer.refusal(error, operation) else { return }
                 if refusal.requiresAbort { throw producer.aborted(after: producer.failure.cause(of: refusal.error)) }
                 guard refusal.error.isRetriable, !refusal.error.isFatal else { throw refusal.error.fatal }
@@ -183,7 +188,7 @@ public final class TransactionalProducer: Sendable {
         let operation = "aborting a transaction of \(transactionalID)"
         var last = KafkaError(code: .localTimedOut, operation: operation)
         for _ in 1...Self.attempts {
-            guard let refusal = refusal(rd_kafka_abort_transaction(instance.handle.pointer, -1), operation) else {
+            guard let refusal = refusal(rd_kafka_abort_transaction(instance.handle.pointer, endLimit), operation) else {
                 return
             }
             last = refusal.error
@@ -206,6 +211,33 @@ public final class TransactionalProducer: Sendable {
     private func named(_ error: KafkaError) -> KafkaError {
         guard let fatal = instance.handle.fatalError else { return error }
         return KafkaError(code: fatal.code, operation: error.operation, message: fatal.message, isFatal: true)
+    }
+}
+
+/// The timeouts of a client that makes transactions, so that librdkafka takes them: neither a record's time nor a request's
+/// may be longer than a transaction's.
+///
+/// See `rd_kafka_conf_finalize` in librdkafka's `rdkafka_conf.c`.
+struct TransactionTimes {
+    /// Milliseconds.
+    let transaction: Int32
+    let configuration: ClientConfiguration
+
+    init(_ configuration: ClientConfiguration) {
+        var configuration = configuration
+        let transaction = configuration.properties["transaction.timeout.ms"].flatMap { Int32($0) } ?? 60_000
+        // A record that fails first has its transaction aborted, before the brokers abort it and nobody knows why.
+        let record = transaction / 4 * 3
+        let alias = configuration.properties.removeValue(forKey: "delivery.timeout.ms")
+        let set = configuration.properties["message.timeout.ms"] ?? alias ?? "0"
+        // What is no number is for librdkafka to refuse; 0 is without an end.
+        configuration.properties["message.timeout.ms"] =
+            Int32(set).map { "\($0 <= 0 ? record : min($0, record))" } ?? set
+        if let socket = configuration.properties["socket.timeout.ms"].flatMap({ Int32($0) }), socket > transaction {
+            configuration.properties["socket.timeout.ms"] = "\(transaction)"
+        }
+        self.transaction = min(max(transaction, 1000), 900_000)
+        self.configuration = configuration
     }
 }
 
@@ -244,6 +276,8 @@ extension KafkaError {
             RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING,
             RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
         ]
+        // A record that has had its time would have it once more, and what is behind it would wait.
+        guard code != .localMessageTimedOut else { return false }
         return isRetriable || forgotten.contains { code.rawValue == $0.rawValue }
     }
 
