@@ -91,6 +91,8 @@ extension JobClient {
         if let expiresAt = state.expiresAt, expiresAt <= now() {
             throw error(.expired, "the result of job \(quoted) was kept until \(Timestamp.text(expiresAt))")
         }
+        // Whatever payloads are, results are JSON.
+        let codec = JSONCodec()
         if let result = state.result { return try codec.decode(Value.self, from: result) }
         if let reason = state.error {
             throw error(.nothing, "job \(quoted) completed, and its result was not kept: \(reason)")

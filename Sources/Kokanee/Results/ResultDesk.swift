@@ -7,6 +7,8 @@ final class ResultDesk: Sendable {
     private struct Waiter {
         let id: String
         let answer: FirstResult<JobState>
+        /// The newest of its ends, as long as newer ones may stand in what is still to be read.
+        var newest: JobState?
     }
 
     private struct State {
@@ -46,9 +48,10 @@ final class ResultDesk: Sendable {
     func ending(of id: String, partition: Int32?, within limit: Duration) async throws -> JobState {
         let answer = FirstResult<JobState>()
         let (number, known) = state.withLock { state -> (UInt64, JobState?) in
-            if let known = state.book[id], known.ending != nil { return (0, known) }
+            let known = state.book[id].flatMap { $0.ending == nil ? nil : $0 }
+            if state.hasCaughtUp, let known { return (0, known) }
             state.lastWaiter += 1
-            state.waiters[state.lastWaiter] = Waiter(id: id, answer: answer)
+            state.waiters[state.lastWaiter] = Waiter(id: id, answer: answer, newest: known)
             return (state.lastWaiter, nil)
         }
         if let known { return known }
@@ -119,14 +122,21 @@ final class ResultDesk: Sendable {
 
     /// On the follower's thread: who has asked for what was read and let go before is read for once more.
     private func noteCaughtUp(_ generation: Int) {
-        let former = state.withLock { state -> TopicFollower? in
-            guard state.generation == generation else { return nil }
+        let (former, told) = state.withLock { state -> (TopicFollower?, [(FirstResult<JobState>, JobState)]) in
+            guard state.generation == generation else { return (nil, []) }
             state.hasCaughtUp = true
-            guard state.waiters.values.contains(where: { state.book.hasForgotten($0.id) }) else { return nil }
+            var told: [(FirstResult<JobState>, JobState)] = []
+            for (number, waiter) in state.waiters {
+                guard let newest = waiter.newest else { continue }
+                told.append((waiter.answer, newest))
+                state.waiters[number] = nil
+            }
+            guard state.waiters.values.contains(where: { state.book.hasForgotten($0.id) }) else { return (nil, told) }
             // The same properties have made a client before.
-            return try? restart(&state, partitions: state.partitions)
+            return (try? restart(&state, partitions: state.partitions), told)
         }
         former?.stop()
+        for (answer, state) in told { answer.set(.success(state)) }
     }
 
     /// On the follower's thread.
@@ -134,11 +144,15 @@ final class ResultDesk: Sendable {
         guard let id = JobRecord.id(ofKey: record.key) else { return }
         let told = state.withLock { state -> [(FirstResult<JobState>, JobState)] in
             guard state.generation == generation,
-                let news = state.book.take(id: id, value: record.value, partition: record.partition),
-                news.ending != nil
+                let news = state.book.take(id: id, value: record.value, partition: record.partition)
             else { return [] }
-            // They wait no more, and need no second reading.
             let told = state.waiters.filter { $0.value.id == id }
+            guard state.hasCaughtUp else {
+                for number in told.keys { state.waiters[number]?.newest = news.ending == nil ? nil : news }
+                return []
+            }
+            guard news.ending != nil else { return [] }
+            // They wait no more, and need no second reading.
             for number in told.keys { state.waiters[number] = nil }
             return told.values.map { ($0.answer, news) }
         }
@@ -149,8 +163,9 @@ final class ResultDesk: Sendable {
         ResultError(
             code: .timedOut,
             id: id,
-            message: "nothing was heard within \(limit.text) of the end of job \(SafeText.quoted(id)): it goes on, was "
-                + "enqueued to another queue, or left nothing; enqueue it with keepResult to hear of it in any case"
+            message: "nothing was heard within \(limit.text) of the end of job \(SafeText.quoted(id)): it waits or "
+                + "goes on, stands in another queue, or left nothing, as jobs do that are enqueued without a wish to keep "
+                + "their results and set none"
         )
     }
 }

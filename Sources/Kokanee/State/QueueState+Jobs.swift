@@ -61,7 +61,7 @@ extension QueueState {
         guard let link = shared.withLock({ $0.link }) else { throw StateError.fenced(content) }
         let now = now()
         let result = FirstResult<Delivery>()
-        let made = content.attemptNotes.state.withLock { state -> (order: JobRecord.Order, record: StateRecord)? in
+        let made = content.attemptNotes.state.withLock { state -> Bool? in
             // Under the notes' lock, so that of two calls the later one has the later place, in the log as well.
             guard !state.isOver, let order = shared.withLock({ $0.table.update(content.partition) { $0.nextOrder() } })
             else {
@@ -78,30 +78,34 @@ extension QueueState {
             state.record = record
             state.mayHaveRecord = true
             let written = record.record(of: content.id)
+            let head = JobBook.Head(order: order, expiresAt: record.expiresAt, isOpen: true)
             content.attemptNotes.unsettled.add(1, ordering: .relaxed)
             link.engine.producer.produce(written.record(topic: queue.stateTopic, partition: content.partition)) {
                 content.attemptNotes.unsettled.subtract(1, ordering: .releasing)
+                // Also where nobody awaits it any more: the next attempt is to find it.
+                if case .success(let delivery) = $0 { self.saved(written, head, of: content, at: delivery.offset) }
                 result.set($0.mapError { $0 })
             }
-            return (order, written)
+            return true
         }
-        guard let (order, record) = made else { throw StateError.fenced(content) }
-        let delivery = try await withTaskCancellationHandler {
+        guard made == true else { throw StateError.fenced(content) }
+        _ = try await withTaskCancellationHandler {
             try await result.value()
         } onCancel: {
             result.set(.failure(CancellationError()))
         }
         // The next owner may have looked before it arrived: then it is not kept, whatever the broker says.
         try await writable(for: content)
-        let head = JobBook.Head(order: order, expiresAt: now + settings.retention.milliseconds, isOpen: true)
+    }
+
+    /// The brokers have what a job saved.
+    private func saved(_ record: StateRecord, _ head: JobBook.Head, of content: JobContent, at offset: Int64) {
         content.attemptNotes.state.withLock { state in
-            // What the attempt's end left is newer, or nothing is to be known any more.
-            guard !state.isOver else { return }
+            // What the attempt's end left is newer, or nothing is to be known any more, or this is known.
+            guard !state.isOver else { return stands(record, of: content, at: offset) }
             shared.withLock { shared in
                 _ = shared.table.update(content.partition) { partition in
-                    partition.books.jobs.note(KeyDigest(record.key), head, offset: delivery.offset) {
-                        record.value ?? Bytes([])
-                    }
+                    partition.books.jobs.note(KeyDigest(record.key), head, offset: offset) { record.value ?? Bytes([]) }
                 }
             }
         }
@@ -122,7 +126,9 @@ extension QueueState {
         // A first attempt that did not begin has left nothing: what the topic has may be of another job of the same id.
         guard known != nil || content.attempt > 1 || content.keptResult != nil else { return nil }
         switch disposition {
-        case .retry, .postpone: return nil
+        case .retry, .postpone:
+            if let record = known?.record, known?.mayHaveRecord == true { note(record, of: content, &partition) }
+            return nil
         // A job that is sent back from the dead letters goes on where it was, as long as its record is kept.
         case .bury where outcome == nil: return nil
         case .bury, .complete, .discard, .skip: break
@@ -135,6 +141,12 @@ extension QueueState {
         let key = JobRecord.key(of: content.id)
         let digest = KeyDigest(key)
         let entry = partition.books.jobs[digest]
+        // Enqueued twice, as happens to who tries again: what the topic has is its twin's.
+        if case .skip(isOwn: false) = disposition, content.attempt == 1, let entry, let outcome,
+            entry.head.expiresAt.map({ $0 > outcome.at }) ?? true
+        {
+            return nil
+        }
         var outcome = outcome
         // It was done before the last assignment, and what it was to leave then may not stand.
         if case .skip(isOwn: true) = disposition { outcome = partition.unwritten[digest] }
@@ -156,6 +168,15 @@ extension QueueState {
         guard mayHaveRecord || entry?.head.isOpen == true else { return nil }
         partition.books.jobs.remove(digest)
         return StateRecord(key: key, value: nil)
+    }
+
+    /// What an attempt has saved is the next one's, also where it did not wait until the brokers had it: they have, or will.
+    private func note(_ record: JobRecord, of content: JobContent, _ partition: inout StateTable.Partition) {
+        let written = record.record(of: content.id)
+        let key = KeyDigest(written.key)
+        guard partition.books.jobs[key].map({ $0.head.order < record.order }) ?? true else { return }
+        let head = JobBook.Head(order: record.order, expiresAt: record.expiresAt, isOpen: record.isOpen)
+        partition.books.jobs.note(key, head, offset: nil) { written.value ?? Bytes([]) }
     }
 
     /// What the end of a job's attempt left stands in the topic.

@@ -72,7 +72,9 @@ extension QueueState {
         }
         shared.withLock { shared in
             guard shared.generation == generation else { return }
-            shared.sweeps.see(KeyDigest(key), in: partition, isExpired: isExpired) { Bytes(copying: key) }
+            shared.sweeps.see(KeyDigest(key), in: partition, at: message.offset, isExpired: isExpired) {
+                Bytes(copying: key)
+            }
         }
     }
 

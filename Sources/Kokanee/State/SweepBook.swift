@@ -7,23 +7,46 @@ internal import RdKafka
 struct SweepBook: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// The most tombstones of one partition and pass.
+    /// So many that have expired are worth a pass.
     static let batch = 500
     static let patience = Duration.seconds(600)
+    /// How long it takes at most until the log is gone through from its start again: what was to be kept for longer than what
+    /// came behind it is found only then.
+    static let roundLength = Duration.seconds(86_400)
 
     private struct Waiting {
         var count = 0
         var since: Instant?
     }
 
+    /// Of one partition, from the log's start on.
+    private struct Round {
+        /// All that had expired up to this offset has been found.
+        var end: Int64 = -1
+        var since: Instant
+        /// Of the last that the pass under way has found.
+        var last: Int64?
+    }
+
+    /// The most keys that a pass finds, over all partitions.
+    private let most: Int
     private var waiting: [Int32: Waiting] = [:]
+    /// What was found stays in the log until that is compacted, which may take days: without these the same keys would be
+    /// found again and again.
+    private var rounds: [Int32: Round] = [:]
     /// What the pass that is under way has found, by partition.
     private var found: [Int32: [KeyDigest: Bytes]] = [:]
     /// Partitions of which it has left some.
     private var overflown: Set<Int32> = []
 
+    /// - Parameter most: the most keys that a pass finds, over all partitions; ``batch`` in each at least.
+    init(most: Int = 20_000) {
+        self.most = most
+    }
+
     /// Partitions are assigned, and those only.
     mutating func begin(_ numbers: Set<Int32>) {
+        rounds = [:]
         waiting = Dictionary(uniqueKeysWithValues: numbers.map { ($0, Waiting()) })
         found = [:]
         overflown = []
@@ -32,6 +55,7 @@ struct SweepBook: Sendable {
     /// So many records of a partition have expired.
     mutating func note(_ count: Int, in number: Int32, now: Instant) {
         guard count > 0, var entry = waiting[number] else { return }
+        if rounds[number] == nil { rounds[number] = Round(since: now) }
         entry.count += count
         entry.since = entry.since ?? now
         waiting[number] = entry
@@ -46,22 +70,30 @@ struct SweepBook: Sendable {
 
     /// A pass has come by a record.
     ///
-    /// - Parameter isExpired: else its key is alive, whatever came before.
-    mutating func see(_ key: KeyDigest, in number: Int32, isExpired: Bool, name: () -> Bytes) {
+    /// - Parameter isExpired: else its key is alive, or taken away, whatever came before.
+    mutating func see(_ key: KeyDigest, in number: Int32, at offset: Int64, isExpired: Bool, name: () -> Bytes) {
         guard isExpired else {
             found[number]?[key] = nil
             return
         }
-        guard found[number, default: [:]].count < Self.batch else {
+        guard offset > rounds[number]?.end ?? -1, !overflown.contains(number) else { return }
+        guard found[number, default: [:]].count < max(Self.batch, most / max(1, waiting.count)) else {
             overflown.insert(number)
             return
         }
         found[number, default: [:]][key] = name()
+        rounds[number]?.last = offset
     }
 
     /// A pass is through with a partition: the keys that have expired.
     mutating func take(_ number: Int32, now: Instant) -> [(key: KeyDigest, name: Bytes)] {
         let keys = found.removeValue(forKey: number) ?? [:]
+        let isThrough = !overflown.contains(number)
+        if var round = rounds[number] {
+            round.end = round.last ?? round.end
+            round.last = nil
+            rounds[number] = isThrough && now - round.since >= Self.roundLength ? nil : round
+        }
         let left = overflown.remove(number) == nil ? 0 : max(1, (waiting[number]?.count ?? 0) - keys.count)
         if waiting[number] != nil { waiting[number] = Waiting(count: left, since: left > 0 ? now : nil) }
         return keys.map { ($0.key, $0.value) }

@@ -82,4 +82,27 @@ struct ResultBookTests {
         }
         desk.close()
     }
+
+    @Test("of a job that ended twice the last end is told, also while older ones are still being read")
+    func twice() async throws {
+        let fixture = try WorkerFixture()
+        let producer = try Producer(fixture.client)
+        let topic = fixture.queue.stateTopic
+        for (epoch, outcome) in [(1, .dead), (2, nil), (3, .completed)] as [(Int64, JobRecord.Outcome?)] {
+            let value = value(outcome, epoch: epoch)
+            let key = JobRecord.key(of: "a")
+            _ = try await producer.send(ProducerRecord(topic: topic, partition: 0, key: key, value: value))
+        }
+        await producer.close()
+        for _ in 0..<10 {
+            let desk = ResultDesk(topic: topic, configuration: fixture.client)
+            try await withThrowingTaskGroup(of: JobState.self) { group in
+                for _ in 0..<3 {
+                    group.addTask { try await desk.ending(of: "a", partition: 0, within: .seconds(20)) }
+                }
+                for try await end in group { #expect(end.ending == .completed) }
+            }
+            desk.close()
+        }
+    }
 }

@@ -30,6 +30,26 @@ struct CheckpointTests {
         #expect(found.withLock { $0 } == [nil, Page(number: 11)])
     }
 
+    @Test("what an attempt keeps that is cancelled is the next one's, though nobody waited for it")
+    func cancelled() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue([fixture.job(0)])
+        let found = Mutex<[Page?]>([])
+        let configure: (inout WorkerConfiguration) -> Void = {
+            $0.stopsWhenIdle = true
+            $0.attemptTimeout = .milliseconds(200)
+        }
+        let worker = try fixture.worker(configure) { _, context in
+            let last = try await context.lastCheckpoint(as: Page.self)
+            found.withLock { $0.append(last) }
+            guard context.attempt == 1 else { return }
+            try? await Task.sleep(for: .seconds(60))
+            try await context.checkpoint(Page(number: 5))
+        }
+        try await worker.run()
+        #expect(found.withLock { $0 } == [nil, Page(number: 5)])
+    }
+
     @Test("what is kept stands in the topic when the call returns, and is taken away when the job is done")
     func durable() async throws {
         let fixture = try WorkerFixture()

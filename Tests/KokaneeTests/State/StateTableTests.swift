@@ -149,7 +149,7 @@ struct StateTableTests {
     @Test("a pass over what has expired begins when it is worth it, and takes a bounded number")
     func sweeps() {
         let start = ContinuousClock.now
-        var book = SweepBook()
+        var book = SweepBook(most: 0)
         book.begin([0, 1])
         book.note(SweepBook.batch - 1, in: 0, now: start)
         book.note(5, in: 7, now: start)
@@ -158,12 +158,48 @@ struct StateTableTests {
         book.note(600, in: 0, now: start)
         #expect(book.due(now: start) == [0])
         for number in 0..<1200 {
-            book.see(KeyDigest(Bytes("mark/\(number)")), in: 0, isExpired: true) { Bytes("mark/\(number)") }
+            book.see(KeyDigest(Bytes("mark/\(number)")), in: 0, at: Int64(number), isExpired: true) {
+                Bytes("mark/\(number)")
+            }
         }
         // Its key was used again, further on in the log.
-        book.see(KeyDigest(Bytes("mark/3")), in: 0, isExpired: false) { "" }
+        book.see(KeyDigest(Bytes("mark/3")), in: 0, at: 1200, isExpired: false) { "" }
         let taken = book.take(0, now: start)
         #expect(taken.count == SweepBook.batch - 1 && !taken.contains { $0.name == "mark/3" })
         #expect(book.take(0, now: start).isEmpty)
+    }
+
+    @Test("passes get on in a log that nobody compacts, and begin at its start again once a day")
+    func sweepsOfLog() {
+        struct Entry {
+            let key: Int
+            var isTombstone = false
+        }
+        let start = ContinuousClock.now
+        var log = (0..<1300).map { Entry(key: $0) }
+        var book = SweepBook(most: 0)
+        book.begin([0])
+        book.note(log.count, in: 0, now: start)
+        var taken: [Int] = []
+        func pass(at now: ContinuousClock.Instant) -> [Int] {
+            for (offset, entry) in log.enumerated() {
+                let name = Bytes("\(entry.key)")
+                book.see(KeyDigest(name), in: 0, at: Int64(offset), isExpired: !entry.isTombstone) { name }
+            }
+            let keys = book.take(0, now: now).compactMap { Int($0.name.text) }
+            log += keys.map { Entry(key: $0, isTombstone: true) }
+            return keys
+        }
+        for _ in 0..<3 { taken += pass(at: start) }
+        #expect(taken.sorted() == Array(0..<1300), "each once")
+        // What comes to expire behind them is found; what does before them is when the next round has begun.
+        log += (1300..<1400).map { Entry(key: $0) }
+        log[5] = Entry(key: 2000)
+        #expect(pass(at: start).sorted() == Array(1300..<1400))
+        #expect(pass(at: start + SweepBook.roundLength).isEmpty)
+        book.note(1, in: 0, now: start + SweepBook.roundLength)
+        var later: [Int] = []
+        for _ in 0..<4 { later += pass(at: start + SweepBook.roundLength) }
+        #expect(later == [2000])
     }
 }
