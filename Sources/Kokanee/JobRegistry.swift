@@ -130,8 +130,10 @@ public struct JobRegistry: Sendable {
         )
         let decoding = DecodingHandler(codec: codec, perform: perform)
         let handler: any JobHandler = evolution.map { EvolvingHandler(evolution: $0, handler: decoding) } ?? decoding
-        try register(type, version, handler, PayloadDescription(of: payload, evolution))
-        for name in aliases { try alias(name, of: type) }
+        var changed = self
+        try changed.register(type, version, handler, PayloadDescription(of: payload, evolution))
+        for name in aliases { try changed.alias(name, of: type) }
+        self = changed
     }
 
     /// Registers a closure that takes the payload as it is; empty where the record's value is null.
@@ -178,9 +180,10 @@ public struct JobRegistry: Sendable {
     }
 
     private mutating func add(_ entry: Entry, named name: String) throws {
-        guard entries.updateValue(entry, forKey: name) == nil else {
+        guard entries[name] == nil else {
             throw InputError("the job type \(SafeText.quoted(name)) is registered twice")
         }
+        entries[name] = entry
     }
 
     /// Runs all types that are not registered, in any version; the last call counts.

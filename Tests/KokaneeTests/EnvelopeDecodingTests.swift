@@ -118,8 +118,17 @@ private func reason(_ headers: [Header], _ value: Bytes? = "{}") -> String? {
         #expect(try decode(event([header("kokanee-attempt", text)])).get().envelope.attempt == attempt)
     }
 
+    @Test("what is to be done once, and can't be read, is not run; the last of a name counts")
+    func unreadableWishes() throws {
+        for (name, value) in [("unique", "done/24h/k"), ("unique", "done"), ("idempotency-window", "1d")] {
+            #expect(reason(event([header("kokanee-\(name)", value)]))?.contains("kokanee-\(name) is not ") == true)
+        }
+        let twice = event([header("kokanee-due-at", "tomorrow"), header("kokanee-due-at", "7")])
+        #expect(try decode(twice).get().envelope.dueAt == 7)
+    }
+
     @Test(
-        "a forged time is clamped to the years 1970 to 9999, or ignored where it is no number",
+        "a forged time is clamped to the years 1970 to 9999, and ignored where it is no number and nobody's wish",
         arguments: [
             ("-1", 0), ("9223372036854775808", Timestamp.latest), ("253402300800000", Timestamp.latest), ("x", nil),
             ("", nil), ("1e3", nil), ("2026-07-01T12:00:00Z", nil),
@@ -127,7 +136,12 @@ private func reason(_ headers: [Header], _ value: Bytes? = "{}") -> String? {
     )
     func forgedTime(text: String, time: Int64?) throws {
         for name in ["due-at", "expires-at", "first-failed-at"] {
-            let envelope = try decode(event([header("kokanee-\(name)", text)])).get().envelope
+            let record = event([header("kokanee-\(name)", text)])
+            guard time != nil || text.isEmpty || name == "first-failed-at" else {
+                #expect(reason(record)?.contains("kokanee-\(name) is not a number of milliseconds") == true)
+                continue
+            }
+            let envelope = try decode(record).get().envelope
             #expect([envelope.dueAt, envelope.expiresAt, envelope.firstFailedAt].contains(time))
             #expect((envelope.dueAt ?? envelope.expiresAt ?? envelope.firstFailedAt) == time)
         }

@@ -84,6 +84,12 @@ private struct Greet: Job {
             { $0.idempotencyKey = "" }, { $0.delay = .seconds(-1) }, { $0.delay = .seconds(Int64.max) },
             { $0.at = Int64.max }, { $0.expiresAfter = .zero }, { $0.expiresAfter = .seconds(Int64.max) },
             { $0.headers = [Header("ce_id", "x")] }, { $0.headers = [Header("kokanee-x", "x")] },
+            { $0.contentType = "application/cloudevents+json; charset=utf-8" },
+            { $0.contentType = "Application/CloudEvents-batch+json" },
+            {
+                $0.unique = .unique(until: .done, for: .seconds(60))
+                $0.idempotencyKey = "k"
+            },
             {
                 $0.delay = .seconds(1)
                 $0.at = 5

@@ -41,6 +41,26 @@ struct ProducerTests {
         await producer.close()
     }
 
+    @Test(
+        "a record that librdkafka's whole queue could not hold is refused, and holds up none",
+        .timeLimit(.minutes(1))
+    )
+    func beyondQueue() async throws {
+        let (broker, _) = try cluster()
+        let producer = try Producer(configuration(broker, ["queue.buffering.max.kbytes": "64", "linger.ms": "50"]))
+        let large = Bytes([UInt8](repeating: 65, count: 100_000))
+        let records = (0..<20).map { index in
+            ProducerRecord(topic: "t", partition: 0, value: index % 5 == 4 ? large : Bytes("\(index)"))
+        }
+        for (index, result) in await producer.send(records).enumerated() {
+            switch result {
+            case .success: #expect(index % 5 != 4)
+            case .failure(let error): #expect(index % 5 == 4 && error.code == .messageTooLarge)
+            }
+        }
+        await producer.close()
+    }
+
     @Test("a record that librdkafka refuses fails by itself, also when it waited for room")
     func refused() async throws {
         let (broker, _) = try cluster()

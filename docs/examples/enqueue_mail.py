@@ -9,8 +9,9 @@ from confluent_kafka import Producer
 
 brokers, queue, address = sys.argv[1:]
 failures = []
-# Idempotent: what librdkafka sends again after an error stands once in the log.
-producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True})
+# Idempotent: what librdkafka sends again after an error stands once in the log. By Java's partitioner, as Kokanee's own
+# clients: a key's jobs have to meet in one partition, whoever enqueues them.
+producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "partitioner": "murmur2_random"})
 producer.produce(
     queue,
     key=address,

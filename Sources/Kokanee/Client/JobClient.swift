@@ -242,7 +242,8 @@ public final class JobClient: Sendable {
         let limit =
             batch.size(of: index) > messageLimit
             ? "the client's message.max.bytes is \(messageLimit)"
-            : "the topic's max.message.bytes, or its broker's message.max.bytes, is less"
+            : "the topic's max.message.bytes, or its broker's message.max.bytes, is less, or the client's "
+                + "queue.buffering.max.kbytes"
         return InputError(
             "a payload of \(batch.payloadSize(of: index)) bytes is too large for \(batch.topic(of: index)): \(limit). "
                 + PayloadLimits.advice

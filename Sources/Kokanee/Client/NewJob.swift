@@ -30,7 +30,8 @@ public struct NewJob: Sendable {
     /// configured.
     public var idempotencyWindow: Duration?
     /// Whether the job stands for others of its kind, or they for it; see docs/once.md. As with an idempotency key the key is
-    /// the ordering key of a job that has none. One of another priority than the normal is refused.
+    /// the ordering key of a job that has none. One of another priority than the normal is refused, and one that
+    /// has a different idempotency key as well and no ordering key.
     public var unique: Uniqueness?
     /// Keeps what becomes of the job for so long after its end, for ``JobClient/result(of:as:within:)-(EnqueuedJob,_,_)``:
     /// its result, also if it sets none, or why it has none. Nil, the default, keeps only what the handler sets, for
@@ -99,8 +100,20 @@ public struct NewJob: Sendable {
     /// function a job is copied, and references to all its parts are counted.
     @inline(__always)
     func check(at now: Int64) throws {
+        // Shorter ones can't claim to be an event of their own.
+        if let contentType, contentType.utf8.count >= 22 { try Self.check(contentType: contentType) }
         if isPlain, version == 1 { return }
         try checkAll(at: now)
+    }
+
+    @inline(never)
+    private static func check(contentType: String) throws {
+        guard Array(contentType.utf8).withUnsafeBytes({ !PlainJob.isCloudEvent($0) }) else {
+            throw InputError(
+                "the payload's media type can't be \(SafeText.quoted(contentType)): the job would be read from its payload, with "
+                    + "an id of its own; enqueue the event's data"
+            )
+        }
     }
 
     /// It has nothing but type, version, payload, its media type and key.
@@ -152,6 +165,12 @@ public struct NewJob: Sendable {
         guard priority.isNormal else {
             throw InputError(
                 "a unique job has the normal priority: jobs stand for each other by their order in the queue's main topic"
+            )
+        }
+        if key == nil, let idempotencyKey, idempotencyKey != uniqueWish?.key {
+            throw InputError(
+                "a unique job whose idempotency key is another than its unique key needs an ordering key, the same as those "
+                    + "that it stands for: jobs are told apart within one partition"
             )
         }
         if let key = unique.key {

@@ -99,6 +99,10 @@ extension Envelope {
             if case .malformed(let fault) = scan.idempotencyKey {
                 throw EnvelopeError("\(HeaderName.idempotencyKey.rawValue) \(fault)")
             }
+            if let name = scan.faultyWish {
+                let form = name == .unique ? "as docs/once.md has it" : "a number of milliseconds in decimal digits"
+                throw EnvelopeError("\(name.rawValue) is not \(form)")
+            }
             job.envelope.takeState(of: scan)
             return job
         }

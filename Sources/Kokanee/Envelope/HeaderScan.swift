@@ -4,8 +4,9 @@ internal import RdKafka
 ///
 /// Whoever may write to the topic may write any of these, so they are believed only as far as they can't hurt:
 ///
-/// - CloudEvents attributes that are malformed make the record undecodable.
-/// - Numbers that are none are as if absent. Attempts are clamped to 1…1,000,000 and times to the years 1970 to
+/// - CloudEvents attributes that are malformed make the record undecodable, and so do those of what the enqueuer asked for:
+///   when the job may start, and until when, and that it is done once. Without them it would run as nobody wanted it to.
+/// - Other numbers that are none are as if absent. Attempts are clamped to 1…1,000,000 and times to the years 1970 to
 ///   9999, so that no later sum overflows; how far ahead a due time may lie is the worker's to bound.
 /// - An origin that is no place in a log is as if absent; one in a foreign topic is only text.
 /// - Of a name that occurs more than once the last counts.
@@ -47,6 +48,8 @@ struct HeaderScan {
     private(set) var schedule: String?
     /// In milliseconds.
     private(set) var keepResult: Int64?
+    /// A wish of the enqueuer's that can't be read.
+    private(set) var faultyWish: HeaderName?
 
     /// Whether there are no headers that could not be read.
     private(set) var isReadable = true
@@ -93,7 +96,8 @@ struct HeaderScan {
     }
 
     private mutating func take(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) {
-        switch HeaderName.recognise(name) {
+        let header = HeaderName.recognise(name)
+        switch header {
         case .specVersion: specVersion = Self.attribute(value)
         case .id: id = Self.attribute(value)
         case .type: type = Self.attribute(value)
@@ -103,12 +107,18 @@ struct HeaderScan {
         case .idempotencyKey: idempotencyKey = value?.isEmpty == false ? Self.attribute(value) : .absent
         case .idempotencyWindow:
             idempotencyWindow = value.flatMap(DecimalText.parse).map { min(max($0, 1), UniqueWish.limits.upperBound) }
+            note(header, value, isFine: idempotencyWindow != nil)
         case .unique:
             if case .text(let text) = Self.attribute(value) { unique = UniqueWish(text: text) } else { unique = nil }
+            note(header, value, isFine: unique != nil)
         case .attempt: attempt = value.flatMap(DecimalText.parse).map { Int(min(max($0, 1), Self.maximumAttempt)) }
         case .firstFailedAt: firstFailedAt = Self.time(value)
-        case .dueAt: dueAt = Self.time(value)
-        case .expiresAt: expiresAt = Self.time(value)
+        case .dueAt:
+            dueAt = Self.time(value)
+            note(header, value, isFine: dueAt != nil)
+        case .expiresAt:
+            expiresAt = Self.time(value)
+            note(header, value, isFine: expiresAt != nil)
         case .diedAt: diedAt = Self.time(value)
         case .refusedSince: refusedSince = Self.time(value)
         case .origin: origin = value.flatMap(Envelope.Origin.init)
@@ -118,6 +128,15 @@ struct HeaderScan {
         case .reason: reason = value.flatMap(DeadReason.init)
         case .keepResult: keepResult = value.flatMap(DecimalText.parse)
         case .time, .replay, .retriedFrom, .cut, nil: break
+        }
+    }
+
+    /// Nothing is asked for by a header without a value, and the last of a name counts.
+    private mutating func note(_ header: HeaderName?, _ value: UnsafeRawBufferPointer?, isFine: Bool) {
+        if !isFine, value?.isEmpty == false {
+            faultyWish = header
+        } else if faultyWish == header {
+            faultyWish = nil
         }
     }
 

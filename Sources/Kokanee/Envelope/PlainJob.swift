@@ -68,6 +68,7 @@ struct PlainJob {
         case 14 where isNamed("ce_specversion"):
             hasSpecVersion = true
             return value.map { $0.count == 3 && $0[0] == 0x31 && $0[1] == 0x2E && $0[2] == 0x30 } ?? false
+        case 14 where isNamed("ce_traceparent"): hasTrace = true
         case 20 where isNamed("ce_dataschemaversion"):
             // Int32 reads more than digits without a leading zero, and is asked about the rest.
             guard let value, value.count <= 9, let first = value.first,

@@ -36,7 +36,11 @@ public struct Redaction: Sendable, Hashable {
     }
 
     /// Whether a header of the name is to be redacted as if it were a field.
-    package func covers(header name: String) -> Bool { covers([name]) }
+    ///
+    /// - Parameter name: of a CloudEvents attribute with `ce_` in front.
+    package func covers(header name: String) -> Bool {
+        covers([name]) || name.hasPrefix("ce_") && covers([String(name.dropFirst(3))])
+    }
 
     /// Valid JSON with the fields' values replaced; the rest stays as it is written.
     package func json(_ bytes: [UInt8]) -> [UInt8] {

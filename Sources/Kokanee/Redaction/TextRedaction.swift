@@ -43,17 +43,22 @@ struct TextRedaction {
         }
         // JSON within a string has a backslash before each quote.
         skip { Self.isQuote($0) || $0 == UInt8(ascii: "\\") }
+        // `(email)=(…)` of PostgreSQL, `[email] => …` of PHP.
+        if position < bytes.count, ")]".utf8.contains(bytes[position]) { position += 1 }
         skip { $0 == UInt8(ascii: " ") }
         guard position < bytes.count, bytes[position] == UInt8(ascii: ":") || bytes[position] == UInt8(ascii: "=")
         else {
             return nil
         }
         position += 1
+        // `==`, `=>` and `=~`.
+        skip { "=>~".utf8.contains($0) }
         skip { $0 == UInt8(ascii: " ") }
         let begin = position
+        skipPrefix(in: bytes, &position)
         skip { $0 == UInt8(ascii: "\\") }
         guard position < bytes.count else { return nil }
-        let isEscaped = position > begin
+        let isEscaped = position > begin && bytes[position - 1] == UInt8(ascii: "\\")
         let end =
             switch bytes[position] {
             case let quote where Self.isQuote(quote): endOfQuoted(bytes, position, isEscaped: isEscaped)
@@ -61,6 +66,12 @@ struct TextRedaction {
             default: endOfWords(bytes, position)
             }
         return begin < end ? begin..<end : nil
+    }
+
+    /// What may stand in front of a quote and belongs to it: `b'…'` and `u"…"` of Python, `$"…"`, `&"…"`.
+    private func skipPrefix(in bytes: [UInt8], _ position: inout Int) {
+        let end = bytes[position...].prefix(3).firstIndex { !Self.isWord($0) && !"$&@".utf8.contains($0) }
+        if let end, Self.isQuote(bytes[end]) { position = end }
     }
 
     /// - Parameter isEscaped: in JSON within a string, where one backslash stands before the quotes, and three before those

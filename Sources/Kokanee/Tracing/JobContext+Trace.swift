@@ -10,9 +10,10 @@ extension JobContext {
 }
 
 extension JobContent {
-    /// A CloudEvents attribute that the record has as a header, or, in structured mode, inside its value.
+    /// A CloudEvents attribute that the record has as a header, by its name or, as the Kafka protocol binding has it, with `ce_`
+    /// in front, or, in structured mode, inside its value.
     func attribute(_ name: String) -> String? {
-        if let header = header(name) { return header.text }
+        if let header = header(name) ?? header("ce_" + name) { return header.text }
         guard isStructured, let bytes = value?.array,
             let member = try? JSONText.members(of: bytes).last(where: { $0.name == name })
         else { return nil }

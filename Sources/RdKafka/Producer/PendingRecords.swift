@@ -74,6 +74,11 @@ class PendingRecords: @unchecked Sendable {
             }
             sink.token = UnsafeMutableRawPointer(slot)
             offer(cursor, to: &sink)
+            if sink.code == RD_KAFKA_RESP_ERR__QUEUE_FULL, sink.isQueueEmpty {
+                // It may have been emptied since. Nobody else fills it: one that does not take the record now never will.
+                offer(cursor, to: &sink)
+                if sink.code == RD_KAFKA_RESP_ERR__QUEUE_FULL { sink.refuseAsTooLarge() }
+            }
             switch sink.code {
             case RD_KAFKA_RESP_ERR_NO_ERROR: break
             case RD_KAFKA_RESP_ERR__QUEUE_FULL, RD_KAFKA_RESP_ERR__FATAL:

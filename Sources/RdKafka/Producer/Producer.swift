@@ -8,7 +8,7 @@ internal import CRdKafka
 /// acknowledged is produced again, so that a record may then stand twice in the log.
 ///
 /// Unless the configuration says otherwise: `linger.ms` 5, `partitioner` `murmur2_random` (Java's, so that a key has
-/// the same partition whoever writes it), at most 128 MiB buffered. `enable.idempotence` and `acks=all` always hold.
+/// the same partition whoever writes it), at most 128 MiB buffered, or twice `message.max.bytes` if that is more. `enable.idempotence` and `acks=all` always hold.
 public final class Producer: Sendable {
     public typealias Completion = @Sendable (Result<Delivery, KafkaError>) -> Void
 
@@ -16,12 +16,13 @@ public final class Producer: Sendable {
 
     /// - Throws: ``KafkaError`` with `localInvalidArgument` where librdkafka refuses a property.
     public init(_ configuration: ClientConfiguration) throws(KafkaError) {
+        let largest = configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? 0
         core = try ProducerCore(
             configuration.with(
                 defaults: [
                     "linger.ms": "5",
                     "partitioner": "murmur2_random",
-                    "queue.buffering.max.kbytes": "131072",
+                    "queue.buffering.max.kbytes": "\(min(max(131_072, largest / 512), 2_147_483_647))",
                 ],
                 required: [
                     "enable.idempotence": "true",

@@ -17,6 +17,12 @@ package struct RecordSink: ~Copyable {
         self.instance = instance
     }
 
+    /// Whether librdkafka has no record that is not acknowledged, and no report of one.
+    var isQueueEmpty: Bool { rd_kafka_outq_len(instance.handle.pointer) == 0 }
+
+    /// The last record is more than librdkafka's whole queue takes, `queue.buffering.max.kbytes`.
+    mutating func refuseAsTooLarge() { code = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE }
+
     deinit {
         if let headers { rd_kafka_headers_destroy(headers) }
     }

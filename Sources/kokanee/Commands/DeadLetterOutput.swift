@@ -124,8 +124,10 @@ struct DeadLetterOutput {
     private func value(of header: Header) -> Bytes? {
         guard let value = header.value, !redaction.isEmpty else { return header.value }
         guard !redaction.covers(header: header.name) else { return Bytes(Redaction.placeholder) }
-        guard let text = String(validating: value.array, as: UTF8.self) else { return value }
-        return Bytes(redaction.text(text))
+        // What is not UTF-8 all through may have such a value all the same.
+        let text = String(decoding: value.array, as: UTF8.self)
+        let redacted = redaction.text(text)
+        return redacted == text ? value : Bytes(redacted)
     }
 
     private func payload(_ bytes: [UInt8]) -> (kind: String, lines: [String]) {

@@ -172,7 +172,10 @@ struct JSONCodecTests {
         func compare<Value: Decodable & Equatable>(_ type: Value.Type) {
             // An empty payload is an object here, and nothing to Foundation.
             let expected = words { try decoder.decode(type, from: Data(text.isEmpty ? "{}".utf8 : text.utf8)) }
-            #expect(words { try codec.decode(type, from: Bytes(bytes)) } == expected, "\(type)")
+            let said = words { try codec.decode(type, from: Bytes(bytes)) }
+            // Of a number that does not fit Foundation says that the whole is no JSON.
+            let isMistaken = expected.contains("not valid JSON") && JSONText.isValid(bytes)
+            #expect(isMistaken ? !said.contains("not valid JSON") : said == expected, "\(type): \(said), \(expected)")
         }
         compare(Purchase.Line.self)
         compare([Purchase.Line].self)

@@ -92,6 +92,13 @@ struct RedactionTests {
             (#"Pay(email: ("a", "b"), n: 1)"#, "Pay(email: [redacted], n: 1)"),
             (#"{"email":{"note":"}","number":"4111"},"n":1}"#, #"{"email":[redacted],"n":1}"#),
             (#"E: {\"email\":{\"note\":\"}\"},\"n\":1}"#, #"E: {\"email\":[redacted],\"n\":1}"#),
+            ("E: Key (email)=(a@b.c) already exists", "E: Key (email)=[redacted] already exists"),
+            (#"E: {"email"=>"a@b.c", :n=>1}"#, #"E: {"email"=>[redacted], :n=>1}"#),
+            (#"E: %{email => "a@b.c", n => 1}"#, "E: %{email => [redacted], n => 1}"),
+            ("E: [email] => a@b.c [n] => 1", "E: [email] => [redacted] [n] => 1"),
+            ("E: email == 'a@b.c', n", "E: email == [redacted], n"),
+            ("E: {'email': b'a@b.c', 'n': 1}", "E: {'email': [redacted], 'n': 1}"),
+            (#"E: (email=u"a@b.c", n=1)"#, "E: (email=[redacted], n=1)"),
             (#"E: email: "cut in the mid"#, "E: email: [redacted]"), ("email:", "email:"), ("email", "email"),
         ]
     )

@@ -78,6 +78,7 @@ struct TraceContextTests {
         let trace = [Header("traceparent", Bytes(Self.parent)), Header("tracestate", "a=1")]
         try await fixture.enqueue([("t", "plain")])
         try await fixture.enqueue([("t", "traced")], headers: trace)
+        try await fixture.enqueue([("t", "of an SDK")], headers: [Header("ce_traceparent", Bytes(Self.parent))])
         try await fixture.enqueue([("t", "odd")], headers: [Header("traceparent", Bytes([0, 0xFF]))])
         let event = """
             {"specversion":"1.0","id":"structured","type":"t","source":"/s","traceparent":"\(Self.parent)"}
@@ -97,13 +98,14 @@ struct TraceContextTests {
         }
         let worker = fixture.worker(jobs)
         try await running(worker) {
-            try await eventually("all are completed") { worker.statistics.completed == 4 }
+            try await eventually("all are completed") { worker.statistics.completed == 5 }
         }
         #expect(
             seen.withLock { $0 } == [
                 "plain": ["none ", "none "], "odd": ["none ", "none "],
                 "traced": ["\(Self.parent) a=1", "\(Self.parent) a=1"],
                 "structured": ["\(Self.parent) ", "\(Self.parent) "],
+                "of an SDK": ["\(Self.parent) ", "\(Self.parent) "],
             ]
         )
     }

@@ -1,6 +1,6 @@
 /// Decodes payloads by a ``JSONTape``, and asks Foundation about those that this refuses.
 ///
-/// So what a user sees of a payload that does not fit is Foundation's error, always; and where the tape knows less than
+/// So what a user sees of a payload that does not fit is Foundation's error, unless that does not say where; and where the tape knows less than
 /// Foundation does, of encodings for example, it costs time and nothing else.
 enum JSONPayload {
     private static let emptyText: StaticString = "{}"
@@ -31,8 +31,15 @@ enum JSONPayload {
         defer { if !isKnownUniquelyReferenced(&tape) { tape.keepText() } }
         do {
             return try tape.value(type, at: 0)
-        } catch is DecodingError {
-            return try JSONFoundation.decode(type, from: text)
+        } catch let error as DecodingError {
+            do {
+                return try JSONFoundation.decode(type, from: text)
+            } catch DecodingError.dataCorrupted(let context)
+                where context.codingPath.isEmpty && JSONText.isValid(Array(text))
+            {
+                // So it says of a number that does not fit, wherever that is: that the whole is no JSON, which it is.
+                throw error
+            }
         }
     }
 
