@@ -12,6 +12,8 @@ final class ScheduleKeeper: Sendable {
     /// Between two looks at what has changed.
     private static let lookInterval = Duration.milliseconds(200)
     private static let pauseAfterFailure = Duration.seconds(1)
+    /// Until a schedule of this worker's is written down again that could not be.
+    private static let pauseAfterRefusal = Duration.seconds(10)
     /// When somebody else has taken over, though this worker owns the partition: it does not know better yet, or another
     /// group works the same queue. Ticks of so long ago are not missed.
     private static let pauseAfterLoss = Duration.seconds(10)
@@ -49,23 +51,33 @@ final class ScheduleKeeper: Sendable {
         var session: ScheduleSession?
         var refused: [String: ScheduleRecord] = [:]
         var failure: String?
-        var hasWritten = false
+        /// When this worker's own schedules are to be written down; nil where they have been.
+        var ownAreDue: ContinuousClock.Instant? = .now
+        /// Whether another worker has been in charge since the session began: then that has fenced it, and rests now.
+        var wasRelieved = false
         defer { session?.end() }
         while !Task.isCancelled, !isStopping() {
             var rest = Self.lookInterval
             do {
-                if board.isInCharge, engine.knowsTime {
-                    if !hasWritten { try await writeOwn() }
-                    hasWritten = true
+                if !board.isInCharge {
+                    wasRelieved = wasRelieved || session != nil
+                } else if engine.knowsTime {
+                    if let due = ownAreDue, due <= .now {
+                        ownAreDue = await writeOwn() ? nil : .now + Self.pauseAfterRefusal
+                    }
                     rest = min(rest, try await turn(&session, &refused))
                     failure = nil
+                    // It has written.
+                    if rest == .zero { wasRelieved = false }
                 }
             } catch {
                 session?.end()
                 session = nil
-                if failure != "\(error)" { log(error) }
+                let isFenced = (error as? KafkaError)?.isFenced == true
+                if failure != "\(error)", !(isFenced && wasRelieved) { log(error) }
                 failure = "\(error)"
-                rest = (error as? KafkaError)?.isFenced == true ? Self.pauseAfterLoss : Self.pauseAfterFailure
+                rest = !isFenced ? Self.pauseAfterFailure : wasRelieved ? .zero : Self.pauseAfterLoss
+                wasRelieved = false
             }
             try? await Task.sleep(for: rest)
         }
@@ -138,11 +150,14 @@ final class ScheduleKeeper: Sendable {
         for (record, plan) in turn.plans { log(record, plan) }
     }
 
-    /// Writes down the schedules that the worker was configured with, where nobody has by hand.
-    private func writeOwn() async throws {
-        guard !ownSchedules.isEmpty else { return }
-        let desk = try ScheduleDesk(client)
+    /// Writes down the schedules that the worker was configured with, where nobody has by hand. One that can't be written holds
+    /// up no other, nor those that are known.
+    ///
+    /// - Returns: whether all are written.
+    private func writeOwn() async -> Bool {
+        guard !ownSchedules.isEmpty else { return true }
         let known = board.records
+        var areWritten = true
         for schedule in ownSchedules {
             let old = known[schedule.name]
             if let old, old.source == .hand {
@@ -154,8 +169,18 @@ final class ScheduleKeeper: Sendable {
                 )
                 continue
             }
-            _ = try await desk.put(schedule, queue: queue.name, source: .code, by: name)
+            do {
+                _ = try await ScheduleDesk(client).put(schedule, queue: queue.name, source: .code, by: name)
+            } catch {
+                areWritten = false
+                logger.log(
+                    .error,
+                    "a schedule of this worker's could not be written down; it is tried again",
+                    ["queue": queue.name, "schedule": schedule.name, "error": "\(error)"]
+                )
+            }
         }
+        return areWritten
     }
 
     private func log(_ record: ScheduleRecord, _ plan: SchedulePlan) {

@@ -223,10 +223,26 @@ public struct TopicAdministrator: Sendable {
             do {
                 settings[topic] = try await admin.describeConfigs(topic: topic).compactMapValues(\.value)
             } catch {
+                // The broker that is asked may not have heard of a new topic yet.
+                if error.code == .unknownTopicOrPartition { continue }
                 guard error.isUnsupported || error.code == .topicAuthorizationFailed else { throw error }
                 return settings
             }
         }
         return settings
+    }
+
+    /// The smallest `max.message.bytes` of topics; nil where the broker does not tell it, or not to us.
+    static func smallestBatchLimit(of topics: [String], _ client: ClientConfiguration) async -> Int? {
+        guard let admin = try? AdminClient(client) else { return nil }
+        return await withTaskGroup(of: Int?.self) { group in
+            for topic in topics {
+                group.addTask {
+                    let configs = try? await admin.describeConfigs(topic: topic, timeout: .seconds(5))
+                    return configs?["max.message.bytes"]?.value.flatMap { Int($0) }
+                }
+            }
+            return await group.reduce(nil) { least, limit in [least, limit].compactMap(\.self).min() }
+        }
     }
 }

@@ -28,6 +28,8 @@ struct CommitPacer {
     private var nextAt = ContinuousClock.now
     private var outstanding: (tag: Int, ids: [Engine.PartitionID], rewinds: [Engine.PartitionID: String])?
     private var lastTag = 0
+    /// When the last commit was sent that the group took: then it knew this worker as a member.
+    private(set) var acceptedAt: ContinuousClock.Instant?
     private var sentAt = ContinuousClock.now
     /// The commit whose acceptance confirms the membership, and when the next one may be sent.
     private var confirmation: Int?
@@ -100,6 +102,7 @@ struct CommitPacer {
         pace.note(roundTrip: dispatcher.engine.clock.monotonic() - sentAt)
         switch FailPoint.commitAcknowledged.result(result, failure: .requestTimedOut) {
         case .success:
+            acceptedAt = sentAt
             dispatcher.noteCommitted(ended.rewinds)
             if tag == confirmation { dispatcher.confirmLease(byCommitAt: sentAt) }
         case .failure(let error): failed(ended.ids, error, dispatcher)

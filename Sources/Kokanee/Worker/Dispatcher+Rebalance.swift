@@ -76,13 +76,15 @@ extension Dispatcher {
     /// Hands partitions back: lets what runs finish within the limit, commits, and lets go.
     func giveBack(_ partitions: [TopicPartition]) throws {
         FailPoint.partitionsRevoked.pass()
+        let revokedAt = engine.clock.monotonic()
         drain(partitions, within: configuration.revocationLimit)
         FailPoint.partitionsDrained.pass()
         commits.commitNow(self)
         if !control.isStopping {
             let ids = partitions.map(id(of:))
             engine.withSettledScheduler { $0.suspend(ids) }
-            suspendedAt = engine.clock.monotonic()
+            // The group may have lost this worker since it was last heard of there.
+            suspendedAt = max(revokedAt, commits.acceptedAt ?? revokedAt)
         }
         try letGo(partitions, keepingState: !control.isStopping)
         logger.log(.info, "partitions revoked", ["queue": name, "partitions": Self.summary(partitions)])

@@ -37,7 +37,10 @@ struct Prefetch {
     }
 
     /// As librdkafka's properties.
-    var properties: [String: String] {
+    ///
+    /// - Parameter messageBytes: its `message.max.bytes`, where that is set. It must not be more than what one answer may bring.
+    func properties(besideMessagesOf messageBytes: String? = nil) -> [String: String] {
+        let wholeAnswer = max(wholeAnswer, messageBytes.flatMap { Int($0) } ?? 0)
         // One answer may pass the bound by as much as it brings of a partition. A larger record comes all the same.
         let answer = min(max(bytes / 4, 64 << 10), 1 << 20)
         return [

@@ -41,6 +41,14 @@ extension Worker {
                 """
             )
         }
+        guard configuration.revocationLimit >= .zero, configuration.revocationLimit < .milliseconds(pollInterval) else {
+            throw InputError(
+                """
+                a worker's revocation limit is below max.poll.interval.ms, \(Duration.milliseconds(pollInterval).text): \
+                the group waits no longer; not \(configuration.revocationLimit.text)
+                """
+            )
+        }
         if let build = configuration.build, !OutcomeRecord.isBuild(build) {
             throw InputError(
                 "a worker's build has at most \(OutcomeRecord.longestBuild) bytes and no control characters"

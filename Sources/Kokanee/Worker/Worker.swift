@@ -187,7 +187,7 @@ public final class Worker: Sendable {
     // MARK: - Work
 
     private func work(_ layouts: [Layout], _ replay: ReplayRun?) async throws {
-        let producer = try Producer(producerConfiguration)
+        let producer = try Producer(await producerConfiguration(layouts.map(\.queue)))
         let hooks =
             configuration.hooks.isEmpty
             ? nil : HookDesk(configuration.hooks, metrics: metrics, logger: logger)
@@ -333,11 +333,22 @@ public final class Worker: Sendable {
     }
 
     /// A hop's record is larger than its job's by its headers: whether it fits is for the broker to say.
-    private var producerConfiguration: ClientConfiguration {
+    ///
+    /// But brokers hold a topic's limit against a batch, which librdkafka does not split: one of several records is not to
+    /// be larger than what each topic of the queues takes, or a job would be cut, or lose its mark, for its neighbours'
+    /// sake.
+    private func producerConfiguration(_ queues: [Queue]) async -> ClientConfiguration {
         var client = client
         client.properties["message.max.bytes"] = client.properties["message.max.bytes"] ?? "67108864"
+        guard client.properties["batch.size"] == nil else { return client }
+        let topics = queues.flatMap { [$0.deadLetterTopic, $0.stateTopic] + $0.ladder.rungs.map($0.retryTopic) }
+        let limit = await TopicAdministrator.smallestBatchLimit(of: topics, client)
+        if let limit, limit < Self.usualBatchSize { client.properties["batch.size"] = "\(limit)" }
         return client
     }
+
+    /// librdkafka's.
+    private static let usualBatchSize = 1_000_000
 
     private func consumerConfiguration(_ layout: Layout) -> ClientConfiguration {
         var client = client
@@ -349,7 +360,8 @@ public final class Worker: Sendable {
             "client.id": control.name,
         ]
         client.properties.merge(defaults) { set, _ in set }
-        client.properties.merge(prefetch.properties) { set, _ in set }
+        let fetching = prefetch.properties(besideMessagesOf: client.properties["message.max.bytes"])
+        client.properties.merge(fetching) { set, _ in set }
         // The earliest, never the latest: what was enqueued before the group's first worker is work, too.
         client.properties["auto.offset.reset"] = "earliest"
         // One worker owns partition i of all the queue's topics, and hands all back before it gets others.
