@@ -3,7 +3,8 @@ public import RdKafka
 /// Runs the selected jobs of a plan once through their handlers, to see what a replay would do: with effects off, without a
 /// consumer group, without producing or committing anything, and without retries.
 ///
-///     let rehearsal = Rehearsal(of: plan, queue: queue, jobs: jobs, client: client)
+///     let planned = try await planner.plan(queue, selection)
+///     let rehearsal = try await Rehearsal(of: planned, queue: queue, jobs: jobs, client: client)
 ///     let report = try await rehearsal.run()
 ///     if report.hasRegressions { … }
 ///
@@ -73,6 +74,9 @@ public struct Rehearsal: Sendable {
     let before: PastOutcome
     let logger: Logger
 
+    /// Rehearses what `selects` says of the plan's range. The plan's own selection is not asked, and what became of the jobs
+    /// before is not known unless `before` says it: the initializer with a ``Planned`` plan knows both.
+    ///
     /// - Parameters:
     ///   - queue: the plan's.
     ///   - selects: which records of the plan's range are meant; called on the thread that reads, once for each record, and

@@ -141,7 +141,7 @@ public struct QueueStatus: Sendable, Hashable {
     public let retrying: [Rung]
     /// Dead letters that were neither retried nor discarded.
     public let dead: Int64
-    /// The oldest unfinished job in the main topic; nil where none waits.
+    /// The oldest unfinished job in the main topic and those of the priorities; nil where none waits.
     public let oldest: Job?
     /// Members of the group; where the broker can't describe groups, as the embedded one can't, the workers that
     /// report, and those whose commits have moved a watermark within the time after which a partition counts as stalled.
@@ -173,9 +173,9 @@ public struct QueueStatus: Sendable, Hashable {
         }
     }
 
-    /// Unfinished records of the main topic.
+    /// Unfinished records of the main topic and of those of the priorities.
     public var waiting: Int64 { partitions.reduce(0) { $0 + $1.waiting } }
 
-    /// For how long the oldest unfinished job of the main topic has waited; nil where none does.
+    /// For how long the oldest unfinished job of these topics has waited; nil where none does.
     public var oldestWaitingMilliseconds: Int64? { oldest.map { max(0, takenAt - $0.timestamp) } }
 }

@@ -188,7 +188,9 @@ struct BulkEnqueue {
                 tally.sizes.note(chunk.jobs[index])
             case .failure(let error):
                 tally.reject(error)
-                failures.append((line, "\(error)".onOneLine))
+                let mayStand = (error as? KafkaError)?.code == .localMessageTimedOut
+                let advice = "it may be in the queue: send it again only with its id, or an idempotency key"
+                failures.append((line, "\(error)".onOneLine + (mayStand ? "; " + advice : "")))
             }
         }
         for text in Self.grouped(failures) { console.complain(text) }

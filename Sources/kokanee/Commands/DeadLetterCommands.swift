@@ -125,10 +125,16 @@ extension OptionValues {
         return text
     }
 
+    /// A text by which something is chosen: an empty one chose all, or none.
+    func filled(_ long: String) throws(UsageError) -> String? {
+        guard string(long) != "" else { throw error("--\(long) is empty") }
+        return string(long)
+    }
+
     func deadLetterFilter() throws(UsageError) -> DeadLetterFilter {
         DeadLetterFilter(
-            type: string("type"),
-            error: string("error"),
+            type: try filled("type"),
+            error: try filled("error"),
             since: try time("since"),
             until: try time("until"),
             isOpenOnly: isSet("open"),

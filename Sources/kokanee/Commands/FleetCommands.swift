@@ -26,7 +26,7 @@ extension Command {
         options: [typeOption, reasonOption] + fleetOptions,
         run: { context in
             let (queue, control) = try await fleet(context)
-            let types = context.values.strings("type")
+            let types = try context.values.filledTypes()
             let reason = try context.values.recordText("reason")
             let changes = try await control.pause(queue, types: types, by: try context.operatorName, reason: reason)
             try tell(changes, queue, context)
@@ -46,7 +46,7 @@ extension Command {
         options: [typeOption] + fleetOptions,
         run: { context in
             let (queue, control) = try await fleet(context)
-            let types = context.values.strings("type")
+            let types = try context.values.filledTypes()
             let changes = try await control.resume(queue, types: types, by: try context.operatorName)
             try tell(changes, queue, context)
             guard types.isEmpty, !context.console.isJSON else { return }
@@ -193,5 +193,12 @@ extension Command {
             }
         }
         context.console.say("a job that was done already stays done: of that nobody can tell here")
+    }
+}
+
+extension OptionValues {
+    fileprivate func filledTypes() throws(UsageError) -> [String] {
+        _ = try filled("type")
+        return strings("type")
     }
 }

@@ -41,7 +41,9 @@ extension Command {
         switch context.arguments.count > 1 ? context.arguments[1] : "show" {
         case "show":
             try refuse(["type", "per-key", "key-group"] + Self.boundOptions, of: "show", values)
-            let desk = try LimitDesk(try await context.connect().configuration)
+            let cluster = try await context.connect()
+            try await cluster.require(try Queue(queue), [queue])
+            let desk = try LimitDesk(cluster.configuration)
             try await show(try await desk.table(of: queue), of: queue, desk, context.console)
         case "set":
             let limit = try limit(values)

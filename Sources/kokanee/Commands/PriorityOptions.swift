@@ -22,7 +22,7 @@ extension OptionValues {
     func priorityPolicy() throws -> PriorityPolicy {
         let rule = string("priorities") ?? ""
         guard rule != "strict" else {
-            let limit = try duration("starvation-limit") ?? .seconds(60)
+            let limit = try string("starvation-limit") == "0" ? .zero : duration("starvation-limit") ?? .seconds(60)
             return .strict(starvationLimit: limit == .zero ? nil : limit)
         }
         guard !isSet("starvation-limit") else { throw error("--starvation-limit goes with --priorities strict") }

@@ -2,7 +2,9 @@ public import RdKafka
 
 /// Runs a part of a queue's history again, beside live work: under a group, a ladder and dead letters of its own.
 ///
-///     let replay = try await SideReplay.begin(plan, of: queue, by: "ann", words: "after the fix of #4711", client: client)
+///     let words = "after the fix of #4711"
+///     let (plan, listed) = (planned.plan, planned.listed)
+///     let replay = try await SideReplay.begin(plan, listed: listed, of: queue, by: "ann", words: words, client: client)
 ///     try await Worker(replaying: replay, jobs: jobs, client: client).run()
 ///
 /// What is covered is fixed by the plan. Any number of workers may join, leave and die; the replay is at its end when
@@ -17,7 +19,8 @@ public enum SideReplay {
     ///   - rate: jobs a second over all workers; nil is without limit.
     ///   - by: who begins it.
     ///   - words: why, or by which command.
-    /// - Throws: ``TopicError`` where its topics can't be made; ``KafkaError``.
+    /// - Throws: ``InputError`` where the plan's offsets are listed and the list is missing; ``TopicError`` where its topics
+    ///   can't be made; ``KafkaError``.
     public static func begin(
         _ plan: ReplayPlan,
         listed: ListedOffsets? = nil,
@@ -27,6 +30,9 @@ public enum SideReplay {
         words: String,
         client: ClientConfiguration
     ) async throws -> ReplayRecord {
+        guard !plan.hasListedOffsets || listed != nil else {
+            throw InputError("plan \(plan.id) lists the offsets that it selects: give their list as `listed`")
+        }
         let book = try ReplayBook(client)
         _ = try await TopicAdministrator(AdminClient(client)).create(queue.replay(plan.id))
         try await listed?.write(to: queue.replay(plan.id), client)
