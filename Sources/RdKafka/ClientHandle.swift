@@ -14,14 +14,14 @@ final class ClientHandle: @unchecked Sendable {
 
     /// - Parameters:
     ///   - prepare: sets what properties can't, such as the enabled events, before the instance starts.
-    ///   - onFailedDelivery: why a record was not delivered, on the thread that polls, flushes, commits or aborts; for
+    ///   - onFailedDelivery: why a record was not delivered, and its topic, on the thread that polls, flushes, commits or aborts; for
     ///     producers without events for deliveries.
     ///   - onError: librdkafka's word on connections and other things that no call asked for, on any thread that polls.
     init(
         _ kind: Kind,
         _ configuration: ClientConfiguration,
         prepare: (OpaquePointer) -> Void = { _ in },
-        onFailedDelivery: (@Sendable (KafkaError) -> Void)? = nil,
+        onFailedDelivery: (@Sendable (KafkaError, _ topic: String) -> Void)? = nil,
         onError: (@Sendable (KafkaError) -> Void)? = nil
     ) throws(KafkaError) {
         let conf = rd_kafka_conf_new()!
@@ -105,12 +105,12 @@ final class ClientHandle: @unchecked Sendable {
     private final class Callbacks: Sendable {
         let log: @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void
         let error: (@Sendable (KafkaError) -> Void)?
-        let failedDelivery: (@Sendable (KafkaError) -> Void)?
+        let failedDelivery: (@Sendable (KafkaError, _ topic: String) -> Void)?
 
         init(
             _ log: @escaping @Sendable (ClientConfiguration.LogSeverity, String, String) -> Void,
             _ error: (@Sendable (KafkaError) -> Void)?,
-            _ failedDelivery: (@Sendable (KafkaError) -> Void)?
+            _ failedDelivery: (@Sendable (KafkaError, _ topic: String) -> Void)?
         ) {
             self.log = log
             self.error = error
@@ -119,7 +119,7 @@ final class ClientHandle: @unchecked Sendable {
 
         func report(undelivered message: rd_kafka_message_t) {
             let topic = message.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? ""
-            failedDelivery?(KafkaError(message.err, operation: "producing to \(topic)/\(message.partition)"))
+            failedDelivery?(KafkaError(message.err, operation: "producing to \(topic)/\(message.partition)"), topic)
         }
 
         func report(_ code: rd_kafka_resp_err_t, _ reason: String?) {

@@ -191,7 +191,7 @@ struct HostileTests {
         Forgery(state: ["kokanee-first-failed-at": "last week", "kokanee-error": "\u{0}"], end: .runs(attempt: 1)),
         Forgery(state: ["kokanee-expires-at": "\(year9999)"], end: .runs(attempt: 1)),
         Forgery(state: ["kokanee-expires-at": "0"], end: .discarded),
-        Forgery(state: ["kokanee-expires-at": "never"], end: .runs(attempt: 1)),
+        Forgery(state: ["kokanee-expires-at": "never"], end: .dies(reason: "undecodable")),
         Forgery(state: ["kokanee-cut": "payload", "kokanee-reason": "rejected"], end: .runs(attempt: 1)),
         Forgery(state: ["kokanee-died-at": "1", "kokanee-retried-from": "///"], end: .runs(attempt: 1)),
     ]

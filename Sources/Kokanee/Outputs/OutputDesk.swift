@@ -203,10 +203,12 @@ final class OutputDesk: Sendable {
             let records = ready.flatMap { written(by: $0.pending.order) } + pages
             try await session.producer.send(records) { FailPoint.outputsProduced.pass() }
         } catch {
-            // A record that could not be delivered in its time is its job's matter, too: its topic may be out of order for long.
-            guard !error.isFatal, !error.isFenced, !error.isRetriable || error.code == .localMessageTimedOut else {
-                throw error
+            if !error.isFatal, error.code == .localMessageTimedOut, let topic = session.producer.failedTopic,
+                await fail(ready.map(\.pending), producingTo: topic, error)
+            {
+                return
             }
+            guard !error.isFatal, !error.isFenced, !error.isRetriable else { throw error }
             guard ready.count == 1 else {
                 // One of them is the cause, and the others are not to fail with it.
                 for (pending, _) in ready { await serve([pending]) }
@@ -224,6 +226,20 @@ final class OutputDesk: Sendable {
         for (pending, _) in ready { pending.continuation.resume(returning: .done) }
     }
 
+    /// A topic has taken nothing for long. Those that produce to it fail, and the others go on without them.
+    ///
+    /// - Returns: false where it is no job's but this desk's own.
+    private func fail(_ batch: [Pending], producingTo topic: String, _ error: KafkaError) async -> Bool {
+        guard topic != runtime.queue.stateTopic else { return false }
+        let (failing, others) = (
+            batch.filter { $0.order.produces(to: topic) }, batch.filter { !$0.order.produces(to: topic) }
+        )
+        guard !failing.isEmpty else { return false }
+        for pending in failing { pending.continuation.resume(throwing: error) }
+        await serve(others)
+        return true
+    }
+
     private func written(by order: Order) -> [ProducerRecord] {
         let topic = runtime.queue.stateTopic
         return (order.records ?? []) + order.leavings.map { $0.record(topic: topic, partition: partition) }
@@ -231,6 +247,8 @@ final class OutputDesk: Sendable {
 }
 
 extension OutputDesk.Order {
+    fileprivate func produces(to topic: String) -> Bool { (records ?? []).contains { $0.topic == topic } }
+
     /// About what its records take.
     fileprivate var size: Int {
         (records ?? []).reduce(0) { $0 + ($1.value?.count ?? 0) + ($1.key?.count ?? 0) + 200 }

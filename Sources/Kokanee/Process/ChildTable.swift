@@ -45,6 +45,8 @@ final class ChildTable {
     /// Children must keep their standard inputs and outputs open.
     private let needsStreams: Bool
     private var children: [ChildID: Child] = [:]
+    /// See ``giveUp(_:)``.
+    private var leftAlone: [pid_t] = []
     private var lastID: UInt64 = 0
     private var events: [ChildEvent] = []
     private var outQueue: [Child] = []
@@ -174,7 +176,10 @@ final class ChildTable {
             }
         }
         let isRoutine = nextExitCheck <= now
-        if isRoutine { nextExitCheck = now + Self.exitCheckInterval }
+        if isRoutine {
+            nextExitCheck = now + Self.exitCheckInterval
+            if !leftAlone.isEmpty { reapLeftAlone() }
+        }
         for child in Array(children.values) where isRoutine || child.closedAt != nil || child.killAt != nil {
             check(child, now, asksForExit: isRoutine || child.exitDescriptor == nil)
         }
@@ -270,7 +275,18 @@ final class ChildTable {
         diagnose(child, "(kokanee: it has not ended by SIGKILL, and is left alone)".utf8)
         let end = ChildEnd(pid: child.pid, status: .unknown, errorTail: child.errorTail.text, bytesRead: nil)
         children[child.id] = nil
+        leftAlone.append(child.pid)
         events.append(.exited(child.id, end))
+    }
+
+    /// Takes children out of the kernel's table that ended when nobody waited for them any longer.
+    private func reapLeftAlone() {
+        leftAlone.removeAll { pid in
+            var status: Int32 = 0
+            guard waitpid(pid, &status, WNOHANG) != 0 else { return false }
+            ChildGroups.remove(pid)
+            return true
+        }
     }
 
     /// Takes a child that has ended away, with its last words.

@@ -145,7 +145,7 @@ final class CommandLoop {
             guard let ticket = running.removeValue(forKey: child) else { return }
             childOfTicket[ticket] = nil
             let result = Self.result(end)
-            if isTerminating, case .killed = end.status {
+            if isTerminating, end.status.isNoVerdict {
                 finish(ticket, .failure(HandlerError.closed))
             } else if DoubtfulDeaths.isDoubtful(end.status), case .failure(let error) = result {
                 doubtful.add(ticket, error, .now)

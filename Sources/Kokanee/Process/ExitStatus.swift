@@ -13,6 +13,14 @@ enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
         self = signal == 0 ? .exited(status >> 8 & 0xFF) : .killed(signal: signal)
     }
 
+    /// It says nothing of what the process made of its work.
+    var isNoVerdict: Bool {
+        switch self {
+        case .exited: false
+        case .killed, .unknown: true
+        }
+    }
+
     var description: String {
         switch self {
         case .exited(let code): "exit status \(code)"

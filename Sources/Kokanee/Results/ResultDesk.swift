@@ -59,7 +59,9 @@ final class ResultDesk: Sendable {
         try follow(partition, for: id)
         let timer = Task {
             try await Task.sleep(for: limit)
-            answer.set(.failure(Self.timeout(id, limit)))
+            // All partitions may not have been read by then, but what is known of this one's job is.
+            let newest = state.withLock { $0.waiters[number]?.newest }
+            answer.set(newest.map { .success($0) } ?? .failure(Self.timeout(id, limit)))
         }
         defer { timer.cancel() }
         return try await withTaskCancellationHandler {
@@ -117,6 +119,7 @@ final class ResultDesk: Sendable {
         state.partitions = partitions
         state.book = ResultBook(mostBytes: mostBytes)
         state.hasCaughtUp = false
+        for number in state.waiters.keys { state.waiters[number]?.newest = nil }
         return former
     }
 
@@ -143,9 +146,15 @@ final class ResultDesk: Sendable {
     private func take(_ record: Record, _ generation: Int) {
         guard let id = JobRecord.id(ofKey: record.key) else { return }
         let told = state.withLock { state -> [(FirstResult<JobState>, JobState)] in
-            guard state.generation == generation,
-                let news = state.book.take(id: id, value: record.value, partition: record.partition)
-            else { return [] }
+            guard state.generation == generation else { return [] }
+            let taken = state.book.take(id: id, value: record.value, partition: record.partition)
+            guard let news = taken else {
+                // It was sent back, and has left nothing since.
+                if record.value == nil, !state.hasCaughtUp {
+                    for (number, waiter) in state.waiters where waiter.id == id { state.waiters[number]?.newest = nil }
+                }
+                return []
+            }
             let told = state.waiters.filter { $0.value.id == id }
             guard state.hasCaughtUp else {
                 for number in told.keys { state.waiters[number]?.newest = news.ending == nil ? nil : news }

@@ -62,13 +62,13 @@ final class ScheduleKeeper: Sendable {
                 if !board.isInCharge {
                     wasRelieved = wasRelieved || session != nil
                 } else if engine.knowsTime {
-                    if let due = ownAreDue, due <= .now {
-                        ownAreDue = await writeOwn() ? nil : .now + Self.pauseAfterRefusal
-                    }
                     rest = min(rest, try await turn(&session, &refused))
                     failure = nil
                     // It has written.
                     if rest == .zero { wasRelieved = false }
+                    if let due = ownAreDue, due <= .now {
+                        ownAreDue = await writeOwn() ? nil : .now + Self.pauseAfterRefusal
+                    }
                 }
             } catch {
                 session?.end()
@@ -178,6 +178,8 @@ final class ScheduleKeeper: Sendable {
                     "a schedule of this worker's could not be written down; it is tried again",
                     ["queue": queue.name, "schedule": schedule.name, "error": "\(error)"]
                 )
+                // The others would wait as long, and what is known is to be fired meanwhile.
+                if (error as? KafkaError)?.isRetriable == true { break }
             }
         }
         return areWritten

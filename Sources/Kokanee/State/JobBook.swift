@@ -37,6 +37,9 @@ struct JobBook: Sendable {
     /// The highest epoch that any record has.
     private(set) var latestEpoch: Int64 = 0
 
+    /// Whether there is room for one more value.
+    var hasRoom: Bool { bytes < limit }
+
     /// Takes note of a record, unless a newer one is known.
     ///
     /// - Parameter value: called where there is room for it.

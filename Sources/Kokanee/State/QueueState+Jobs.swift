@@ -174,7 +174,9 @@ extension QueueState {
     private func note(_ record: JobRecord, of content: JobContent, _ partition: inout StateTable.Partition) {
         let written = record.record(of: content.id)
         let key = KeyDigest(written.key)
-        guard partition.books.jobs[key].map({ $0.head.order < record.order }) ?? true else { return }
+        // Without its value it could only be read from where it stands, which is not known yet.
+        guard partition.books.jobs.hasRoom, partition.books.jobs[key].map({ $0.head.order < record.order }) ?? true
+        else { return }
         let head = JobBook.Head(order: record.order, expiresAt: record.expiresAt, isOpen: record.isOpen)
         partition.books.jobs.note(key, head, offset: nil) { written.value ?? Bytes([]) }
     }

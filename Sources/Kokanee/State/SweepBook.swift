@@ -62,9 +62,12 @@ struct SweepBook: Sendable {
     }
 
     /// The partitions that are worth a pass now.
-    func due(now: Instant) -> [Int32] {
-        waiting.filter { _, waiting in
+    mutating func due(now: Instant) -> [Int32] {
+        let passed = rounds.filter { now - $0.value.since >= Self.roundLength }.keys
+        for number in passed { rounds[number] = Round(since: now) }
+        return waiting.filter { number, waiting in
             waiting.count >= Self.batch || waiting.since.map { now - $0 >= Self.patience } ?? false
+                || passed.contains(number)
         }.keys.sorted()
     }
 
@@ -88,12 +91,8 @@ struct SweepBook: Sendable {
     /// A pass is through with a partition: the keys that have expired.
     mutating func take(_ number: Int32, now: Instant) -> [(key: KeyDigest, name: Bytes)] {
         let keys = found.removeValue(forKey: number) ?? [:]
-        let isThrough = !overflown.contains(number)
-        if var round = rounds[number] {
-            round.end = round.last ?? round.end
-            round.last = nil
-            rounds[number] = isThrough && now - round.since >= Self.roundLength ? nil : round
-        }
+        if let last = rounds[number]?.last { rounds[number]?.end = last }
+        rounds[number]?.last = nil
         let left = overflown.remove(number) == nil ? 0 : max(1, (waiting[number]?.count ?? 0) - keys.count)
         if waiting[number] != nil { waiting[number] = Waiting(count: left, since: left > 0 ? now : nil) }
         return keys.map { ($0.key, $0.value) }

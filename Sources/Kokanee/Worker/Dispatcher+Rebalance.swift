@@ -79,9 +79,11 @@ extension Dispatcher {
         let revokedAt = engine.clock.monotonic()
         drain(partitions, within: configuration.revocationLimit)
         FailPoint.partitionsDrained.pass()
+        let ids = partitions.map(id(of:))
+        // Also where nothing has moved: that the group takes it says that it knows this worker still.
+        if !control.isStopping { engine.withScheduler { $0.commitAgain { ids.contains($0) } } }
         commits.commitNow(self)
         if !control.isStopping {
-            let ids = partitions.map(id(of:))
             engine.withSettledScheduler { $0.suspend(ids) }
             // The group may have lost this worker since it was last heard of there.
             suspendedAt = max(revokedAt, commits.acceptedAt ?? revokedAt)

@@ -341,9 +341,11 @@ public final class Worker: Sendable {
         var client = client
         client.properties["message.max.bytes"] = client.properties["message.max.bytes"] ?? "67108864"
         guard client.properties["batch.size"] == nil else { return client }
-        let topics = queues.flatMap { [$0.deadLetterTopic, $0.stateTopic] + $0.ladder.rungs.map($0.retryTopic) }
+        let topics = queues.flatMap { queue in
+            [queue.mainTopic, queue.deadLetterTopic, queue.stateTopic] + queue.ladder.rungs.map(queue.retryTopic)
+        }
         let limit = await TopicAdministrator.smallestBatchLimit(of: topics, client)
-        if let limit, limit < Self.usualBatchSize { client.properties["batch.size"] = "\(limit)" }
+        if let limit, limit < Self.usualBatchSize { client.properties["batch.size"] = "\(max(1, limit))" }
         return client
     }
 

@@ -16,7 +16,7 @@ final class ProducerInstance: @unchecked Sendable {
     init(
         _ configuration: ClientConfiguration,
         events: Int32 = RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR,
-        onFailedDelivery: (@Sendable (KafkaError) -> Void)? = nil
+        onFailedDelivery: (@Sendable (KafkaError, _ topic: String) -> Void)? = nil
     ) throws(KafkaError) {
         let prepare = { conf in rd_kafka_conf_set_events(conf, events) }
         handle = try ClientHandle(.producer, configuration, prepare: prepare, onFailedDelivery: onFailedDelivery)

@@ -17,10 +17,14 @@ internal import Synchronization
 /// The embedded broker takes transactions, but shuts nobody out and takes nothing back: there a transaction is a batch.
 public final class TransactionalProducer: Sendable {
     private static let attempts = 3
+    /// Of a transaction with a record that was not delivered in its time: what is behind it waits.
+    private static let attemptsInTime = 2
 
     private let transactionalID: String
     private let instance: ProducerInstance
     private let failure: FirstFailure
+    /// The topic of the first record of the last transaction that was not delivered; nil where none failed.
+    package var failedTopic: String? { failure.topic }
     /// Guards the instance's `produce`; never held while something blocks.
     private let lock = Mutex(())
     /// Milliseconds that a commit or an abort may take: librdkafka sets no end to either.
@@ -88,7 +92,8 @@ public final class TransactionalProducer: Sendable {
                 committing()
                 return try await commit()
             } catch {
-                guard !error.isFatal, error.passesWithTransaction, attempt < Self.attempts else { throw error }
+                let most = error.code == .localMessageTimedOut ? Self.attemptsInTime : Self.attempts
+                guard !error.isFatal, error.passesWithTransaction, attempt < most else { throw error }
                 attempt += 1
             }
         }
@@ -243,20 +248,22 @@ struct TransactionTimes {
 
 /// Why the first record of a transaction was not delivered.
 private final class FirstFailure: Sendable {
-    private let error = Mutex<KafkaError?>(nil)
+    private let first = Mutex<(error: KafkaError, topic: String)?>(nil)
 
-    func forget() { error.withLock { $0 = nil } }
+    var topic: String? { first.withLock { $0?.topic } }
 
-    func note(_ failure: KafkaError) {
+    func forget() { first.withLock { $0 = nil } }
+
+    func note(_ error: KafkaError, _ topic: String) {
         // An abort's own doing.
-        guard failure.code != .localPurgedFromQueue, failure.code != .localPurgedInFlight else { return }
-        error.withLock { $0 = $0 ?? failure }
+        guard error.code != .localPurgedFromQueue, error.code != .localPurgedInFlight else { return }
+        first.withLock { $0 = $0 ?? (error, topic) }
     }
 
     /// That error in the place of one that only says that there was one.
     func cause(of error: KafkaError) -> KafkaError {
         guard error.code.rawValue == RD_KAFKA_RESP_ERR__INCONSISTENT.rawValue else { return error }
-        guard let failure = self.error.withLock(\.self) else { return error }
+        guard let failure = first.withLock({ $0?.error }) else { return error }
         let operation = "\(error.operation), \(failure.operation)"
         return KafkaError(code: failure.code, operation: operation, message: failure.message)
     }
@@ -276,8 +283,6 @@ extension KafkaError {
             RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING,
             RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
         ]
-        // A record that has had its time would have it once more, and what is behind it would wait.
-        guard code != .localMessageTimedOut else { return false }
         return isRetriable || forgotten.contains { code.rawValue == $0.rawValue }
     }
 

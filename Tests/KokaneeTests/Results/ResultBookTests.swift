@@ -93,7 +93,18 @@ struct ResultBookTests {
             let key = JobRecord.key(of: "a")
             _ = try await producer.send(ProducerRecord(topic: topic, partition: 0, key: key, value: value))
         }
+        // Sent back from the dead letters, and done without leaving anything.
+        for value in [value(.dead), nil] {
+            let key = JobRecord.key(of: "b")
+            _ = try await producer.send(ProducerRecord(topic: topic, partition: 0, key: key, value: value))
+        }
         await producer.close()
+        let first = ResultDesk(topic: topic, configuration: fixture.client)
+        let error = await #expect(throws: ResultError.self) {
+            try await first.ending(of: "b", partition: 0, within: .seconds(1))
+        }
+        #expect(error?.code == .timedOut)
+        first.close()
         for _ in 0..<10 {
             let desk = ResultDesk(topic: topic, configuration: fixture.client)
             try await withThrowingTaskGroup(of: JobState.self) { group in

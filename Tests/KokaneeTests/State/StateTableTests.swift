@@ -196,8 +196,8 @@ struct StateTableTests {
         log += (1300..<1400).map { Entry(key: $0) }
         log[5] = Entry(key: 2000)
         #expect(pass(at: start).sorted() == Array(1300..<1400))
-        #expect(pass(at: start + SweepBook.roundLength).isEmpty)
-        book.note(1, in: 0, now: start + SweepBook.roundLength)
+        #expect(pass(at: start + .seconds(3600)).isEmpty && book.due(now: start + .seconds(3600)).isEmpty)
+        #expect(book.due(now: start + SweepBook.roundLength) == [0], "though nobody has heard of it")
         var later: [Int] = []
         for _ in 0..<4 { later += pass(at: start + SweepBook.roundLength) }
         #expect(later == [2000])
