@@ -168,6 +168,7 @@ public final class JobClient: Sendable {
         var refused: [Int: any Error] = [:]
         jobs.withUnsafeBufferPointer { jobs in
             var checkedType: String?
+            var checkedContentType: String?
             for index in jobs.indices {
                 let job = jobs.baseAddress! + index
                 do {
@@ -175,6 +176,10 @@ public final class JobClient: Sendable {
                     if job.pointee.type != checkedType {
                         try NewJob.validate("job type", job.pointee.type)
                         checkedType = job.pointee.type
+                    }
+                    if job.pointee.contentType != checkedContentType {
+                        if let contentType = job.pointee.contentType { try NewJob.check(contentType: contentType) }
+                        checkedContentType = job.pointee.contentType
                     }
                     try job.pointee.check(at: stamp.now)
                     let size = (job.pointee.payload?.count ?? 0) + (job.pointee.key?.count ?? 0)

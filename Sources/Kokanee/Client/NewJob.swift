@@ -91,23 +91,23 @@ public struct NewJob: Sendable {
     /// - Throws: ``InputError``.
     package func validate(at now: Int64) throws {
         try Self.validate("job type", type)
+        if let contentType { try Self.check(contentType: contentType) }
         try check(at: now)
     }
 
-    /// Refuses what could not be read back, or could never run; but for the type, which most jobs of a call share.
+    /// Refuses what could not be read back, or could never run; but for the type and the media type, which most jobs of a call
+    /// share.
     ///
     /// It is inlined, as ``writeHeaders(id:_:to:)`` is, so that most jobs are looked at where they are: handed to a
     /// function a job is copied, and references to all its parts are counted.
     @inline(__always)
     func check(at now: Int64) throws {
-        // Shorter ones can't claim to be an event of their own.
-        if let contentType, contentType.utf8.count >= 22 { try Self.check(contentType: contentType) }
         if isPlain, version == 1 { return }
         try checkAll(at: now)
     }
 
-    @inline(never)
-    private static func check(contentType: String) throws {
+    /// - Parameter contentType: of a payload, which must not claim to be an event of its own.
+    static func check(contentType: String) throws {
         guard Array(contentType.utf8).withUnsafeBytes({ !PlainJob.isCloudEvent($0) }) else {
             throw InputError(
                 "the payload's media type can't be \(SafeText.quoted(contentType)): the job would be read from its payload, with "
