@@ -66,6 +66,15 @@ struct Context: Sendable {
         return cluster
     }
 
+    /// As ``connect()``, where there has to be the queue.
+    ///
+    /// - Throws: ``Failure`` where there is none.
+    func connect(to queue: Queue) async throws -> Cluster {
+        let cluster = try await connect()
+        try await cluster.require(queue, [queue.mainTopic])
+        return cluster
+    }
+
     /// What a job that could not be delivered in time comes of: no broker, where none answers any more, or the error itself.
     func cause(of error: any Error) async -> any Error {
         guard (error as? KafkaError)?.code == .localMessageTimedOut,

@@ -41,14 +41,9 @@ struct ProducerTests {
         await producer.close()
     }
 
-    @Test(
-        "a record that librdkafka's whole queue could not hold is refused, and holds up none",
-        .timeLimit(.minutes(1))
-    )
-    func beyondQueue() async throws {
-        let (broker, _) = try cluster()
-        let producer = try Producer(configuration(broker, ["queue.buffering.max.kbytes": "64", "linger.ms": "50"]))
-        let large = Bytes([UInt8](repeating: 65, count: 100_000))
+    /// Sends 20 records, every fifth of which is of so many bytes: those are refused as too large, and no others.
+    private func expectRefusal(ofEachFifth bytes: Int, by producer: Producer) async {
+        let large = Bytes([UInt8](repeating: 65, count: bytes))
         let records = (0..<20).map { index in
             ProducerRecord(topic: "t", partition: 0, value: index % 5 == 4 ? large : Bytes("\(index)"))
         }
@@ -58,6 +53,16 @@ struct ProducerTests {
             case .failure(let error): #expect(index % 5 == 4 && error.code == .messageTooLarge)
             }
         }
+    }
+
+    @Test(
+        "a record that librdkafka's whole queue could not hold is refused, and holds up none",
+        .timeLimit(.minutes(1))
+    )
+    func beyondQueue() async throws {
+        let (broker, _) = try cluster()
+        let producer = try Producer(configuration(broker, ["queue.buffering.max.kbytes": "64", "linger.ms": "50"]))
+        await expectRefusal(ofEachFifth: 100_000, by: producer)
         await producer.close()
     }
 
@@ -66,16 +71,7 @@ struct ProducerTests {
         let (broker, _) = try cluster()
         let properties = ["queue.buffering.max.messages": "3", "message.max.bytes": "1000", "linger.ms": "0"]
         let producer = try Producer(configuration(broker, properties))
-        let large = Bytes([UInt8](repeating: 65, count: 5000))
-        let records = (0..<20).map { index in
-            ProducerRecord(topic: "t", partition: 0, value: index % 5 == 4 ? large : Bytes("\(index)"))
-        }
-        for (index, result) in await producer.send(records).enumerated() {
-            switch result {
-            case .success: #expect(index % 5 != 4)
-            case .failure(let error): #expect(index % 5 == 4 && error.code == .messageTooLarge)
-            }
-        }
+        await expectRefusal(ofEachFifth: 5000, by: producer)
         let nameless = ProducerRecord(topic: String(repeating: "x", count: 600), value: "v")
         #expect(try await kafkaError { _ = try await producer.send(nameless) }?.code == .localInvalidArgument)
         await producer.close()

@@ -8,7 +8,8 @@ internal import CRdKafka
 /// acknowledged is produced again, so that a record may then stand twice in the log.
 ///
 /// Unless the configuration says otherwise: `linger.ms` 5, `partitioner` `murmur2_random` (Java's, so that a key has
-/// the same partition whoever writes it), at most 128 MiB buffered, or twice `message.max.bytes` if that is more. `enable.idempotence` and `acks=all` always hold.
+/// the same partition whoever writes it), at most 128 MiB buffered, or twice `message.max.bytes` if that is more.
+/// `enable.idempotence` and `acks=all` always hold.
 public final class Producer: Sendable {
     public typealias Completion = @Sendable (Result<Delivery, KafkaError>) -> Void
 

@@ -40,10 +40,10 @@ public final class TransactionalProducer: Sendable {
         self.transactionalID = transactionalID
         let failure = FirstFailure()
         self.failure = failure
-        // Without events for deliveries a commit serves them itself. Of records that fail in librdkafka, after their time or for
-        // want of a topic, it tells no more than that there are some.
         let times = TransactionTimes(configuration)
         endLimit = times.transaction + 10_000
+        // Without events for deliveries a commit serves them itself. Of records that fail in librdkafka, after their time or for
+        // want of a topic, it tells no more than that there are some.
         instance = try ProducerInstance(
             times.configuration.with(
                 defaults: ["partitioner": "murmur2_random"],

@@ -9,9 +9,7 @@ extension Command {
         arguments: [Argument("QUEUE", "the queue"), Argument("NAME", minimum: 0, "the schedule; else all")],
         run: { context in
             let queue = try context.values.queue(context.arguments[0])
-            let cluster = try await context.connect()
-            try await cluster.require(queue, [queue.mainTopic])
-            let desk = try ScheduleDesk(cluster.configuration)
+            let desk = try ScheduleDesk(try await context.connect(to: queue).configuration)
             var entries = try await desk.entries(queue: queue)
             if let name = context.arguments.dropFirst().first {
                 _ = try await desk.existing(name, queue: queue.name)

@@ -17,9 +17,7 @@ extension Command {
         run: { context in
             let queue = try context.values.queue(context.arguments[0])
             let id = context.arguments[1]
-            let cluster = try await context.connect()
-            try await cluster.require(queue, [queue.mainTopic])
-            let client = try JobClient(cluster.configuration)
+            let client = try JobClient(try await context.connect(to: queue).configuration)
             guard let state = try await client.state(of: id, in: queue) else {
                 throw Failure(
                     "\(queue.stateTopic) has nothing of job \(SafeText.quoted(id)): it has left nothing yet, or nothing "

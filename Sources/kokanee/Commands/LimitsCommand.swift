@@ -41,15 +41,11 @@ extension Command {
         switch context.arguments.count > 1 ? context.arguments[1] : "show" {
         case "show":
             try refuse(["type", "per-key", "key-group"] + Self.boundOptions, of: "show", values)
-            let cluster = try await context.connect()
-            try await cluster.require(try Queue(queue), [queue])
-            let desk = try LimitDesk(cluster.configuration)
+            let desk = try LimitDesk(try await context.connect(to: try Queue(queue)).configuration)
             try await show(try await desk.table(of: queue), of: queue, desk, context.console)
         case "set":
             let limit = try limit(values)
-            let cluster = try await context.connect()
-            try await cluster.require(try Queue(queue), [queue])
-            let desk = try LimitDesk(cluster.configuration)
+            let desk = try LimitDesk(try await context.connect(to: try Queue(queue)).configuration)
             var table = try await desk.table(of: queue) ?? LimitTable()
             try table.set(limit)
             try await desk.write(table, of: queue)

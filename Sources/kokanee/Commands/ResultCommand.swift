@@ -26,9 +26,7 @@ extension Command {
         let queue = try context.values.queue(context.arguments[0])
         let id = context.arguments[1]
         let wait = try context.values.duration("wait")
-        let cluster = try await context.connect()
-        try await cluster.require(queue, [queue.mainTopic])
-        let client = try JobClient(cluster.configuration)
+        let client = try JobClient(try await context.connect(to: queue).configuration)
         let state: JobState
         if let wait {
             state = try await client.ending(of: id, in: queue, within: wait)

@@ -1,7 +1,7 @@
 /// Decodes payloads by a ``JSONTape``, and asks Foundation about those that this refuses.
 ///
-/// So what a user sees of a payload that does not fit is Foundation's error, unless that does not say where; and where the tape knows less than
-/// Foundation does, of encodings for example, it costs time and nothing else.
+/// So what a user sees of a payload that does not fit is Foundation's error, unless that does not say where; and where the
+/// tape knows less than Foundation does, of encodings for example, it costs time and nothing else.
 enum JSONPayload {
     private static let emptyText: StaticString = "{}"
 
