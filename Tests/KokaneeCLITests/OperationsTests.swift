@@ -48,7 +48,7 @@ struct OperationsTests {
                 "oldestWaitingSeconds":\(age),"workers":0,"stalledPartitions":[],"circuit":"closed","partitions":[\
                 {"partition":0,"committed":null,"end":5,"owner":null},\
                 {"partition":1,"committed":4,"end":5,"owner":null},\
-                {"partition":2,"committed":null,"end":5,"owner":null}],"running":[],\
+                {"partition":2,"committed":null,"end":5,"owner":null}],"running":[],"limited":[],\
                 "health":null,"metrics":{},"workerReports":[],"replays":[],\
                 "paused":null,"pausedTypes":[],"cancellations":0}\n
                 """

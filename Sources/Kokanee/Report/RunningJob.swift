@@ -49,4 +49,14 @@ extension WatchObservation.Engine {
             return RunningJob(place: holder.job.place, since: max(0, wall - age.milliseconds), behind: behind)
         }
     }
+
+    /// The places of the jobs of a queue that hold watermarks because a limit holds them.
+    func limited(in queue: Int32) -> [String] {
+        partitions.compactMap { partition in
+            guard partition.queue == queue, let holder = partition.holder, holder.activity == .limited else {
+                return nil
+            }
+            return holder.job.place
+        }
+    }
 }

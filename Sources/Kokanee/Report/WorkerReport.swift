@@ -23,6 +23,8 @@ public struct WorkerReport: Sendable, Hashable {
     /// Jobs that have held their partitions' watermarks for 10 seconds or more and have time left; some of them where there
     /// are many.
     public var running: [RunningJob] = []
+    /// As ``running``, of jobs that may not start for a limit's sake: their places, `topic/partition/offset`.
+    public var limited: [String] = []
     /// What its configuration says of the queue's limits; some of it where that is much. It counts where `kokanee limits` has
     /// set nothing.
     public var limits: [JobLimit] = []
@@ -45,7 +47,7 @@ public struct WorkerReport: Sendable, Hashable {
     static let alertLimit = 20
     /// The most limits that it tells.
     static let limitLimit = 50
-    /// The most running jobs that it tells.
+    /// The most running jobs that it tells, and the most that a limit holds back.
     static let runningLimit = 500
     /// The most that it tells of what a drain waits for.
     static let waitLimit = 20
@@ -82,6 +84,7 @@ extension WorkerReport {
             object.add("hold", object: words)
         }
         if !running.isEmpty { object.add("running", objects: running.map(\.json)) }
+        if !limited.isEmpty { object.add("limited", limited) }
         if !limits.isEmpty, let array = try? JSONCodec().encode(limits).array {
             object.add("limits", json: array.span.bytes)
         }
@@ -118,6 +121,9 @@ extension WorkerReport {
         }
         alerts = object.elements("alerts").prefix(Self.alertLimit).compactMap(Alert.init(json:))
         running = object.elements("running").prefix(Self.runningLimit).compactMap(RunningJob.init(json:))
+        limited = object.elements("limited").prefix(Self.runningLimit).compactMap { place in
+            JSONText.string(place[...]).map { SafeText.line($0, limit: Self.longestName) }
+        }
         limits = object.elements("limits").prefix(Self.limitLimit).compactMap { limit in
             try? JSONCodec().decode(JobLimit.self, from: Bytes(limit))
         }

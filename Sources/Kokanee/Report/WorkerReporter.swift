@@ -56,6 +56,7 @@ final class WorkerReporter: Sendable {
         _ circuit: QueueStatus.Circuit,
         _ hold: WorkerReport.Hold? = nil,
         _ running: [RunningJob] = [],
+        limited: [String] = [],
         counters: () -> [String: Int64]
     ) -> WorkerReport? {
         let own = Health(alerts: health.alerts.filter { $0.queue == nil || $0.queue == queue.name })
@@ -64,7 +65,7 @@ final class WorkerReporter: Sendable {
             kinds: Set(own.alerts.map(\.kind)),
             circuit: circuit,
             hold: hold,
-            hasLongJobs: !running.isEmpty
+            hasLongJobs: !(running.isEmpty && limited.isEmpty)
         )
         guard pacer.withLock({ $0.shouldReport(essence, time: .now - start) }) else { return nil }
         return WorkerReport(
@@ -80,6 +81,7 @@ final class WorkerReporter: Sendable {
             circuit: circuit,
             hold: hold,
             running: Array(running.prefix(WorkerReport.runningLimit)),
+            limited: Array(limited.prefix(WorkerReport.runningLimit)),
             limits: limits,
             counters: counters()
         )

@@ -84,6 +84,7 @@ struct QueueSnapshot {
             membersAreKnown: membership != .unknown,
             stalls: still.stalls,
             running: still.running,
+            limited: still.limited,
             circuit: .worst(of: heardOf.map(\.report.circuit)),
             reports: reports,
             reportFailure: reportFailure,
@@ -91,19 +92,26 @@ struct QueueSnapshot {
         )
     }
 
-    /// One for each partition number: that which has lasted longest. What a worker says of a job that takes long, and may,
-    /// counts for as long as the worker is heard of.
+    /// One for each partition number: that which has lasted longest. What a worker says of a job that takes long, and may, or
+    /// that a limit holds back, counts for as long as the worker is heard of.
     private func stalls(
         _ logs: [(key: TopicPartition, value: Log)],
         _ owners: [TopicPartition: String],
         after limit: Int64
-    ) -> (stalls: [QueueStatus.Stall], running: [QueueStatus.Running]) {
+    ) -> (stalls: [QueueStatus.Stall], running: [QueueStatus.Running], limited: [QueueStatus.Limited]) {
         var stalls: [Int32: QueueStatus.Stall] = [:]
         var running: [QueueStatus.Running] = []
+        var limited: [QueueStatus.Limited] = []
         let told = runningJobs
+        let toldLimited = limitedJobs
         for (partition, log) in logs {
             guard let stall = stall(of: partition, log, owner: owners[partition], after: limit) else { continue }
-            if let (said, worker) = told["\(partition.topic)/\(partition.partition)/\(stall.job.offset)"] {
+            let place = "\(partition.topic)/\(partition.partition)/\(stall.job.offset)"
+            if let worker = toldLimited[place] {
+                limited.append(.init(partition: partition.partition, job: stall.job, worker: worker))
+                continue
+            }
+            if let (said, worker) = told[place] {
                 running.append(
                     .init(
                         partition: partition.partition,
@@ -120,7 +128,8 @@ struct QueueSnapshot {
         }
         return (
             stalls.values.sorted { $0.partition < $1.partition },
-            running.sorted { ($0.partition, $0.job.offset) < ($1.partition, $1.job.offset) }
+            running.sorted { ($0.partition, $0.job.offset) < ($1.partition, $1.job.offset) },
+            limited.sorted { ($0.partition, $0.job.offset) < ($1.partition, $1.job.offset) }
         )
     }
 
@@ -133,6 +142,15 @@ struct QueueSnapshot {
             for job in worker.report.running { jobs[job.place] = (job, worker.report.name) }
         }
         return jobs
+    }
+
+    /// The workers that are heard of, by the places of the jobs that a limit holds back there.
+    private var limitedJobs: [String: String] {
+        var workers: [String: String] = [:]
+        for worker in heardOf {
+            for place in worker.report.limited { workers[place] = worker.report.name }
+        }
+        return workers
     }
 
     private func stall(

@@ -131,6 +131,22 @@ public struct QueueStatus: Sendable, Hashable {
         public var description: String { state.rawValue }
     }
 
+    /// A partition whose watermark does not move because its job may not start: a limit of its type, of the queue or of its
+    /// key's group holds it, and `kokanee limits` tells which.
+    public struct Limited: Sendable, Hashable {
+        public let partition: Int32
+        /// The job that holds the watermark.
+        public let job: Job
+        /// The worker that says so, and is heard of.
+        public let worker: String
+
+        public init(partition: Int32, job: Job, worker: String) {
+            self.partition = partition
+            self.job = job
+            self.worker = worker
+        }
+    }
+
     public let queue: String
     public let group: String
     /// When it was asked for, in milliseconds since the epoch.
@@ -152,6 +168,8 @@ public struct QueueStatus: Sendable, Hashable {
     public let stalls: [Stall]
     /// Partitions that would be among ``stalls`` did not a worker say that their job runs, and has time left. In their order.
     public let running: [Running]
+    /// Partitions that would be among ``stalls`` did not a worker say that a limit holds their job. In their order.
+    public let limited: [Limited]
     /// The worst that a worker reports.
     public let circuit: Circuit
     /// What the queue's workers say of themselves, by name.

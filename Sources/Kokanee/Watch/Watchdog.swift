@@ -110,7 +110,9 @@ final class Watchdog: Sendable {
         for (runtime, reporter) in zip(runtimes, reporters) {
             let hold = seen.holds[runtime.index].flatMap(WorkerReport.Hold.init)
             let running = seen.running(in: runtime.index, wall: engine.clock.wall())
-            let report = reporter.reportIfDue(health, seen.circuits[runtime.index] ?? .closed, hold, running) {
+            let limited = seen.limited(in: runtime.index)
+            let circuit = seen.circuits[runtime.index] ?? .closed
+            let report = reporter.reportIfDue(health, circuit, hold, running, limited: limited) {
                 let queues = runtimes.map(\.queue.name)
                 let counts = WorkerMetrics.samples(seen.statistics, fenced: seen.fenced, queues: queues)
                 return MetricsSnapshot(metrics.countersNow() + counts).counters(ofQueue: runtime.queue.name)

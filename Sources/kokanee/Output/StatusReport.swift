@@ -40,6 +40,10 @@ struct StatusReport {
         if status.running.count > Self.mostStalls {
             lines.append("  and \(status.running.count - Self.mostStalls) more partitions whose job runs")
         }
+        lines += status.limited.prefix(Self.mostStalls).map { "  \(limited($0).onOneLine)" }
+        if status.limited.count > Self.mostStalls {
+            lines.append("  and \(status.limited.count - Self.mostStalls) more partitions whose job a limit holds")
+        }
         lines += replays.map { "  \($0.line)" }
         lines += WorkerLines(status).lines.map { "  \($0)" }
         if showsPartitions || status.partitions.count <= Self.fewPartitions {
@@ -72,6 +76,13 @@ struct StatusReport {
         let who = running.behind.map { "\(job) waits for job \($0) of its key, which is" } ?? "\(job) is"
         return "partition \(running.partition): \(who) running since \(Timestamp.text(running.since)), \(age), on "
             + "\(running.worker), and has time left"
+    }
+
+    /// As ``running(_:)``, of a job that may not start.
+    private func limited(_ limited: QueueStatus.Limited) -> String {
+        let job = "job \(limited.job.id) of type \(limited.job.type)"
+        return "partition \(limited.partition): a limit holds \(job) back, on \(limited.worker): "
+            + "kokanee limits \(status.queue)"
     }
 
     private var partitions: Table {
@@ -131,6 +142,7 @@ struct StatusReport {
         object.add("circuit", status.circuit.description)
         object.add("partitions", objects: status.partitions.map(Self.json))
         object.add("running", objects: status.running.map(Self.json))
+        object.add("limited", objects: status.limited.map(Self.json))
         if let health = status.health {
             object.add("health", health.name)
         } else {
@@ -161,6 +173,16 @@ struct StatusReport {
         object.add("since", Timestamp.text(running.since))
         if let behind = running.behind { object.add("behind", behind) }
         object.add("worker", running.worker)
+        return object
+    }
+
+    private static func json(_ limited: QueueStatus.Limited) -> JSONObjectWriter {
+        var object = JSONObjectWriter()
+        object.add("partition", limited.partition)
+        object.add("offset", limited.job.offset)
+        object.add("id", limited.job.id)
+        object.add("type", limited.job.type)
+        object.add("worker", limited.worker)
         return object
     }
 

@@ -2,7 +2,9 @@
 
 extension WorkerReport {
     /// Of a worker of group `g` of which there is nothing else to say.
-    static func plain(_ name: String, hold: Hold? = nil, running: [RunningJob] = []) -> WorkerReport {
+    static func plain(_ name: String, hold: Hold? = nil, running: [RunningJob] = [], limited: [String] = [])
+        -> WorkerReport
+    {
         WorkerReport(
             at: 0,
             queue: "q",
@@ -15,6 +17,7 @@ extension WorkerReport {
             circuit: .closed,
             hold: hold,
             running: running,
+            limited: limited,
             counters: [:]
         )
     }

@@ -23,6 +23,7 @@ struct ReportTests {
         running: [
             RunningJob(place: "q/1/2", since: 700), RunningJob(place: "q/2/9", since: 800, behind: "j1"),
         ],
+        limited: ["q/3/4", "q/0/17"],
         limits: [
             JobLimit(type: "mail", grouping: .prefix(":"), concurrency: 2),
             JobLimit(rate: try! Rate(text: "5/s"), burst: 7),
@@ -88,12 +89,13 @@ struct ReportTests {
     func odd() throws {
         let text = """
             {"at":1,"queue":"q","group":"g","name":"n\\u001b[2J","health":"splendid","circuit":7,
-            "alerts":[1,{},{"kind":"k","since":2,"text":"t"}],"counters":{"a":1.5,"b":2}}
+            "limited":[1,"q/1/2"],"alerts":[1,{},{"kind":"k","since":2,"text":"t"}],"counters":{"a":1.5,"b":2}}
             """
         let report = try #require(WorkerReport(json: Array(text.utf8)))
         #expect(report.name == "n [2J")
         #expect(report.health == .degraded)
         #expect(report.circuit == .closed)
+        #expect(report.limited == ["q/1/2"])
         #expect(report.alerts.map(\.kind.name) == ["k"])
         #expect(report.counters == ["b": 2])
     }

@@ -95,6 +95,25 @@ struct QueueSnapshotTests {
         }
     }
 
+    @Test("a partition whose worker says that a limit holds its job is not stalled, unless the worker is silent")
+    func limited() {
+        func status(_ place: String, age: Int64 = 5000) -> QueueStatus {
+            let log = QueueSnapshot.Log(low: 0, end: 9, committed: Self.committed(5, movedAgo: 300_000))
+            var snapshot = Self.snapshot(
+                [Self.partition(2): log],
+                oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
+            )
+            snapshot.reports = [ReportedWorker(report: .plain("host:7", limited: ["q/1/1", place]), age: age)]
+            return snapshot.status(stalledAfter: 60_000)
+        }
+        let held = status("q/2/5")
+        #expect(held.stalls.isEmpty)
+        #expect(held.limited == [.init(partition: 2, job: Self.job(5, ago: 300_000), worker: "host:7")])
+        for other in [status("q/2/4"), status("q/1/5"), status("q/2/5", age: 31_000)] {
+            #expect(other.stalls.map(\.partition) == [2] && other.limited.isEmpty)
+        }
+    }
+
     @Test("what an operator holds back is no stall, the whole queue or the type of the job")
     func heldBack() {
         for (type, expected) in [("t", 0), ("other", 1), (nil, 0)] {

@@ -137,6 +137,26 @@ struct WatchdogTests {
         }
     }
 
+    @Test("a job that a limit holds back raises no alert, and status says that a limit holds it")
+    func limited() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(1)
+        // A worker begins with none of its rate saved up.
+        let table = try LimitTable([JobLimit(rate: Rate(text: "1/h"), burst: 1)])
+        let worker = try fixture.worker(Self.closely { $0.limits = ["q": table] }) { _, _ in }
+        let reader = try StatusReader(fixture.client)
+        try await running(worker) {
+            try await eventually("status sees what holds it") {
+                let status = try await reader.status(of: fixture.queue, stalledAfter: .seconds(1))
+                guard let limited = status.limited.first else { return false }
+                #expect(limited.job.offset == 0 && status.limited.count == 1)
+                #expect(status.stalls.isEmpty && status.running.isEmpty && status.health == .ok)
+                return true
+            }
+            #expect(worker.health == .ok)
+        }
+    }
+
     @Test("a job that waits in its lane is told with the one that it waits for")
     func lane() async throws {
         let fixture = try WorkerFixture(ladder: "1s")
