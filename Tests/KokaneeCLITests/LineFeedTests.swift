@@ -279,7 +279,28 @@ struct BulkEnqueueInputTests {
             let ended = await run
             #expect(ended.code == .interrupted)
             #expect(ended.output.text.hasPrefix(#"{"sent":1,"rejected":0,"#))
+            #expect(ended.error.text.hasPrefix("ending: "), "\(ended.error.text)")
         }
+    }
+
+    @Test("while no broker acknowledges, that is said; the jobs are sent all the same once one does")
+    func silentBroker() async throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        let servers = broker.bootstrapServers
+        try broker.createTopic("orders", partitions: 1, replicationFactor: 1)
+        let pipe = InputPipe()
+        let error = Recorder()
+        let words = ["enqueue", "orders", "--file", pipe.path, "--json"]
+        async let run = ProgramTests.run(words, servers: servers, error: error)
+        pipe.write(Self.lines[0])
+        try await Self.awaitJobs(1, servers)
+        try broker.setRoundTripTime(.seconds(20))
+        pipe.write(Self.lines[1])
+        try await eventually("it is said") { error.text.hasPrefix("no broker has acknowledged the jobs for 5s; ") }
+        try broker.setRoundTripTime(.zero)
+        pipe.close()
+        let ended = await run
+        #expect(ended.code == .success && ended.output.text.hasPrefix(#"{"sent":2,"rejected":0,"#))
     }
 
     private static func awaitJobs(_ count: Int64, _ servers: String) async throws {

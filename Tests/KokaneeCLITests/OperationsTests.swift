@@ -96,6 +96,7 @@ struct OperationsTests {
             ("--reset --to-latest --to-earliest", "exclude each other"),
             ("--reset --from -2h --to-latest", "--from is for a side replay"),
             ("--reset --rate 3/s --to-latest", "--rate is for a side replay"),
+            ("--reset --to-latest --handler ./fixed.py", "--handler is for running jobs"),
             ("--reset --to-offset -1", "--to-offset is a whole number"),
             ("--reset --offsets 0", "is not PARTITION=OFFSET"),
             ("--reset --to-latest --execute --dry-run", "exclude each other"),

@@ -16,10 +16,10 @@ struct ProgramTests {
     static func run(
         _ words: [String],
         servers: String? = nil,
-        interruption: Interruption = Interruption()
+        interruption: Interruption = Interruption(),
+        error: Recorder = Recorder()
     ) async -> Run {
         let output = Recorder()
-        let error = Recorder()
         let program = Program(
             environment: servers.map { [Connection.environmentVariable: $0] } ?? [:],
             output: output.sink(),

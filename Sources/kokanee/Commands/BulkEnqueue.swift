@@ -138,6 +138,9 @@ struct BulkEnqueue {
         let progress = Progress("jobs", console: console, start: start)
         let stopper = Task { [chunks, interruption = context.interruption] in
             await interruption.wait()
+            if interruption.isRequested {
+                console.say("ending: what has been read is sent before; a second SIGINT ends at once")
+            }
             chunks.stop()
         }
         var tally = Tally()
@@ -178,7 +181,7 @@ struct BulkEnqueue {
     }
 
     private func send(_ chunk: Chunk, _ tally: inout Tally, _ console: Console) async {
-        let results = await client.enqueue(chunk.jobs, to: queue)
+        let results = await tellingOfSilence(console) { await client.enqueue(chunk.jobs, to: queue) }
         var failures: [(line: Int, message: String)] = []
         for (index, result) in results.enumerated() {
             let line = chunk.lines[index]
@@ -198,6 +201,21 @@ struct BulkEnqueue {
             tally.reject(problem)
             console.complain("\(problem)")
         }
+    }
+
+    /// So long nothing is said while no broker acknowledges.
+    private static let silence = Duration.seconds(5)
+
+    /// Whoever sits at the terminal is told why nothing moves.
+    private func tellingOfSilence<R: Sendable>(_ console: Console, _ body: () async -> R) async -> R {
+        let watch = Task {
+            try await Task.sleep(for: Self.silence)
+            console.say(
+                "no broker has acknowledged the jobs for \(Self.silence.text); it is tried on, see message.timeout.ms"
+            )
+        }
+        defer { watch.cancel() }
+        return await body()
     }
 
     /// A line of text for each run of neighbours that failed for the same reason: a broker that went away fails them

@@ -78,6 +78,14 @@ struct PropertySet {
             warnings.append("\(source): \(name) is a property of Kafka's Java clients and is ignored\(advice)")
             return
         }
+        // Both names are one property to librdkafka, and which of the two it heard last would be left to chance.
+        let name = name == "metadata.broker.list" ? "bootstrap.servers" : name
+        if name == "bootstrap.servers", let address = Self.addressWithoutPort(in: value) {
+            throw Failure(
+                "\(source): \(String(address).onOneLine) has no port of 1 to 65535; HOST:PORT,… is wanted",
+                code: .input
+            )
+        }
         switch ClientConfiguration.problem(withProperty: name, value: value) {
         case nil:
             break
@@ -89,8 +97,20 @@ struct PropertySet {
             let isSecret = ["password", "secret", "pem", "oauth"].contains { name.contains($0) }
             throw Failure("\(source): \(isSecret ? "\(name) has a bad value" : reason)", code: .input)
         }
-        // Both names are one property to librdkafka, and which of the two it heard last would be left to chance.
-        values[name == "metadata.broker.list" ? "bootstrap.servers" : name] = value
+        values[name] = value
+    }
+
+    /// The first of the addresses whose port is none: librdkafka would try for ever to reach it, or another one. Without any
+    /// port it is Kafka's 9092.
+    private static func addressWithoutPort(in servers: String) -> Substring? {
+        servers.split(separator: ",").first { address in
+            let host = address.split(separator: "://", maxSplits: 1).last ?? address
+            // An IPv6 address has colons of its own, and stands in brackets where a port follows.
+            guard let colon = host.lastIndex(of: ":"), host.hasPrefix("[") || host.firstIndex(of: ":") == colon,
+                !host[colon...].contains("]")
+            else { return false }
+            return !(1...65_535).contains(Int(String(host[host.index(after: colon)...].trimmed)) ?? 0)
+        }
     }
 }
 

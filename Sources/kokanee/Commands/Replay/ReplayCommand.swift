@@ -58,6 +58,9 @@ extension Command {
             if let flag = selecting.first(where: { $0 != "offsets" }) ?? sideReplayFlags.first(where: values.isSet) {
                 throw values.error("--\(flag) is for a side replay, and goes without --reset")
             }
+            if let flag = handlerOptions.map(\.long).first(where: values.isSet) {
+                throw values.error("--\(flag) is for running jobs, and goes without --reset, which runs none")
+            }
             return try await runReset(context)
         }
         if let flag = resetTargets.first(where: { $0 != "offsets" && values.isSet($0) }) {
