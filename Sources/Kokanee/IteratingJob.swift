@@ -51,6 +51,8 @@ extension IteratingJob {
             if context.isStopping {
                 try await save(&walk, context)
                 try Task.checkCancellation()
+                // While the partition is away nothing is saved; where it has come back there is no reason to stop any more.
+                guard context.isStopping else { continue }
                 throw JobStop()
             }
             context.renewDeadline()

@@ -9,6 +9,8 @@ extension Dispatcher {
     private static let roundLength = 1024
     /// Records of a replay's main topic read before the next partition has its turn: most are only passed over.
     private static let replayQuantum = 1024
+    /// Milliseconds for which rounds may be full before the rungs are looked at all the same. They are many, and most rest.
+    private static let rungPause: Int64 = 10
     /// About how many partitions librdkafka is asked about to make it look at all of them.
     private static let mostNudged = 16
 
@@ -28,10 +30,17 @@ extension Dispatcher {
             swap(&round, &spareRound)
         }
         var ends: [(PartitionIntake, Int64)] = []
-        firstInRotation = (firstInRotation + 1) % rotation.count
         var readOfPlan: [PartitionIntake] = []
+        let (first, mains) = (firstInRotation, idsInRotation.count)
+        var isFull = false
+        let areRungsLate = !(0..<Self.rungPause).contains(now - rungsReadAt)
         for step in rotation.indices {
-            let index = (firstInRotation + step) % rotation.count
+            if isFull {
+                guard areRungsLate else { break }
+                guard step >= mains else { continue }
+            }
+            let index = step < mains ? (first + step) % mains : step
+            if index == mains { rungsReadAt = now }
             let intake = rotation[index]
             // Five of six partitions are rungs, nearly all of which rest.
             if intake.delay != nil, intake.restsUntil != nil { continue }
@@ -47,13 +56,16 @@ extension Dispatcher {
             if read == limit { hasMore = true }
             if let end { ends.append((intake, end)) }
             let part = round.end()
-            if intake.delay == nil { roomLeft.note(part.decisions.count, bytes: part.bytes, of: index) }
+            if intake.delay == nil {
+                roomLeft.note(part.decisions.count, bytes: part.bytes, of: index)
+                // Where the room is not enough for all, the next round begins with who got none.
+                if read > 0 { firstInRotation = (index + 1) % mains }
+            }
             if intake.stretch != nil { readOfPlan.append(intake) }
             noteRoom(in: intake, records: read, bytes: part.bytes, isEmpty: read < limit)
             guard round.count >= Self.roundLength else { continue }
-            firstInRotation = index
+            isFull = true
             hasMore = true
-            break
         }
         admit(&round, now: now)
         notePassed(readOfPlan)
@@ -225,7 +237,7 @@ extension Dispatcher {
         var next = Int64.max
         var overdue: [DispatcherVitals.OverdueHead] = []
         for intake in holding {
-            let room = engine.withScheduler { $0.room(in: intake.id) }
+            let room = engine.withScheduler { $0.roomForDue(in: intake.id, ofRungs: holding.count) }
             var due: [Intake.Decision] = []
             while due.count < room, let content = intake.release(at: now) {
                 due.append(decide(content, intake, now: now))

@@ -132,6 +132,7 @@ extension Dispatcher {
     private func setRotation(_ intakes: [PartitionIntake]) {
         rotation = intakes
         idsInRotation = intakes.prefix { $0.delay == nil }.map(\.id)
+        firstInRotation = 0
         holding = intakes.filter { !$0.waiting.isEmpty }
     }
 

@@ -18,7 +18,7 @@ final class Dispatcher {
     /// All partitions of the queue's main topic, its priorities' and its rungs, whoever owns them.
     let allPartitions: [TopicPartition]
     var intakes: [TopicPartition: PartitionIntake] = [:]
-    /// The order in which partitions are read; it turns with every round. The rungs come behind the others.
+    /// The partitions, which are read in turn. The rungs stand behind the others.
     var rotation: [PartitionIntake] = []
     /// Of those that are no rungs.
     var idsInRotation: [Engine.PartitionID] = []
@@ -45,7 +45,10 @@ final class Dispatcher {
     /// Of a replay: what is to be done, and how fast.
     var pace: ReplayPace
     var appliedWish = ReplayRun.Wish()
+    /// Among those that are no rungs.
     var firstInRotation = 0
+    /// When the rungs were read last, in milliseconds since the epoch.
+    var rungsReadAt: Int64 = 0
     /// The last round's memory, for the next one.
     var spareRound = Intake.Round()
     /// What ``resumeFetching()`` is to tell of.

@@ -159,6 +159,17 @@ struct ReadyJobs<Element> {
         return (group, index)
     }
 
+    mutating func removeAll(where shouldBeRemoved: (Element) -> Bool) {
+        guard hasClasses else { return only.removeAll(where: shouldBeRemoved) }
+        for group in groups.indices {
+            for index in groups[group].classes.indices {
+                groups[group].classes[index].jobs.removeAll { shouldBeRemoved($0.element) }
+            }
+            groups[group].count = groups[group].classes.reduce(0) { $0 + $1.jobs.count }
+        }
+        total = groups.reduce(0) { $0 + $1.count }
+    }
+
     mutating func popFirst() -> Element? {
         guard hasClasses else { return only.popFirst() }
         guard let choice = choose() else { return nil }

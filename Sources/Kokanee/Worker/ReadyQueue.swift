@@ -28,6 +28,11 @@ struct ReadyQueue<Element> {
     /// One that was next comes back.
     mutating func prepend(_ element: Element) { usual.prepend(element) }
 
+    mutating func removeAll(where shouldBeRemoved: (Element) -> Bool) {
+        usual.removeAll(where: shouldBeRemoved)
+        pressing.removeAll(where: shouldBeRemoved)
+    }
+
     mutating func popFirst() -> Element? {
         let presses = nextPresses
         isTurnOfPressing = !presses

@@ -13,17 +13,28 @@ extension Scheduler {
         fileprivate var partitions: [PartitionRoom]
 
         /// How many records of a partition may be read now, by its index.
-        func records(_ index: Int) -> Int {
+        ///
+        /// - Parameter kept: of its share so many have room though others fill what may begin soon, and a quarter more than
+        ///   all bytes.
+        func records(_ index: Int, kept: Int = 0) -> Int {
             let partition = partitions[index]
+            guard partition.takesIn, partition.gapLeft > 0 else { return 0 }
             let bytes = limits.bytes / 4 * partition.quarters + limits.bytes % 4
-            guard partition.takesIn, partition.gapLeft > 0, inFlightBytes < bytes || inFlight == 0 else { return 0 }
             // More than this can't begin soon, and would only be out of the processor's caches by then.
             let startable = max(readyLimit - ready[partition.level], 0)
             let jobs = limits.jobs / 2 * partition.quarters / 4
-            let left = min(max(jobs - inFlight, share - partition.inFlight), startable)
+            let shared = share - partition.inFlight
+            let left = fitting(min(max(jobs - inFlight, shared), startable), in: bytes, partition)
+            let own = fitting(min(shared, kept - partition.inFlight), in: bytes + bytes / 4, partition)
+            // What runs since before the last rebalance is only found by reading on, and may have all that there is room for.
+            return max(left, own, partition.awaitsSuspended ? 1 : 0)
+        }
+
+        private func fitting(_ count: Int, in bytes: Int, _ partition: PartitionRoom) -> Int {
+            guard count > 0, inFlightBytes < bytes || inFlight == 0 else { return 0 }
             // Records are read many at a time, and must not pass the bound by so many of them.
             let bytesLeft = max(1, (bytes - inFlightBytes) / max(1, partition.usualBytes))
-            return max(0, min(left, Int(clamping: partition.gapLeft), bytesLeft))
+            return min(count, Int(clamping: partition.gapLeft), bytesLeft)
         }
 
         /// So many records of it have been read.
@@ -38,6 +49,7 @@ extension Scheduler {
 
     fileprivate struct PartitionRoom {
         var takesIn: Bool
+        var awaitsSuspended = false
         var gapLeft: Int64
         var inFlight: Int
         var usualBytes: Int
@@ -49,6 +61,13 @@ extension Scheduler {
     /// How many records of the partition may be admitted now.
     func room(in id: PartitionID) -> Int {
         room(in: CollectionOfOne(id)).records(0)
+    }
+
+    /// As ``room(in:)-(PartitionID)``, of one of `count` rungs whose records wait until they are due, together a quarter of
+    /// what may begin soon: a backlog in the main topic fills all of that as soon as there is room, and they would wait for
+    /// its end.
+    func roomForDue(in id: PartitionID, ofRungs count: Int) -> Int {
+        room(in: CollectionOfOne(id)).records(0, kept: max(1, limits.ready / 4 / max(1, count)))
     }
 
     /// How many records of each partition may be admitted in the next round.
@@ -74,6 +93,7 @@ extension Scheduler {
             // What runs since before the last rebalance is found by reading on: behind a gate as well it ends as it would.
             takesIn: partitions[slot: slot].takesIn
                 && (!stopsIntake(of: partitions[slot: slot].queue) || partitions[slot: slot].awaitsSuspended),
+            awaitsSuspended: partitions[slot: slot].awaitsSuspended,
             gapLeft: limits.gap - partitions[slot: slot].tracker.gap,
             inFlight: partitions[slot: slot].inFlight,
             usualBytes: partitions[slot: slot].usualBytes,

@@ -282,6 +282,8 @@ extension Scheduler {
         for place in holders { passLane(of: place) }
         for place in dropped { remove(place) }
         sweepGates()
+        // Nobody takes them off while all slots are busy, and they would count against the room of what is assigned next.
+        ready.removeAll { ticket in jobs[ticket.place].stamp != ticket.stamp }
     }
 
     /// Whether nothing of the partitions runs or hops any more.

@@ -28,6 +28,19 @@ struct ReadyJobsTests {
         #expect(ready.isEmpty)
     }
 
+    @Test("what is taken out counts no more, in one class or several", arguments: [1, 3])
+    func removal(classes: Int) {
+        var ready = ReadyJobs<String>()
+        let levels = [Priority.normal, .high, .low].prefix(classes).map { ready.level(of: 0, $0) }
+        for level in levels {
+            for element in ["a", "b", "c"] { ready.append(element, at: level, presses: element == "b") }
+        }
+        ready.removeAll { $0 != "c" }
+        #expect(ready.count == classes && ready.counts.reduce(0, +) == classes)
+        #expect(starts(&ready, 9) == Array(repeating: "c", count: classes))
+        #expect(ready.isEmpty)
+    }
+
     @Test("weights are kept to, and a low job that is ready starts after at most eleven others")
     func weights() {
         var ready = ReadyJobs<String>(policy: .weighted(high: 6, normal: 3, low: 1))

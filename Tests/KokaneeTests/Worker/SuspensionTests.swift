@@ -95,6 +95,27 @@ struct SuspensionTests {
         #expect(scheduler.partitions[0]?.tracker.watermark == 2)
     }
 
+    @Test(
+        "what runs is found by reading on, whatever was ready before and however much runs",
+        arguments: [(bytes: 1, ready: 5), (bytes: 50, ready: 0)]
+    )
+    func room(bytes: Int, ready: Int) {
+        var scheduler = Scheduler<Int>(limits: .init(jobs: 20, bytes: 100, gap: 20, ready: 5))
+        assign(&scheduler, at: 0)
+        let facts = Scheduler<Int>.Facts(bytes: bytes, key: nil, start: .now)
+        for offset in 0..<2 { _ = scheduler.admit(0, offset: Int64(offset), facts, offset) }
+        for _ in 0..<2 { _ = scheduler.take() }
+        for offset in 2..<2 + ready { _ = scheduler.admit(0, offset: Int64(offset), facts, offset) }
+        #expect(scheduler.room(in: 0) == 0)
+        scheduler.suspend([0])
+        assign(&scheduler, at: 0)
+        for offset in 0..<2 {
+            #expect(scheduler.room(in: 0) > 0)
+            #expect(scheduler.admit(0, offset: Int64(offset), facts, offset) == .adopted)
+        }
+        #expect((scheduler.room(in: 0) > 0) == (ready > 0), "the bounds count again for what follows")
+    }
+
     @Test("what was taken for a commit, and waited, is not committed in another epoch")
     func heldCommit() throws {
         var (scheduler, tickets) = suspended()
