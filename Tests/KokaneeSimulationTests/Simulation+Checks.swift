@@ -105,12 +105,13 @@ extension Simulation {
     func checkDisposition(_ disposition: Disposition, of record: ModelRecord, after end: AttemptEnd) throws {
         let isRight: Bool
         switch (end, disposition) {
-        case (.completed, .complete), (.committed, .complete), (.expired, .discard), (.cancelled, .discard):
+        case (.completed, .complete), (.committed, .complete), (.expired, .discard), (.cancelled, .discard),
+            (.finishedBefore, .finishedBefore):
             isRight = true
         case (.refused(let reason, _), .bury(let buried, _)): isRight = reason == buried
         case (.skipped(let isOwn), .skip(let isOwnToo)): isRight = isOwn == isOwnToo
         case (.completed, _), (.committed, _), (.expired, _), (.cancelled, _), (.refused, _), (.skipped, _),
-            (_, .complete), (_, .skip):
+            (.finishedBefore, _), (_, .complete), (_, .skip), (_, .finishedBefore):
             isRight = false
         case (.failed(let error as JobError), _):
             switch (error.verdict, disposition) {

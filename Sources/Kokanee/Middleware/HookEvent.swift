@@ -25,12 +25,12 @@ final class HookEvent: Sendable {
         self.took = took
     }
 
-    /// Nil for an attempt that leaves its job as if it had not run.
+    /// Nil for an attempt that leaves its job as if it had not run, or as it was finished before.
     convenience init?(_ decided: DecidedAttempt) {
         let content = decided.item.content
         let fate: Fate
         switch decided.disposition {
-        case nil, .postpone: return nil
+        case nil, .postpone, .finishedBefore: return nil
         case .complete: fate = .completed
         case .discard(let reason): fate = .discarded(reason)
         case .skip: fate = .discarded("its key was done, or another job stood for it")

@@ -14,17 +14,19 @@ extension Engine {
             let leavings =
                 try await content.runtime.state.leavings(of: content)
                 + ScheduleDone.writes(after: .complete, of: content, at: clock.wall())
-            guard try await outputs.commit(content, produced, leavings) == .done else {
-                return .failed(CancellationError())
+            switch try await outputs.commit(content, produced, leavings) {
+            case .done: return .committed
+            case .finishedBefore: return .finishedBefore
+            case .open, .gone: return .failed(CancellationError())
             }
-            return .committed
         } catch {
             return .failed(error)
         }
     }
 
     /// How an attempt ends whose job's outputs are committed already, by an earlier one whose worker did not live to commit its
-    /// offset; nil is that they are not. To be asked before anything else is done with the job: on a rung it would be another.
+    /// offset, or which that worker had finished in another way; nil is that neither is known. To be asked before anything else
+    /// is done with the job: on a rung it would be another.
     nonisolated(nonsending) func endIfCommitted(_ content: JobContent) async -> AttemptEnd? {
         // A copy that is given up and goes to a rung meanwhile is nowhere in the ledger.
         guard let outputs = content.runtime.outputs, beginCommit(of: content) != nil else {
@@ -39,6 +41,7 @@ extension Engine {
                 // That its key is done, or free, is known here at once.
                 if content.isOnce { _ = content.attemptNotes }
                 return .committed
+            case .finishedBefore: return .finishedBefore
             case .gone: return .failed(CancellationError())
             }
         } catch {
@@ -47,13 +50,14 @@ extension Engine {
     }
 
     /// Asks about a job that is about to leave for another topic without an attempt, where it would be another one to the
-    /// ledger: it does not leave where its outputs are committed already.
+    /// ledger: it does not leave where its outputs are committed already, or where it has left before.
     func hopUnlessCommitted(_ hop: PendingHop) async {
         let answer = try? await hop.content.runtime.outputs?.areCommitted(of: hop.content)
         switch answer {
         case .open:
             self.hop([hop.asked])
-        case .done: endCommitted(hop)
+        case .done: end(hop, completed: true)
+        case .finishedBefore: end(hop, completed: false)
         case .gone, nil:
             // Nearly always its epoch is over.
             let now = clock.monotonic()
@@ -68,12 +72,14 @@ extension Engine {
     }
 
     /// A job is finished that was about to leave.
-    private func endCommitted(_ hop: PendingHop) {
+    ///
+    /// - Parameter isCompleted: false where nobody knows: then it counts for nothing.
+    private func end(_ hop: PendingHop, completed isCompleted: Bool) {
         let (now, wall) = clock.both()
         let (isFinished, handovers, wakes) = state.withLock { state in
             let place = state.scheduler.place(of: hop.ticket)
             let isFinished = state.scheduler.hopped(hop.ticket, now: wall)
-            if isFinished {
+            if isFinished, isCompleted {
                 state.outcomes?.mark(.completed, hop.content, at: place)
                 state.statistics[hop.content.queueIndex].completed += 1
             }
@@ -83,7 +89,7 @@ extension Engine {
         for wakeup in wakes { wakeup.wake() }
         guard isFinished else { return logFenced(hop.content) }
         FailPoint.jobFinished.pass()
-        hooks?.tell(HookEvent(hop.content, .completed))
+        if isCompleted { hooks?.tell(HookEvent(hop.content, .completed)) }
     }
 
     /// Whether a job's attempt, or its hop, still has a word in its partition's epoch.

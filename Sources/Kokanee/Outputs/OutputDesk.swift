@@ -11,6 +11,8 @@ final class OutputDesk: Sendable {
     enum Answer: Sendable, Equatable {
         /// The job's outputs are committed, by this order or by an earlier attempt.
         case done
+        /// The job was finished by an earlier owner, and by what is not known.
+        case finishedBefore
         /// They are not, and were not asked to be.
         case open
         /// The attempt has no word any more: nothing of it was committed.
@@ -140,12 +142,11 @@ final class OutputDesk: Sendable {
     /// Answers what the ledger answers.
     private func settle(_ pending: Pending, by ledger: OutputLedger) -> Bool {
         let order = pending.order
-        if ledger.contains(order.content.place, era: order.era) {
-            pending.continuation.resume(returning: .done)
-        } else if order.records == nil {
-            pending.continuation.resume(returning: .open)
-        } else {
-            return false
+        switch ledger.end(of: order.content.place, era: order.era) {
+        case .completed: pending.continuation.resume(returning: .done)
+        case .finished: pending.continuation.resume(returning: .finishedBefore)
+        case nil where order.records == nil: pending.continuation.resume(returning: .open)
+        case nil: return false
         }
         return true
     }

@@ -9,6 +9,14 @@ internal import RdKafka
 /// What ran in an earlier era is to run again. The era's name stands in the group's commits, and a commit that names it has
 /// been acknowledged before its first transaction: a commit that names none, or another, was made by a reset.
 struct OutputLedger: Sendable, Equatable {
+    /// How a job has ended that is in it.
+    enum End: Sendable {
+        /// A transaction has completed it.
+        case completed
+        /// An owner's watermark had passed it, by whatever it had come to: it may as well wait on a rung, or be dead.
+        case finished
+    }
+
     struct Page: Sendable, Equatable {
         let era: String
         /// All below is finished, one way or another.
@@ -20,13 +28,16 @@ struct OutputLedger: Sendable, Equatable {
             self.era = era
         }
 
-        func contains(_ offset: Int64) -> Bool { offset < watermark || done.contains(offset) }
+        func end(of offset: Int64) -> End? {
+            if offset < watermark { return .finished }
+            return done.contains(offset) ? .completed : nil
+        }
 
         /// - Parameter offsets: in any order.
         fileprivate mutating func add(_ offsets: some Sequence<Int64>, watermark: Int64) {
             self.watermark = max(watermark, self.watermark)
             var runs = done.runs
-            for offset in Set(offsets) where !contains(offset) { runs.append(offset..<offset + 1) }
+            for offset in Set(offsets) where end(of: offset) == nil { runs.append(offset..<offset + 1) }
             runs.sort { $0.lowerBound < $1.lowerBound }
             let left = runs.map { max($0.lowerBound, self.watermark)..<max($0.upperBound, self.watermark) }
             done = CompletionMap(runs: left)
@@ -63,10 +74,10 @@ struct OutputLedger: Sendable, Equatable {
 
     private(set) var pages: [String: Page] = [:]
 
-    /// Whether a transaction of the era has completed the job whose record stands there.
-    func contains(_ place: Envelope.Origin, era: String) -> Bool {
-        guard let page = pages[place.topic], page.era == era else { return false }
-        return page.contains(place.offset)
+    /// How the job whose record stands there has ended in the era; nil is that it has not, as far as a transaction could tell.
+    func end(of place: Envelope.Origin, era: String) -> End? {
+        guard let page = pages[place.topic], page.era == era else { return nil }
+        return page.end(of: place.offset)
     }
 
     /// Jobs at these offsets of a topic are completed, and all below its watermark is finished.

@@ -9,7 +9,7 @@ extension Disposition {
     func redacted(by redaction: Redaction) -> Disposition {
         guard !redaction.isEmpty else { return self }
         switch self {
-        case .complete, .skip, .postpone: return self
+        case .complete, .skip, .finishedBefore, .postpone: return self
         case .discard(let reason): return .discard(redaction.text(reason))
         case .retry(let attempt, let wait, let failure):
             return .retry(attempt: attempt, after: wait, failure.redacted(by: redaction))

@@ -73,7 +73,7 @@ enum RehearsalEnd {
         // What a worker makes of it, but for the policy's mercy.
         let attempt = envelope.attempt
         switch Disposition.after(end, ofAttempt: attempt, policy: .never, ladder: ladder, now: now, randomness: 0) {
-        case .complete, .skip: self = .succeeded
+        case .complete, .skip, .finishedBefore: self = .succeeded
         case .discard: self = .discarded
         case .bury(let reason, let failure):
             let failure = failure ?? Envelope.Failure(type: "Unknown", message: "", at: now)

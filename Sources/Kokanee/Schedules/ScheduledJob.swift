@@ -26,7 +26,7 @@ extension ScheduleDone {
         case .discard: end = "discarded"
         case .skip: end = "skipped"
         case .bury: end = "dead"
-        case .retry, .postpone: return []
+        case .retry, .postpone, .finishedBefore: return []
         }
         let done = ScheduleDone(name: name, job: job)
         return [StateRecord(key: Bytes(done.key), value: Bytes(done.value(end, at: now)), partition: 0)]

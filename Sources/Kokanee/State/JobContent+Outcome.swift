@@ -13,7 +13,7 @@ extension JobContent {
         let asked = keptResult
         var record = JobRecord()
         switch disposition {
-        case .retry, .postpone: return nil
+        case .retry, .postpone, .finishedBefore: return nil
         case .complete:
             record.outcome = .completed
             record.result = writtenNotes?.contents.withLock { $0.result }

@@ -90,7 +90,7 @@ struct MarkBook: Sendable {
             return mark
         // It was this job that made the mark, and who knows whether the topic has it.
         case .skip(isOwn: true): return marks[claim.key]
-        case .skip, .discard, .retry, .bury, .postpone: return nil
+        case .skip, .finishedBefore, .discard, .retry, .bury, .postpone: return nil
         }
     }
 

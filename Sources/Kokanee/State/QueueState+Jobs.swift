@@ -131,6 +131,8 @@ extension QueueState {
             return nil
         // A job that is sent back from the dead letters goes on where it was, as long as its record is kept.
         case .bury where outcome == nil: return nil
+        // Its rung's record may be in the middle of it.
+        case .finishedBefore: return nil
         case .bury, .complete, .discard, .skip: break
         }
         let mayHaveRecord = known?.mayHaveRecord ?? false

@@ -215,6 +215,8 @@ extension QueueState {
             switch disposition {
             case .complete: partition.books.marks.settle(candidate, isDone: true, seen: partition.seen)
             case .retry, .postpone: partition.books.marks.pause(candidate)
+            // What it left stands, or has been taken over by others since.
+            case .finishedBefore: .nothing
             case .skip(isOwn: true): partition.books.marks.settle(candidate, isDone: true, seen: partition.seen)
             // It may have stood for others before: then its idempotency key was done meanwhile.
             case .skip(isOwn: false), .discard, .bury:

@@ -4,6 +4,8 @@ enum AttemptEnd: Sendable {
     /// It has completed, and so had an earlier attempt, or this one's transaction says it: what it leaves in the queue's
     /// state stands already.
     case committed
+    /// It was not begun: an earlier owner of its partition had finished its job, and by what is not known.
+    case finishedBefore
     case failed(any Error)
     /// It was not begun: nothing in this worker runs such jobs.
     case refused(DeadReason, Envelope.Failure)
@@ -22,7 +24,7 @@ extension AttemptEnd {
     func mayBeDeath(mayBeLast: @autoclosure () -> Bool) -> Bool {
         switch self {
         // One that came too late is no release's fault.
-        case .completed, .committed, .skipped, .cancelled, .expired: return false
+        case .completed, .committed, .finishedBefore, .skipped, .cancelled, .expired: return false
         case .refused: return true
         case .failed(let error as JobError):
             switch error.verdict {
@@ -43,6 +45,8 @@ enum Disposition: Sendable, Equatable {
     case discard(String)
     /// It is finished without having run; see ``AttemptEnd/skipped(isOwn:)``.
     case skip(isOwn: Bool)
+    /// It was finished before, with all that it was to leave, and is counted as nothing again.
+    case finishedBefore
     /// Another attempt, after a wait in milliseconds.
     case retry(attempt: Int, after: Int64, Envelope.Failure)
     case bury(DeadReason, Envelope.Failure?)
@@ -63,7 +67,7 @@ enum Disposition: Sendable, Equatable {
     /// Whether the job moves to another topic, and is finished only when that has it.
     var hops: Bool {
         switch self {
-        case .complete, .discard, .skip: false
+        case .complete, .discard, .skip, .finishedBefore: false
         case .retry, .bury, .postpone: true
         }
     }
@@ -89,6 +93,8 @@ enum Disposition: Sendable, Equatable {
         switch end {
         case .completed, .committed:
             return .complete
+        case .finishedBefore:
+            return .finishedBefore
         case .skipped(let isOwn):
             return .skip(isOwn: isOwn)
         case .refused(let reason, let failure):

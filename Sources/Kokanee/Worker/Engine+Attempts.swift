@@ -202,7 +202,7 @@ extension Engine {
         switch end {
         case .cancelled: isCancelled = true
         case .committed: stands = true
-        case .completed, .failed, .refused, .expired, .skipped, .timedOut: break
+        case .completed, .finishedBefore, .failed, .refused, .expired, .skipped, .timedOut: break
         }
         var writes = runtime.state.writes(after: disposition, of: content, isCancelled: isCancelled, stands: stands)
         if !stands { writes += ScheduleDone.writes(after: disposition, of: content, at: now) }
@@ -246,7 +246,7 @@ extension Engine {
         let writes = attempt.writes.map { HopRecord.state(content, $0) }[...]
         switch attempt.disposition {
         case nil: return nil
-        case .complete: return finish(ticket, writes, telling: event, now: now)
+        case .complete, .finishedBefore: return finish(ticket, writes, telling: event, now: now)
         case .skip:
             logger.log(.info, "job skipped: its key is done, or another job stands for it", content.fields)
             return finish(ticket, writes, telling: event, now: now)

@@ -250,7 +250,7 @@ struct EngineState {
         var outcome = Circuit.Outcome.undecided
         if conclusion == .accepted {
             switch decided.disposition {
-            case nil, .postpone: break
+            case nil, .postpone, .finishedBefore: break
             case .complete:
                 outcomes?.mark(.completed, decided.item.content, at: place)
                 statistics[queue].completed += 1

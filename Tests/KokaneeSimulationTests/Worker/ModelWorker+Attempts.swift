@@ -145,11 +145,11 @@ extension ModelWorker {
         }
         let record = content.record
         switch disposition {
-        case .complete, .discard, .skip, .bury: record.isEndOfTick = record.job.tick != nil
+        case .complete, .discard, .skip, .finishedBefore, .bury: record.isEndOfTick = record.job.tick != nil
         case .retry, .postpone: break
         }
         switch disposition {
-        case .complete, .discard, .skip:
+        case .complete, .discard, .skip, .finishedBefore:
             if writes.isEmpty {
                 record.isFinished = true
                 if isCurrent { epochs[id(topic: record.place.topic, partition: record.place.partition)]?.note(record) }
@@ -229,7 +229,7 @@ extension Disposition {
     fileprivate var circuitOutcome: Circuit.Outcome {
         switch self {
         case .complete, .discard: .succeeded
-        case .skip: .undecided
+        case .skip, .finishedBefore: .undecided
         case .retry: .retried
         case .bury: .died
         case .postpone: .undecided
