@@ -29,6 +29,8 @@ struct Limiter {
         var stamp: UInt64
         var buckets: [Int]
         var state = State.idle
+        /// Whether it has taken a token of each bucket that has some.
+        var hasPaid = false
         var mayBeOvertaken: Bool
     }
 
@@ -228,6 +230,7 @@ extension Limiter {
         guard place < members.count, let member = members[place] else { return }
         if case .awakened(let bucket) = member.state { buckets[bucket]!.awakened -= 1 }
         members[place]!.state = .running
+        members[place]!.hasPaid = true
         for index in member.buckets {
             buckets[index]!.running += 1
             buckets[index]!.starts += 1
@@ -255,11 +258,18 @@ extension Limiter {
     /// The job was taken and not begun.
     mutating func takeBack(_ place: Int) {
         guard place < members.count, let member = members[place], case .running = member.state else { return }
+        refund(place)
         members[place]!.state = .idle
-        for index in member.buckets {
-            buckets[index]!.running -= 1
-            // Nobody is woken: it asks again before all others.
-            guard buckets[index]!.rule.rate > 0 else { continue }
+        // Nobody is woken: it asks again before all others.
+        for index in member.buckets { buckets[index]!.running -= 1 }
+    }
+
+    /// The job, which runs, has not begun: it gives back the tokens that it took, as far as there is room for them.
+    mutating func refund(_ place: Int) {
+        guard place < members.count, let member = members[place], member.hasPaid else { return }
+        members[place]!.hasPaid = false
+        for index in member.buckets where buckets[index]!.rule.rate > 0 {
+            buckets[index]!.fill(now: now)
             buckets[index]!.tokens = min(buckets[index]!.tokens + 1, buckets[index]!.capacity)
         }
     }

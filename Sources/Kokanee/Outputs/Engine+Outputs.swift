@@ -15,7 +15,7 @@ extension Engine {
                 try await content.runtime.state.leavings(of: content)
                 + ScheduleDone.writes(after: .complete, of: content, at: clock.wall())
             switch try await outputs.commit(content, produced, leavings) {
-            case .done: return .committed
+            case .done: return .committed(before: false)
             case .finishedBefore: return .finishedBefore
             case .open, .gone: return .failed(CancellationError())
             }
@@ -40,7 +40,7 @@ extension Engine {
             case .done:
                 // That its key is done, or free, is known here at once.
                 if content.isOnce { _ = content.attemptNotes }
-                return .committed
+                return .committed(before: true)
             case .finishedBefore: return .finishedBefore
             case .gone: return .failed(CancellationError())
             }

@@ -1,9 +1,9 @@
 /// How an attempt ended.
 enum AttemptEnd: Sendable {
     case completed
-    /// It has completed, and so had an earlier attempt, or this one's transaction says it: what it leaves in the queue's
-    /// state stands already.
-    case committed
+    /// It has completed, as this attempt's transaction says, or an earlier one's, `before` this was begun: what it leaves in
+    /// the queue's state stands already.
+    case committed(before: Bool)
     /// It was not begun: an earlier owner of its partition had finished its job, and by what is not known.
     case finishedBefore
     case failed(any Error)
@@ -13,13 +13,22 @@ enum AttemptEnd: Sendable {
     case expired(at: Int64)
     /// It was not begun: its key is done, or another job stands for it; `isOwn` if this job itself has done it before.
     case skipped(isOwn: Bool)
-    /// It was not begun, or was ended: an operator wants it no more.
+    /// It was not begun, or was given up: an operator wants it no more.
     case cancelled(JobCancellation)
     /// It overran its timeout; `ignoredCancellation` if it was still going when the grace was over, too.
     case timedOut(Duration, ignoredCancellation: Bool)
 }
 
 extension AttemptEnd {
+    /// Whether the job never came to its handler, of what a runner says of an attempt.
+    var isUnbegun: Bool {
+        switch self {
+        case .committed(let before): before
+        case .finishedBefore, .refused, .expired, .skipped, .cancelled: true
+        case .completed, .failed, .timedOut: false
+        }
+    }
+
     /// Whether the job may become a dead letter by it that a circuit counts, as far as that can be said before it is decided.
     func mayBeDeath(mayBeLast: @autoclosure () -> Bool) -> Bool {
         switch self {

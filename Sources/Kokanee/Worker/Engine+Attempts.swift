@@ -166,7 +166,8 @@ extension Engine {
 
     private func decide(_ ended: EndedAttempt, now: Int64, randomness: UInt64) -> DecidedAttempt {
         guard let cause = ended.cancellation, case .failed(let error) = ended.end else {
-            return decide(ended.item, ended.end, now: now, randomness: randomness)
+            let isUnbegun = ended.end.isUnbegun
+            return decide(ended.item, ended.end, isUnbegun: isUnbegun, now: now, randomness: randomness)
         }
         if case .operator(let cancellation) = cause {
             return decide(ended.item, .cancelled(cancellation), now: now, randomness: randomness)
@@ -194,7 +195,13 @@ extension Engine {
         return decide(attempt.item, end, now: clock.wall(), randomness: .random(in: 0...UInt64.max))
     }
 
-    private func decide(_ item: Batch.Item, _ end: AttemptEnd, now: Int64, randomness: UInt64) -> DecidedAttempt {
+    private func decide(
+        _ item: Batch.Item,
+        _ end: AttemptEnd,
+        isUnbegun: Bool = false,
+        now: Int64,
+        randomness: UInt64
+    ) -> DecidedAttempt {
         let content = item.content
         let runtime = content.runtime
         let disposition = runtime.disposition(after: end, ofAttempt: content.attempt, now: now, randomness: randomness)
@@ -206,7 +213,13 @@ extension Engine {
         }
         var writes = runtime.state.writes(after: disposition, of: content, isCancelled: isCancelled, stands: stands)
         if !stands { writes += ScheduleDone.writes(after: disposition, of: content, at: now) }
-        return DecidedAttempt(item: item, disposition: disposition, writes: writes, isCancelled: isCancelled)
+        return DecidedAttempt(
+            item: item,
+            disposition: disposition,
+            writes: writes,
+            isCancelled: isCancelled,
+            isUnbegun: isUnbegun
+        )
     }
 
     /// The effects of a turn, outside the lock.

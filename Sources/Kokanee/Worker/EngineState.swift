@@ -10,12 +10,21 @@ final class DecidedAttempt: Sendable {
     let writes: [StateRecord]
     /// Whether it ended because an operator cancelled it.
     let isCancelled: Bool
+    /// Whether the job never came to its handler.
+    let isUnbegun: Bool
 
-    init(item: Batch.Item, disposition: Disposition?, writes: [StateRecord] = [], isCancelled: Bool = false) {
+    init(
+        item: Batch.Item,
+        disposition: Disposition?,
+        writes: [StateRecord] = [],
+        isCancelled: Bool = false,
+        isUnbegun: Bool = false
+    ) {
         self.item = item
         self.disposition = disposition
         self.writes = writes
         self.isCancelled = isCancelled
+        self.isUnbegun = isUnbegun
     }
 
     /// Whether the job is finished only when a broker has something of it.
@@ -236,6 +245,7 @@ struct EngineState {
         let ticket = decided.item.ticket
         let place = scheduler.place(of: ticket)
         let conclusion: Scheduler<JobContent>.Conclusion
+        if decided.isUnbegun { scheduler.giveTokensBack(ticket) }
         if case .postpone = decided.disposition, scheduler.isEnding(ticket) {
             // Its record is read again in the next epoch, here or elsewhere.
             scheduler.abandon(ticket)

@@ -77,6 +77,12 @@ extension Scheduler {
         return false
     }
 
+    /// A job that was taken has ended without having begun: to be called before its end is.
+    mutating func giveTokensBack(_ ticket: Ticket) {
+        guard !limiter.isEmpty, let job = self[ticket], job.phase == .running else { return }
+        limiter.refund(ticket.place)
+    }
+
     /// An attempt has ended whose job stays in flight.
     mutating func endOfLimited(_ place: Int) {
         limiter.end(place)

@@ -150,6 +150,37 @@ struct LimitTests {
         #expect(queue.names() == [0])
     }
 
+    @Test(
+        "a job that ends unbegun gives its token back once, whoever it belonged to, and the bucket holds no more for it"
+    )
+    func unbegun() throws {
+        var queue = try LimitedQueue([JobLimit(type: "a", concurrency: 1), Self.rate("1/s", burst: 2, of: nil)])
+        for _ in 0..<6 { queue.admit() }
+        queue.pass(2.1)
+        for hops in [false, true] {
+            let next = queue.scheduler.take()
+            let job = try #require(next)
+            queue.scheduler.giveTokensBack(job.ticket)
+            queue.scheduler.giveTokensBack(job.ticket)
+            #expect(queue.scheduler.conclude(job.ticket, hops: hops, now: 0) == .accepted)
+        }
+        // Both tokens are there still, and none was made.
+        for name in [2, 3] {
+            let next = queue.scheduler.take()
+            let job = try #require(next)
+            #expect(job.content.name == name)
+            #expect(queue.scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
+        }
+        #expect(queue.names() == [])
+        queue.pass(2)
+        let next = queue.scheduler.take()
+        let job = try #require(next)
+        queue.pass(60)
+        queue.scheduler.giveTokensBack(job.ticket)
+        #expect(queue.scheduler.conclude(job.ticket, hops: false, now: 0) == .accepted)
+        #expect(queue.scheduler.limiter.buckets.compactMap { $0?.tokens }.max() == 2)
+    }
+
     @Test("a partition that is taken away leaves no place behind")
     func fenced() throws {
         var queue = try LimitedQueue([JobLimit(type: "a", concurrency: 2)], partitions: 2, owned: 0..<2)

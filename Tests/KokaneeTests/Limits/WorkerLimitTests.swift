@@ -73,6 +73,22 @@ struct WorkerLimitTests {
         #expect(ledger.mostBeside("b") > 2)
     }
 
+    @Test("jobs that come too late take nothing of the rate from those behind them")
+    func expired() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(type: "a", count: 60, headers: [Header("kokanee-expires-at", "1")])
+        try await fixture.enqueue([(type: "a", id: "in time")])
+        let ran = Mutex<[String]>([])
+        let table = try LimitTable([JobLimit(type: "a", rate: Rate(perSecond: 1), burst: 1)])
+        let worker = try Self.worker(fixture, table) { context in ran.withLock { $0.append(context.id) } }
+        try await running(worker) {
+            try await eventually("the one that is in time has run", within: .seconds(30)) {
+                ran.withLock { $0 } == ["in time"]
+            }
+        }
+        #expect(worker.statistics.discarded == 60)
+    }
+
     @Test("a tenant's jobs don't run beside more than the limit of its key group")
     func tenants() async throws {
         let fixture = try WorkerFixture()

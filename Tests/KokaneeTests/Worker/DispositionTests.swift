@@ -101,7 +101,8 @@ struct DispositionTests {
     func deaths() {
         let refusal = Envelope.Failure(type: "UnknownType", message: "t", at: 0)
         let ends: [AttemptEnd] = [
-            .completed, .committed, .finishedBefore, .skipped(isOwn: true), .refused(.unknownType, refusal),
+            .completed, .committed(before: true), .finishedBefore, .skipped(isOwn: true),
+            .refused(.unknownType, refusal),
             .failed(Broken()), .failed(CancellationError()), .failed(JobStop()), .failed(JobError.discard("old")),
             .failed(JobError.deadLetter("bad")), .failed(JobError.retry("busy")),
             .failed(PayloadError(type: "t", version: 1, cause: Broken())),
