@@ -98,7 +98,10 @@ extension EngineState {
     }
 
     private mutating func takeFollower(of ticket: Engine.Ticket) -> Batch.Item? {
-        scheduler.takeFollower(of: ticket).map { Batch.Item(ticket: $0.ticket, content: $0.content) }
+        // Whether those behind a job that is once are to run depends on what becomes of it, which is known when it is accounted
+        // for. Most have nobody behind them, and are not asked.
+        guard !scheduler.isAlone(ticket), scheduler.contents[ticket.place]?.isOnce != true else { return nil }
+        return scheduler.takeFollower(of: ticket).map { Batch.Item(ticket: $0.ticket, content: $0.content) }
     }
 
     /// Accounts for what has ended of a runner's batch: what has completed is concluded, the rest is to be decided about

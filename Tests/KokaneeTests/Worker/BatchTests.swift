@@ -251,6 +251,37 @@ struct BatchTests {
         #expect(state.scheduler.partitions[0]?.tracker.watermark == 1, "the first has completed")
     }
 
+    @Test("behind a job with an idempotency key, or a unique one, none of its lane is handed over before it has ended")
+    func once() async throws {
+        let fixture = try WorkerFixture()
+        var jobs = [fixture.job(0), fixture.job(1, once: "a"), fixture.job(2)]
+        jobs[0].unique = .unique(until: .done, key: "k")
+        // No plain one either.
+        jobs[2].expiresAfter = .seconds(3600)
+        try await fixture.enqueue(jobs)
+        let runtime = try fixture.runtime()
+        let now = ContinuousClock.now
+        for record in try await fixture.records(of: "q") {
+            let content = JobContent(record, runtime: runtime)
+            let scan = HeaderScan(record)
+            let job = try Envelope.decode(record, scan, defaultType: "default").get()
+            content.read(as: .whole(JobContent.WholeReading(job, scan)), for: nil)
+            var state = EngineState(WorkerConfiguration(), startLimit: runtime.startLimit, hooks: nil)
+            state.add(runtime, policy: nil, leaseLength: .seconds(600), now: now)
+            state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+            for (offset, key) in ([1, 1, 2] as [UInt64]).enumerated() {
+                _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), content)
+            }
+            let generation = state.runners[0].begin()
+            guard case .run(let batch) = state.nextStep(of: 0, generation, now: now) else {
+                Issue.record("nothing is handed over")
+                continue
+            }
+            let offsets = (0..<batch.count).map { state.scheduler.place(of: batch[$0].ticket).offset }
+            #expect(offsets == (content.isOnce ? [0, 2] : [0, 1, 2]))
+        }
+    }
+
     @Test("a circuit tells how many deaths it takes to open it")
     func headroom() {
         let now = ContinuousClock.now
