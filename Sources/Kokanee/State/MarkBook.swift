@@ -129,6 +129,12 @@ struct MarkBook: Sendable {
         return .run
     }
 
+    /// A unique job that was to run has not begun, and ends: it has not started in the place of others, unless it had before.
+    mutating func withdraw(_ job: Candidate) {
+        guard job.until == .start, !job.isCommitted, let mark = marks[job.key], mark.of == job.identity else { return }
+        marks[job.key] = Mark(kind: .passed(upTo: -1), until: mark.until, of: job.identity)
+    }
+
     /// An attempt of a unique job has ended, and there will be another one.
     func pause(_ job: Candidate) -> Settlement {
         guard let mark = marks[job.key], mark.of == job.identity else { return .nothing }

@@ -87,6 +87,14 @@ extension QueueState {
         }
     }
 
+    /// A job that ``admit(_:)`` let run has not begun: others of its key are not skipped for its start.
+    func withdraw(_ content: JobContent) {
+        guard content.isOnce, let candidate = once(content, now: now())?.candidate else { return }
+        shared.withLock { shared in
+            _ = shared.table.update(content.partition) { $0.books.marks.withdraw(candidate) }
+        }
+    }
+
     /// Frees a key whose job has left without a word: its task was cancelled with its worker's shutdown.
     private func abandonIfOver(_ once: Once, _ other: Engine.Ticket) {
         guard let claim = once.claim, shared.withLock({ $0.link })?.standing(of: other) == .over else { return }

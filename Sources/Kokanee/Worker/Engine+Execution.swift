@@ -16,16 +16,24 @@ extension Engine {
             guard let refusal = content.refusal else { return .failed(CancellationError()) }
             return await endUnbegun(content, .refused(refusal.reason, refusal.failure))
         }
-        if let expiresAt = content.expiresAt, expiresAt <= clock.wall() {
-            return await endUnbegun(content, .expired(at: expiresAt))
-        }
+        if let expired = expiry(of: content) { return await endUnbegun(content, expired) }
         if let end = await content.runtime.state.admit(content) { return end }
         // What is known of a job's past may have been long in coming.
         while !content.mayBegin {
             do { try await Task.sleep(for: StartLimit.pause) } catch { return .failed(error) }
         }
+        if let expired = expiry(of: content) {
+            content.runtime.state.withdraw(content)
+            return await endUnbegun(content, expired)
+        }
         guard let hooks else { return await performWithOutputs(content, handler) }
         return await performTelling(hooks, content, handler)
+    }
+
+    /// The end of a job whose time is over by now; nil for all others.
+    private func expiry(of content: JobContent) -> AttemptEnd? {
+        guard let expiresAt = content.expiresAt, expiresAt <= clock.wall() else { return nil }
+        return .expired(at: expiresAt)
     }
 
     /// The end of a job that does not run.

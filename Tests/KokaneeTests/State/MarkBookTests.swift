@@ -108,6 +108,22 @@ struct MarkBookTests {
         #expect(book[Self.key] == .init(kind: .passed(upTo: 13), until: 1000, of: 3))
     }
 
+    @Test("until start: one that does not come to its start after all is no reason to skip others")
+    func withdrawn() {
+        var book = MarkBook()
+        let first = Self.candidate(1, at: 10, until: .start)
+        #expect(book.stand(first, seen: 12, now: 0) == .run)
+        book.withdraw(Self.candidate(2, at: 11, until: .start))
+        #expect(book.stand(Self.candidate(3, at: 12, until: .start), seen: 12, now: 0) == .skip(isOwn: false))
+        // It had started before.
+        book.withdraw(Self.candidate(1, at: 10, until: .start, isCommitted: true))
+        #expect(book.stand(Self.candidate(3, at: 12, until: .start), seen: 12, now: 0) == .skip(isOwn: false))
+        book.withdraw(first)
+        let mark = MarkBook.Mark(kind: .passed(upTo: -1), until: 1000, of: 1)
+        #expect(book.settle(first, isDone: false, seen: 12) == .write(mark))
+        #expect(book.stand(Self.candidate(3, at: 12, until: .start), seen: 12, now: 0) == .run)
+    }
+
     @Test("a job that started again after a crash covers no more than it did at first")
     func startsAgain() {
         var book = MarkBook()

@@ -54,6 +54,36 @@ struct OnceTests {
         #expect(ran.starts.count == 1 && worker.statistics.completed == 1)
     }
 
+    @Test("a job whose time is over when it has waited for its key's other one does not run")
+    func expiredWhileWaiting() async throws {
+        let fixture = try WorkerFixture()
+        var first = fixture.job(0, once: "a")
+        first.key = "x"
+        try await fixture.enqueue([first])
+        let ran = Ledger()
+        let gate = Gate()
+        let worker = try fixture.worker { number, _ in
+            try await ran.run(number) {
+                try await gate.pass()
+                throw JobError.discard("not needed")
+            }
+        }
+        try await running(worker) {
+            try await eventually("the first one has begun") { ran.starts == [0] }
+            var second = fixture.job(1, once: "a")
+            second.key = "y"
+            second.expiresAfter = .seconds(2)
+            try await fixture.enqueue([second])
+            let end = Timestamp.now + 2000
+            try await eventually("the second has been taken, and its time is over") {
+                worker.inFlight == 2 && Timestamp.now > end
+            }
+            gate.open()
+            try await eventually("both have ended") { worker.statistics.discarded == 2 }
+        }
+        #expect(ran.starts == [0])
+    }
+
     @Test("a job that fails is never skipped because of itself, and the key is free for others until one is done")
     func retries() async throws {
         let fixture = try WorkerFixture()
