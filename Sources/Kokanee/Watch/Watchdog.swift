@@ -17,7 +17,7 @@ final class Watchdog: Sendable {
     /// Called once, on the watch's thread, with what hangs for good.
     private let whenWedged: @Sendable (Alert, Relay) -> Void
     private let wakeup: Wakeup
-    private let relay = Relay()
+    private let relay: Relay
     private let isStopping = Atomic(false)
     private let current = Mutex(Health.ok)
 
@@ -39,13 +39,18 @@ final class Watchdog: Sendable {
         self.logger = logger
         self.whenWedged = whenWedged
         wakeup = try Wakeup()
+        relay = try Relay()
     }
 
     /// As of the last look.
     var health: Health { current.withLock { $0 } }
 
     func start() {
-        OSThread.start(name: "kokanee:watch") { [self] in watch() }
+        relay.start()
+        OSThread.start(name: "kokanee:watch") { [self] in
+            watch()
+            relay.end()
+        }
     }
 
     /// The thread ends at its next look, and acts no more.
