@@ -368,6 +368,8 @@ public final class Worker: Sendable {
         client.properties["auto.offset.reset"] = "earliest"
         // One worker owns partition i of all the queue's topics, and hands all back before it gets others.
         client.properties["partition.assignment.strategy"] = "range"
+        // A job of a transaction that was aborted was never enqueued.
+        client.properties["isolation.level"] = "read_committed"
         if let instance = configuration.groupInstanceID { client.properties["group.instance.id"] = instance }
         return client
     }
