@@ -123,7 +123,11 @@ let package = Package(
             path: "Tests/Benchmarks/Peers/Kokanee",
             swiftSettings: swiftSettings
         ),
-        .testTarget(name: "RdKafkaTests", dependencies: ["RdKafka", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "RdKafkaTests",
+            dependencies: ["CRdKafka", "RdKafka", "TestSupport"],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "KokaneeTests",
             // The tests run the worker as a process: it is a dependency so that it is built before them.

@@ -4,6 +4,7 @@ internal import CRdKafka
 public struct ClientConfiguration: Sendable {
     /// librdkafka's properties (`security.protocol`, `sasl.mechanism`, …). They win over what the wrapper sets,
     /// but for those without which its promises would not hold; see ``Producer`` and ``Consumer``.
+    /// `statistics.interval.ms` is always 0: nobody takes what it would tell.
     public var properties: [String: String]
     /// Receives librdkafka's log lines, on librdkafka's threads. The default drops them.
     public var log: @Sendable (_ severity: LogSeverity, _ facility: String, _ message: String) -> Void

@@ -9,6 +9,9 @@ final class ClientHandle: @unchecked Sendable {
         case producer, consumer
     }
 
+    /// librdkafka queues statistics for callers of its polls whether or not they want them, and many clients are never polled.
+    private static let required = ["statistics.interval.ms": "0"]
+
     let pointer: OpaquePointer
     private let callbacks: Unmanaged<Callbacks>
 
@@ -27,7 +30,8 @@ final class ClientHandle: @unchecked Sendable {
         let conf = rd_kafka_conf_new()!
         callbacks = Unmanaged.passRetained(Callbacks(configuration.log, onError, onFailedDelivery))
         var message = [CChar](repeating: 0, count: 512)
-        for (name, value) in configuration.properties.sorted(by: { $0.key < $1.key }) {
+        let properties = configuration.with(required: Self.required).properties
+        for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
             guard rd_kafka_conf_set(conf, name, value, &message, message.count) != RD_KAFKA_CONF_OK else { continue }
             rd_kafka_conf_destroy(conf)
             callbacks.release()
