@@ -22,6 +22,8 @@ public struct EnqueuedJob: Sendable, Hashable {
 /// A delayed job goes to the queue's main topic too; the worker takes it down the ladder until it is due.
 public final class JobClient: Sendable {
     private let producer: Producer
+    /// For jobs that may have been refused for the sake of others in their batches; made when there is one.
+    private let unbatched = Mutex<(producer: Producer?, isClosed: Bool)>((nil, false))
     private let source: String
     let codec: any PayloadCodec
     private let messageLimit: Int
@@ -201,7 +203,13 @@ public final class JobClient: Sendable {
     /// Waits until all is acknowledged, `limit` at most, and ends the producer, also one that was given.
     public func close(within limit: Duration = .seconds(30)) async {
         for desk in desks.withLock({ Array($0.values) }) { desk.close() }
+        let unbatched = unbatched.withLock { unbatched in
+            unbatched.isClosed = true
+            return unbatched.producer
+        }
+        async let other: Void? = unbatched?.close(within: limit)
         await producer.close(within: limit)
+        await other
     }
 
     private func send(_ batch: JobBatch) async -> [Result<EnqueuedJob, any Error>] {
@@ -218,7 +226,18 @@ public final class JobClient: Sendable {
     /// What became of jobs of which some failed, once those that failed for their neighbours are sent again.
     private func resend(_ batch: JobBatch, after settled: SettledBatch) async -> [Result<EnqueuedJob, any Error>] {
         var results = (0..<batch.count).map { settled.result($0) }
-        await producer.bisect(batch, messageLimit: messageLimit, &results)
+        func isRefused(_ index: Int) -> Bool {
+            guard case .failure(let error) = results[index] else { return false }
+            // What is larger than that never left the client.
+            return error.isTooLarge && batch.size(of: index) <= messageLimit
+        }
+        await Bisection.resend(results.indices.filter(isRefused)) { part in
+            // Jobs of other calls may be in a single one's batch as well.
+            let sender = part.count == 1 ? unbatchedProducer ?? producer : producer
+            let again = await sender.send(JobBatchPart(part, of: batch))
+            for (position, index) in part.enumerated() { results[index] = again.result(position) }
+            return part.filter(isRefused)
+        }
         return results.enumerated().map { index, result in
             switch result {
             case .success(let delivery):
@@ -227,6 +246,14 @@ public final class JobClient: Sendable {
             case .failure(let error):
                 return .failure(explain(error, batch, index))
             }
+        }
+    }
+
+    /// Nil where the client is closed, or the process has no room for another one.
+    private var unbatchedProducer: Producer? {
+        unbatched.withLock { unbatched in
+            if unbatched.producer == nil, !unbatched.isClosed { unbatched.producer = try? producer.makeUnbatched() }
+            return unbatched.producer
         }
     }
 

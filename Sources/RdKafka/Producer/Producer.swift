@@ -40,6 +40,12 @@ public final class Producer: Sendable {
         core.stop()
     }
 
+    /// Another producer of the same properties, each of whose records is alone in its batch, whoever else produces: what
+    /// brokers say to a batch is said to the record.
+    package func makeUnbatched() throws(KafkaError) -> Producer {
+        try Producer(core.configuration.with(required: ["batch.num.messages": "1"]))
+    }
+
     /// Produces a record and awaits its acknowledgement.
     public func send(_ record: ProducerRecord) async throws(KafkaError) -> Delivery {
         let result = await withCheckedContinuation { continuation in

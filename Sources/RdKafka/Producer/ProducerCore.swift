@@ -9,7 +9,7 @@ final class ProducerCore: Sendable {
     /// The most reports' events that are served between two strides.
     private static let eventsPerTurn = 64
 
-    private let configuration: ClientConfiguration
+    let configuration: ClientConfiguration
     private let state: Mutex<ProducerState>
     /// How often the polling thread has gone round.
     private let turns = Atomic(0)
