@@ -20,12 +20,15 @@ public struct DrainProgress: Sendable, Hashable {
     /// Nothing runs any more, and nothing will, as far as the workers tell. Silent ones count as gone.
     public var isDone: Bool { unheard.isEmpty && left == 0 && running == 0 }
 
+    init() {}
+
     /// - Parameters:
     ///   - pause: the word that is to be obeyed.
+    ///   - reports: those of workers of other queues only tell whose the members are.
     ///   - members: of the group, by name; nil where the broker can't tell.
     package init(of pause: Pause, reports: [ReportedWorker], members: [String]?) {
         var circuits: [QueueStatus.Circuit] = []
-        for worker in reports {
+        for worker in reports where worker.report.queue == pause.queue {
             let report = worker.report
             guard !worker.isSilent else {
                 silent.append(report.name)
@@ -58,23 +61,41 @@ public struct DrainProgress: Sendable, Hashable {
         }
     }
 
+    /// Adds what the workers of another group tell.
+    mutating func add(_ other: DrainProgress) {
+        obeying += other.obeying
+        unheard += other.unheard
+        silent += other.silent
+        running += other.running
+        left += other.left
+        waits = DrainWait.merged(waits + other.waits)
+        circuit = .worst(of: [circuit, other.circuit])
+    }
+
     /// A member's name as far as both sides tell it.
     fileprivate static func memberName(_ text: String) -> String { SafeText.line(text, limit: 128) }
 }
 
 extension QueueControl {
-    /// How far the workers are with a word that was given.
+    /// How far the workers are with a word that was given: those of the queue's group, and of every other that reports.
     ///
     /// A worker that was killed less than half a minute ago is waited for: it may be alive.
     public func progress(of pause: Pause, in queue: Queue) async throws -> DrainProgress {
         let metadata = try await admin.metadata(topics: [Queue.controlTopic])
         let control = metadata.partitions(of: Queue.controlTopic) ?? []
         let reports = try await ReportReader(configuration: configuration, admin: admin)
-            .read(control, group: queue.group, now: Timestamp.now)
-        var members: [String]?
-        if case .members(let found) = try await GroupMembership.read(queue.group, admin) {
-            members = found.map { DrainProgress.memberName($0.clientID) }
+            .read(control, group: nil, now: Timestamp.now)
+        // A word is about the queue, whichever groups work it.
+        let groups = Set([queue.group] + reports.filter { $0.report.queue == queue.name }.map(\.report.group))
+        var progress = DrainProgress()
+        for group in groups.sorted() {
+            var members: [String]?
+            if case .members(let found) = try await GroupMembership.read(group, admin) {
+                members = found.map { DrainProgress.memberName($0.clientID) }
+            }
+            let own = reports.filter { $0.report.group == group }
+            progress.add(DrainProgress(of: pause, reports: own, members: members))
         }
-        return DrainProgress(of: pause, reports: reports, members: members)
+        return progress
     }
 }

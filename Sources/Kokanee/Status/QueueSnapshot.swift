@@ -45,6 +45,8 @@ struct QueueSnapshot {
     var oldest: [TopicPartition: QueueStatus.Job] = [:]
     /// What the workers say of themselves.
     var reports: [ReportedWorker] = []
+    /// What those say that work the queue in other groups.
+    var otherReports: [ReportedWorker] = []
     var reportFailure: String?
     /// What operators want of the queue.
     var orders = QueueOrders()
@@ -87,6 +89,7 @@ struct QueueSnapshot {
             limited: still.limited,
             circuit: .worst(of: heardOf.map(\.report.circuit)),
             reports: reports,
+            otherReports: otherReports,
             reportFailure: reportFailure,
             orders: orders
         )

@@ -172,8 +172,10 @@ public struct QueueStatus: Sendable, Hashable {
     public let limited: [Limited]
     /// The worst that a worker reports.
     public let circuit: Circuit
-    /// What the queue's workers say of themselves, by name.
+    /// What the group's workers say of themselves, by name.
     public let reports: [ReportedWorker]
+    /// What those say that work the queue in other groups, and obey the same ``orders``.
+    public let otherReports: [ReportedWorker]
     /// Why the reports could not be read; nil if they were.
     public let reportFailure: String?
     /// What operators want of the queue. A queue that is paused has no stalls.

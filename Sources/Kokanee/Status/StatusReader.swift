@@ -68,8 +68,12 @@ public struct StatusReader: Sendable {
         )
         do {
             let control = try Self.partitions(of: Queue.controlTopic, topics) ?? []
-            snapshot.reports = try await ReportReader(configuration: configuration, admin: admin)
-                .read(control, group: queue.group, now: Timestamp.now)
+            let reports = try await ReportReader(configuration: configuration, admin: admin)
+                .read(control, group: nil, now: Timestamp.now)
+            snapshot.reports = reports.filter { $0.report.group == queue.group }
+            snapshot.otherReports = reports.filter {
+                $0.report.queue == queue.name && $0.report.group != queue.group
+            }
             let entries = try await ControlTopic(configuration).read(prefixes: QueueOrders.prefixes(queue: queue.name))
             snapshot.orders = QueueOrders(entries, queue: queue.name, now: Timestamp.now)
         } catch let error as KafkaError {

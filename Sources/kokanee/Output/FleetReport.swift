@@ -135,7 +135,8 @@ enum FleetReport {
         if let pause = orders.pause {
             var line = "\(pause.mode) \(since(pause, status)) by \(pause.words)"
             if pause.mode == .draining {
-                let progress = DrainProgress(of: pause, reports: status.reports, members: nil)
+                let reports = status.reports + status.otherReports
+                let progress = DrainProgress(of: pause, reports: reports, members: nil)
                 line = progress.isDone ? "drained: nothing runs; \(line)" : "\(line); \(Self.line(progress))"
             }
             lines.append("! \(line); go on by: kokanee resume \(status.queue)")

@@ -72,7 +72,7 @@ struct DrainTests {
         )
     }
 
-    private let pause = Pause(queue: "mail", mode: .draining, by: "ann", at: 5)
+    private let pause = Pause(queue: "q", mode: .draining, by: "ann", at: 5)
 
     private func worker(_ name: String, hold: WorkerReport.Hold?, age: Int64 = 0) -> ReportedWorker {
         ReportedWorker(report: .plain(name, hold: hold), age: age)
@@ -111,6 +111,30 @@ struct DrainTests {
         let long = String(repeating: "n", count: 200)
         #expect(unheard([worker(long, hold: idle)], SafeText.line(long, limit: 128)).isEmpty)
         #expect(WorkerReport(json: reports[0].report.json.finish()) == reports[0].report)
+    }
+
+    @Test("a worker of another queue in the same group is known, and not waited for")
+    func otherQueue() {
+        var other = worker("b", hold: nil).report
+        other.queue = "letters"
+        let reports = [worker("a", hold: .init(at: 5, running: 0, left: 0)), ReportedWorker(report: other, age: 0)]
+        #expect(DrainProgress(of: pause, reports: reports, members: ["a", "b"]).isDone)
+    }
+
+    @Test("what the workers of several groups tell is added up")
+    func groups() {
+        var progress = DrainProgress(
+            of: pause,
+            reports: [worker("a", hold: .init(at: 5, running: 0, left: 0))],
+            members: nil
+        )
+        #expect(progress.isDone)
+        let waits = [DrainWait(reason: .running, jobs: 2)]
+        let busy = worker("b", hold: .init(at: 5, running: 2, left: 2, waits: waits))
+        progress.add(DrainProgress(of: pause, reports: [busy, worker("c", hold: nil)], members: ["d"]))
+        #expect(progress.obeying == ["a", "b"] && progress.unheard == ["c", "d"])
+        #expect(progress.left == 2 && progress.running == 2 && progress.waits == waits)
+        #expect(!progress.isDone)
     }
 
     @Test("a report tells which word the worker obeys, and what runs still")

@@ -124,6 +124,32 @@ struct PauseTests {
         }
     }
 
+    @Test("a drain waits for workers of any group, and the status of the queue's own tells of them")
+    func otherGroup() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let (ledger, gate) = (Ledger(), Gate())
+        var jobs = JobRegistry()
+        try jobs.register("default") { (payload: Bytes, _) in
+            try await ledger.run(Int(payload.text) ?? -1) { try await gate.pass() }
+        }
+        let other = try Queue(fixture.queue.name, ladder: fixture.queue.ladder, group: "another")
+        let worker = Worker(queues: [other], jobs: jobs, client: fixture.client)
+        try await fixture.enqueue(1)
+        try await running(worker) {
+            try await eventually("the job runs", within: .seconds(40)) { ledger.starts.count == 1 }
+            let word = try #require(try await control.drain(fixture.queue, by: "ann").now)
+            try await eventually("it is waited for") {
+                try await control.progress(of: word, in: fixture.queue).left == 1
+            }
+            let status = try await StatusReader(fixture.client).status(of: fixture.queue)
+            #expect(status.reports.isEmpty && status.otherReports.map(\.report.group) == ["another"])
+            gate.open()
+            try await eventually("nothing is left") { try await control.progress(of: word, in: fixture.queue).isDone }
+            #expect(ledger.ends.count == 1)
+        }
+    }
+
     @Test("a pause stands through a rebalance")
     func rebalance() async throws {
         let fixture = try WorkerFixture(partitions: 2)
