@@ -61,7 +61,8 @@ public struct QueueControl: Sendable {
     ///   - types: none is the whole queue.
     ///   - by: who wants it, such as `user@host`; at most 200 bytes.
     ///   - reason: at most 500 bytes.
-    /// - Throws: ``TopicError`` where there is no such queue; ``InputError`` for a type that can't be one; ``KafkaError``.
+    /// - Throws: ``TopicError`` where there is no such queue; ``InputError`` for a type that can't be one, and for a
+    ///   replay's queue; ``KafkaError``.
     @discardableResult
     public func pause(
         _ queue: Queue,
@@ -128,7 +129,7 @@ public struct QueueControl: Sendable {
     /// than the queue's longest rung delays a job; until then whatever has that id is discarded, also if it is enqueued
     /// again.
     ///
-    /// - Throws: ``InputError`` for ids that can't be, and where more than ``JobCancellation/limit`` would stand;
+    /// - Throws: ``InputError`` for ids that can't be, for a replay's queue, and where more than ``JobCancellation/limit`` would stand;
     ///   ``TopicError`` where there is no such queue; ``KafkaError``.
     @discardableResult
     public func cancel(
@@ -138,6 +139,9 @@ public struct QueueControl: Sendable {
         reason: String? = nil
     ) async throws -> [Cancelled] {
         for id in ids { try Self.validate(id) }
+        guard queue.replay == nil else {
+            throw InputError("a replay's jobs can't be cancelled one by one: \(queue.replayAdvice)")
+        }
         let longestRung = try await require(queue)
         let orders = try await read(queue)
         let standing = Dictionary(orders.cancellations.map { ($0.id, $0) }) { $1 }
@@ -211,8 +215,11 @@ public struct QueueControl: Sendable {
     }
 
     /// The delay of the queue's longest rung, in milliseconds.
+    ///
+    /// - Throws: ``InputError`` for a replay's queue; ``TopicError`` where there is no such queue; ``KafkaError``.
     @discardableResult
     private func require(_ queue: Queue) async throws -> Int64 {
+        try queue.requireLive()
         let topics = try await admin.metadata().topics
         guard (try? topics[queue.mainTopic]?.get()) != nil else {
             throw TopicError.noQueue(queue)

@@ -36,7 +36,10 @@ package struct LimitDesk: Sendable {
     }
 
     /// Puts a queue's limits in the place of what they were; nil lets those of the workers' code count again.
+    ///
+    /// - Throws: ``InputError`` for limits of a replay's queue; ``KafkaError``.
     package func write(_ table: LimitTable?, of queue: String) async throws {
+        if table != nil { try Queue(queue).requireLive() }
         try await control.write([(LimitTable.controlKey(of: queue), try table.map { try $0.json() })])
     }
 }

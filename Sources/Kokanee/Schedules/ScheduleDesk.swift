@@ -33,6 +33,8 @@ public struct ScheduleDesk: Sendable {
     /// Writes a schedule; one that was there is replaced if it differs, and stays paused if it was.
     ///
     /// Other times of the clock count from now on; what was missed is forgotten with the old ones.
+    ///
+    /// - Throws: ``InputError`` for a schedule that can't be, and for a replay's queue; ``KafkaError``.
     public func put(
         _ schedule: Schedule,
         queue: String,
@@ -40,6 +42,7 @@ public struct ScheduleDesk: Sendable {
         by: String
     ) async throws -> Change {
         try schedule.validate()
+        try Queue(queue).requireLive()
         var record = ScheduleRecord(queue: queue, schedule: schedule, source: source, by: by, at: Timestamp.now)
         guard let old = try await readable(schedule.name, queue: queue) else {
             try await write(record)

@@ -273,4 +273,28 @@ struct PauseTests {
         await #expect(throws: TopicError.self) { try await control.pause(other, by: "ann") }
         await #expect(throws: TopicError.self) { try await control.cancel(["x"], of: other, by: "ann") }
     }
+
+    @Test("what a replay's workers would not obey is refused, and nothing of it is written")
+    func replay() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let (limits, schedules) = (try LimitDesk(fixture.client), try ScheduleDesk(fixture.client))
+        let replay = try fixture.queue.replay("20261125-214400-k3f9")
+        let schedule = try Schedule("nightly", type: "t", at: "@daily")
+        let orders: [(name: String, give: () async throws -> Void)] = [
+            ("pause", { try await control.pause(replay, by: "ann") }),
+            ("pause a type", { try await control.pause(replay, types: ["t"], by: "ann") }),
+            ("drain", { try await control.drain(replay, by: "ann") }),
+            ("cancel", { try await control.cancel(["x"], of: replay, by: "ann") }),
+            ("limits", { try await limits.write(LimitTable(), of: replay.name) }),
+            ("cron", { _ = try await schedules.put(schedule, queue: replay.name, by: "ann") }),
+        ]
+        for order in orders {
+            let error = await #expect(throws: InputError.self, "\(order.name)") { try await order.give() }
+            let advice = "kokanee replay pause|resume|rate|cancel 20261125-214400-k3f9"
+            #expect(error?.message.contains(advice) == true, "\(order.name): \(error?.message ?? "")")
+        }
+        #expect(try await fixture.records(of: Queue.controlTopic).isEmpty)
+        try await limits.write(nil, of: replay.name)
+    }
 }
