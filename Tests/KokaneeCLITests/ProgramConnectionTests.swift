@@ -61,4 +61,45 @@ extension ProgramTests {
         let servers = try await TestCluster.shared(.embedded).bootstrapServers
         #expect(try await cause(servers) as? KafkaError == error)
     }
+
+    /// Enqueues a job at a broker that gets it and does not acknowledge it.
+    private static func enqueueUnheard(
+        _ words: [String],
+        interruption: Interruption = Interruption(),
+        meanwhile body: (AdminClient) async throws -> Void = { _ in }
+    ) async throws -> Run {
+        let broker = try EmbeddedBroker()
+        defer { withExtendedLifetime(broker) {} }
+        let queue = try Queue("q")
+        for topic in queue.allTopics { try broker.createTopic(topic, partitions: 1) }
+        for _ in 0..<10 { try broker.delayNext(.produce, ofBroker: 1, by: .seconds(30)) }
+        let servers = broker.bootstrapServers
+        async let run = Self.run(["enqueue", "q", "--type", "t"] + words, servers: servers, interruption: interruption)
+        try await body(try AdminClient(ClientConfiguration(bootstrapServers: servers)))
+        return await run
+    }
+
+    @Test("a job of which nothing is heard in time is named, with how to send it again")
+    func unheard() async throws {
+        let run = try await Self.enqueueUnheard(["-X", "message.timeout.ms=2000"])
+        #expect(run.code == .failure && run.output.text.isEmpty)
+        let advice = /job ([0-9a-f-]{36}) may be in the queue: send it again only with --id ([0-9a-f-]{36})\n/
+        let match = try #require(run.error.text.firstMatch(of: advice), "\(run.error.text)")
+        #expect(match.output.1 == match.output.2)
+    }
+
+    @Test("so is one under whose sending the command is interrupted")
+    func interruptedSending() async throws {
+        let interruption = Interruption()
+        let run = try await Self.enqueueUnheard(["--id", "j1"], interruption: interruption) { admin in
+            let place = TopicPartition(topic: "q", partition: 0)
+            try await eventually("the broker has the job", within: .seconds(30)) {
+                try await admin.listOffsets([place], .latest)[place] == 1
+            }
+            interruption.request()
+        }
+        #expect(run.code == .interrupted && run.output.text.isEmpty)
+        let advice = "job j1 may be in the queue: send it again only with --id j1\n"
+        #expect(run.error.text.contains(advice), "\(run.error.text)")
+    }
 }

@@ -59,6 +59,14 @@ public struct NewJob: Sendable {
         unique = J.uniqueness
     }
 
+    /// An id as a job gets that has none, for whoever has to know it before the job is enqueued.
+    ///
+    /// - Parameter now: milliseconds since the epoch.
+    package static func makeID(at now: Int64) -> String {
+        var generator = SystemRandomPool(expecting: 2)
+        return UUIDv7(at: now, using: &generator).text
+    }
+
     /// The record that enqueues the job, and the job's id.
     ///
     /// - Parameters:

@@ -1,5 +1,6 @@
 internal import Kokanee
 internal import RdKafka
+internal import Synchronization
 
 extension Command {
     static let enqueue = Command(
@@ -84,9 +85,23 @@ extension Command {
             try await enqueueFile(path, to: queue, context)
         } else {
             guard !values.isSet("keep-going") else { throw values.error("--keep-going is for --file") }
-            let job = try job(context)
-            let wait = try values.duration("wait")
-            try await context.untilInterrupted { try await enqueueOne(job, to: queue, waiting: wait, context) }
+            var job = try job(context)
+            // Whoever does not hear what became of it has to know what it is called.
+            let id = job.id ?? NewJob.makeID(at: Timestamp.now)
+            job.id = id
+            let (named, wait, doubt) = (job, try values.duration("wait"), Doubt())
+            do {
+                try await context.untilInterrupted {
+                    try await enqueueOne(named, to: queue, waiting: wait, doubt, context)
+                }
+            } catch {
+                if doubt.stands {
+                    context.console.complain(
+                        "job \(id) may be in the queue: send it again only with --id \(id)".onOneLine
+                    )
+                }
+                throw error
+            }
         }
     }
 
@@ -160,26 +175,31 @@ extension Command {
         _ job: NewJob,
         to queue: Queue,
         waiting limit: Duration?,
+        _ doubt: Doubt,
         _ context: Context
     ) async throws {
         let (client, _, priorities) = try await connect(to: queue, context)
         guard priorities.contains(job.priority) else { throw noPriority(job.priority, of: queue) }
         let enqueued: EnqueuedJob
+        doubt.begin()
         do {
             enqueued = try await client.enqueue(job, to: queue)
         } catch {
+            if (error as? KafkaError)?.code != .localMessageTimedOut { doubt.end() }
             throw await context.cause(of: error)
         }
         var sizes = PayloadSizes()
         sizes.note(job)
         for text in sizes.warnings { context.console.say(text) }
         if let limit {
+            doubt.end()
             context.console.say("enqueued job \(enqueued.id)")
             let state = try await client.ending(of: enqueued, within: limit)
             await client.close()
             return try show(state, context)
         }
         await client.close()
+        doubt.end()
         guard context.console.isJSON else {
             try context.console.print(enqueued.id)
             return
@@ -252,6 +272,16 @@ extension Command {
 
     /// Bytes of a record that its headers may take beside a job that just fits.
     private static let headerRoom = 4096
+}
+
+/// Whether a job may be in the queue of which nobody has been told.
+private final class Doubt: Sendable {
+    private let isOpen = Atomic(false)
+
+    var stands: Bool { isOpen.load(ordering: .acquiring) }
+
+    func begin() { isOpen.store(true, ordering: .releasing) }
+    func end() { isOpen.store(false, ordering: .releasing) }
 }
 
 extension Uniqueness {
