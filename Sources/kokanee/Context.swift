@@ -95,6 +95,11 @@ struct Context: Sendable {
         try await interruption.cutting(body)
     }
 
+    /// What `body` opens, as ``untilInterrupted(_:)``: to open a pipe is to wait for its other end.
+    func opening<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+        try await untilInterrupted { try await OSThread.run(name: "open file", body) }
+    }
+
     /// What `body` returns; an interruption cancels it, and its end is waited for: a transaction left open would hold up
     /// the queue's workers, and offsets that have moved belong on record.
     func endingBetweenSteps<R: Sendable>(

@@ -102,4 +102,46 @@ extension ProgramTests {
         let advice = "job j1 may be in the queue: send it again only with --id j1\n"
         #expect(run.error.text.contains(advice), "\(run.error.text)")
     }
+
+    /// Makes a pipe that nobody else opens until `body` has ended, and lets go of whoever waits for that then.
+    private static func withPipe(_ body: (_ path: String) async throws -> Void) async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "kokanee-\(UUID().uuidString)").path()
+        try #require(mkfifo(path, 0o600) == 0)
+        defer {
+            // On Linux this waits for nobody, and is either end.
+            close(open(path, O_RDWR | O_CLOEXEC))
+            unlink(path)
+        }
+        try await body(path)
+    }
+
+    @Test(
+        "an interruption ends a command that waits for a pipe's writer",
+        arguments: [["enqueue", "q"], ["dlq", "import", "q"]]
+    )
+    func interruptedOpening(words: [String]) async throws {
+        try await Self.withPipe { path in
+            let interruption = Interruption()
+            async let run = Self.run(words + ["--file", path], interruption: interruption)
+            interruption.request()
+            #expect(await run.code == .interrupted)
+        }
+    }
+
+    @Test("an interruption ends the wait for a pipe's reader")
+    func interruptedOpeningOutput() async throws {
+        try await Self.withPipe { path in
+            let interruption = Interruption()
+            let parser = CommandLineParser(root: Program.root, globals: Program.globals)
+            let context = Context(
+                values: try parser.parse(["status"]).values,
+                console: Console(output: Recorder().sink(), error: Recorder().sink()),
+                interruption: interruption,
+                environment: [:]
+            )
+            let file = Task { try await context.opening { try WholeFile(path: path) } }
+            interruption.request()
+            await #expect(throws: CancellationError.self) { _ = try await file.value }
+        }
+    }
 }

@@ -26,9 +26,13 @@ extension Command {
             var selection = try context.values.deadLetterFilter()
             selection.isOpenOnly = !context.values.isSet("settled")
             let filter = selection
-            let path = context.values.string("output").flatMap { $0 == "-" ? nil : $0 }
             let letters = try await context.untilInterrupted { try await connectToLetters(context) }
-            let file = try path.map { try WholeFile(path: $0) }
+            let file: WholeFile?
+            if let path = context.values.string("output"), path != "-" {
+                file = try await context.opening { try WholeFile(path: path) }
+            } else {
+                file = nil
+            }
             // Also where it is cut short: half a file is none.
             defer { file?.discard() }
             let console = context.console

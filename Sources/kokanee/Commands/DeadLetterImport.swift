@@ -32,7 +32,8 @@ extension Command {
 
     private static func runImport(_ context: Context) async throws {
         let values = context.values
-        let lines = LineFeed(try LineReader(path: try values.requiredString("file")))
+        let path = try values.requiredString("file")
+        let lines = LineFeed(try await context.opening { try LineReader(path: path) })
         let settings = LetterImportRun.Settings(
             executes: values.isSet("execute"),
             keepsGoing: values.isSet("keep-going"),

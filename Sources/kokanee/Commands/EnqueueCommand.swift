@@ -214,7 +214,7 @@ extension Command {
 
     private static func enqueueFile(_ path: String, to queue: Queue, _ context: Context) async throws {
         let values = context.values
-        let reader = try LineReader(path: path)
+        let reader = try await context.opening { try LineReader(path: path) }
         let expiresAfter = try values.duration("expires")
         let version = try values.payloadVersion
         // Until the first line is sent an interruption has nothing to finish.

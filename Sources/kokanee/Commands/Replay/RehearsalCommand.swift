@@ -15,7 +15,12 @@ extension Command {
         let sample = try values.integer("sample", in: 1...1_000_000_000)
         let (cluster, queue, planned) = try await context.untilInterrupted { try await makePlan(context, scans: false) }
         // Made before anything runs: where it can't be written no hours of rehearsing are lost.
-        let page = try values.string("report").map(WholeFile.init(path:))
+        let page: WholeFile?
+        if let path = values.string("report") {
+            page = try await context.opening { try WholeFile(path: path) }
+        } else {
+            page = nil
+        }
         let logger = context.console.logger()
         let handlers = try await Handlers(values, &worker, writeAhead: values.writeAhead(), logger: logger)
         let jobs = try values.jobs(handlers.handler)

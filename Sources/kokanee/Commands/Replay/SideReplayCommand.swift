@@ -86,7 +86,7 @@ extension Command {
     ) async throws -> (cluster: Cluster, queue: Queue, planned: ReplayPlanner.Planned) {
         let values = context.values
         var selection = try values.selection()
-        if let file = values.string("ids") { selection.ids = try await ids(file) }
+        if let file = values.string("ids") { selection.ids = try await ids(file, context) }
         let asked = try values.queue(context.arguments[0])
         let cluster = try await context.connect()
         let queue = try await cluster.queue(asked, values)
@@ -103,9 +103,9 @@ extension Command {
         return (cluster, queue, planned)
     }
 
-    private static func ids(_ file: String) async throws -> Set<String> {
+    private static func ids(_ file: String, _ context: Context) async throws -> Set<String> {
         var ids: Set<String> = []
-        let lines = LineFeed(try LineReader(path: file))
+        let lines = LineFeed(try await context.opening { try LineReader(path: file) })
         while let batch = try await lines.next() {
             for line in batch.lines { ids.insert(String(String(decoding: line.bytes, as: UTF8.self).trimmed)) }
         }
