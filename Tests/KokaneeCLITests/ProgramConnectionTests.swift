@@ -144,4 +144,44 @@ extension ProgramTests {
             await #expect(throws: CancellationError.self) { _ = try await file.value }
         }
     }
+
+    @Test("a queue that can't be read hides no other from the status of all")
+    func unreadableQueue() async throws {
+        let broker = try EmbeddedBroker()
+        defer { withExtendedLifetime(broker) {} }
+        for name in ["a", "b"] {
+            for topic in try Queue(name).allTopics { try broker.createTopic(topic, partitions: 1) }
+        }
+        broker.setTopicError("a", to: .topicAuthorizationFailed)
+        let all = await Self.run(["status", "--json"], servers: broker.bootstrapServers)
+        #expect(all.code == .failure)
+        #expect(all.output.lines.count == 1 && all.output.text.hasPrefix(#"{"queue":"b","#), "\(all.output.text)")
+        #expect(all.error.text.contains("queue a can't be read: "), "\(all.error.text)")
+        #expect(all.error.text.hasSuffix("kokanee: 1 of 2 queues can't be read\n"), "\(all.error.text)")
+        let named = await Self.run(["status", "a"], servers: broker.bootstrapServers)
+        #expect(named.code == .failure && named.output.text.isEmpty)
+    }
+
+    @Test("a replay that can't be read is named beside its queue's status")
+    func unreadableReplay() async throws {
+        try await Self.withBroker { servers in
+            let id = "20261125-214400-k3f9"
+            let book = try ReplayBook(ClientConfiguration(bootstrapServers: servers))
+            try await book.begin(
+                ReplayRecord.Beginning(
+                    id: id,
+                    kind: .side,
+                    queue: "orders",
+                    group: "kokanee.orders.replay.\(id)",
+                    at: Timestamp.now,
+                    by: "ann",
+                    words: "replay",
+                    ladder: "no ladder"
+                )
+            )
+            let run = await Self.run(["status", "orders", "--json"], servers: servers)
+            #expect(run.code == .success && run.output.text.hasPrefix(#"{"queue":"orders","#), "\(run.error.text)")
+            #expect(run.error.text.contains("replay \(id) of orders can't be read: "), "\(run.error.text)")
+        }
+    }
 }

@@ -36,17 +36,32 @@ extension Command {
             context.console.say("there are no queues; create one with: kokanee topics create QUEUE")
             return
         }
-        for (index, queue) in queues.enumerated() {
-            let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
-            let report = StatusReport(status, replays: try await replays(of: queue, client, status, context.console))
+        var (shown, unread) = (0, 0)
+        for queue in queues {
+            let report: StatusReport
+            do {
+                let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
+                report = StatusReport(status, replays: try await replays(of: queue, client, status, context.console))
+            } catch let error where named.isEmpty && isOfOneQueue(error) {
+                // What is wrong with one hides no other.
+                context.console.complain("queue \(queue.name) can't be read: \(error)".onOneLine)
+                unread += 1
+                continue
+            }
             if context.console.isJSON {
                 try context.console.print(report.json)
             } else {
-                if index > 0 { try context.console.print("") }
+                if shown > 0 { try context.console.print("") }
                 let isVerbose = context.console.verbosity == .verbose
                 try context.console.print(report.text(showsPartitions: isVerbose))
             }
+            shown += 1
         }
+        guard unread == 0 else { throw Failure("\(unread) of \(queues.count) queues can't be read") }
+    }
+
+    private static func isOfOneQueue(_ error: any Error) -> Bool {
+        !(error is CancellationError) && (error as? KafkaError)?.meansNoBroker != true
     }
 
     /// None where they can't be read: the rest is told all the same.
@@ -57,7 +72,7 @@ extension Command {
         _ console: Console
     ) async throws -> [RunningReplay] {
         do {
-            return try await RunningReplay.all(of: queue, client)
+            return try await RunningReplay.all(of: queue, client, console)
         } catch let error as KafkaError {
             // Of the same topic's reports the status says so itself.
             if status.reportFailure == nil { console.say("the replays of \(queue.name) can't be read: \(error)") }

@@ -14,15 +14,23 @@ struct RunningReplay {
         age = max(0, now - record.beginning.at)
     }
 
-    /// Those of a queue, the oldest first.
-    static func all(of queue: Queue, _ client: ClientConfiguration) async throws -> [RunningReplay] {
+    /// Those of a queue, the oldest first. Of one that can't be read it is told, and the others are.
+    static func all(
+        of queue: Queue,
+        _ client: ClientConfiguration,
+        _ console: Console
+    ) async throws -> [RunningReplay] {
         let records = try await ReplayBook(client).records(queue: queue.mainTopic).filter {
             $0.beginning.kind == .side && $0.result == nil
         }
         var replays: [RunningReplay] = []
         for record in records {
-            let progress = try await SideReplay.progress(of: record, client)
-            replays.append(RunningReplay(record, progress, now: Timestamp.now))
+            do {
+                let progress = try await SideReplay.progress(of: record, client)
+                replays.append(RunningReplay(record, progress, now: Timestamp.now))
+            } catch let error where !(error is CancellationError) {
+                console.complain("replay \(record.id) of \(queue.mainTopic) can't be read: \(error)".onOneLine)
+            }
         }
         return replays
     }
