@@ -84,4 +84,12 @@ struct BenchOutputTests {
     func numbers(value: Double, text: String) {
         #expect(BenchOutput.number(value) == text)
     }
+
+    @Test("rows that could not be measured are a failure, whoever reads the table")
+    func unread() throws {
+        let console = Console(output: TextSink { _ in throw TextSink.ReaderGone() }, error: TextSink { _ in })
+        let output = BenchOutput(console, machine: Machine())
+        try output.take(.failed(rows: ["work"], "no broker"))
+        #expect(throws: Failure.self) { try output.finish(isChecked: false) }
+    }
 }

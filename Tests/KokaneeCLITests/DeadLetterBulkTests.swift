@@ -136,6 +136,9 @@ struct DeadLetterBulkTests {
             let file = try ProgramTests.file("\(lines[0])\n\nnonsense\n\(lines[1])\n")
             let dry = await Self.run(servers, "import", "orders", "--file", file)
             #expect(dry.code == .input)
+            let words = ["dlq", "import", "orders", "--file", file]
+            let unread = await ProgramTests.run(words, servers: servers, isRead: false)
+            #expect(unread.code == .input, "whoever reads it")
             #expect(dry.output.lines == ["would send 2 jobs back to orders: 2 as they were, 0 edited; 1 line refused"])
             let ended = await Self.run(servers, "import", "orders", "--file", file, "--execute")
             #expect(ended.code == .input)

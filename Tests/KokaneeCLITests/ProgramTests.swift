@@ -17,12 +17,13 @@ struct ProgramTests {
         _ words: [String],
         servers: String? = nil,
         interruption: Interruption = Interruption(),
-        error: Recorder = Recorder()
+        error: Recorder = Recorder(),
+        isRead: Bool = true
     ) async -> Run {
         let output = Recorder()
         let program = Program(
             environment: servers.map { [Connection.environmentVariable: $0] } ?? [:],
-            output: output.sink(),
+            output: isRead ? output.sink() : TextSink { _ in throw TextSink.ReaderGone() },
             error: error.sink(),
             interruption: interruption
         )

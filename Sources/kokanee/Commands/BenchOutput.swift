@@ -45,8 +45,10 @@ final class BenchOutput: Sendable {
     func finish(isChecked: Bool) throws {
         let (results, failures) = state.withLock { ($0.results, $0.failures) }
         if !console.isJSON {
-            try console.print(Self.table(results))
-            if !results.isEmpty { try console.print("\nmedians of the rounds, on \(machine.description)") }
+            try console.printBeside {
+                try console.print(Self.table(results))
+                if !results.isEmpty { try console.print("\nmedians of the rounds, on \(machine.description)") }
+            }
         }
         let missed = results.filter { !$0.isMet }.map(\.row.name)
         if !missed.isEmpty {

@@ -83,7 +83,7 @@ private struct LetterImportRun: Sendable {
         guard let tally = end.tally, end.error == nil || settings.executes && tally.jobs > 0 else {
             throw end.error.map { wrapped($0, jobs: 0) } ?? CancellationError()
         }
-        try summarise(tally, isWhole: end.error == nil, console)
+        try console.printBeside { try summarise(tally, isWhole: end.error == nil, console) }
         if let error = end.error { throw wrapped(error, jobs: tally.jobs) }
         guard tally.refused == 0 else {
             let lines = tally.refused == 1 ? "1 line is wrong" : "\(tally.refused) lines are wrong"

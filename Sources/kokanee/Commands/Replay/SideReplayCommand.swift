@@ -180,9 +180,8 @@ extension Command {
         let isCancelled = ended.wish?.mode == .cancel
         guard ended.result == nil, !isCancelled else {
             let work = ReplayReport.Work(worker.statistics, worker.replayed, seconds: (.now - start) / .seconds(1))
-            if context.console.isJSON {
-                try context.console.print(report.json(work))
-            } else {
+            try context.console.printBeside {
+                guard !context.console.isJSON else { return try context.console.print(report.json(work)) }
                 for line in report.summary(work) { try context.console.print(line) }
             }
             guard !isCancelled, ended.result?.state == .finished else {
