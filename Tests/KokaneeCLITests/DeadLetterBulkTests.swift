@@ -213,6 +213,22 @@ struct DeadLetterBulkTests {
         )
     }
 
+    @Test("a pipe whose reader has gone is a failure, for what was to be written is not there")
+    func brokenPipe() throws {
+        signal(SIGPIPE, SIG_IGN)
+        let folder = try Self.scratch()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "pipe").path()
+        try #require(mkfifo(path, 0o600) == 0)
+        // On Linux this is either end, and waits for nobody.
+        let reader = open(path, O_RDWR | O_CLOEXEC)
+        let file = try WholeFile(path: path)
+        close(reader)
+        try file.write(Array("a letter".utf8))
+        let failure = #expect(throws: Failure.self) { try file.finish() }
+        #expect(failure?.code == .failure && failure?.message.hasPrefix("can't write \(path): ") == true)
+    }
+
     @Test("of a replay's letters the dry run says that they go into live work")
     func replay() async throws {
         let replay = "20261125-214400-k3f9"

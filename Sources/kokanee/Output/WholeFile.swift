@@ -78,6 +78,7 @@ final class WholeFile: Sendable {
         }
     }
 
+    /// A pipe's reader that is gone is an error here: who names a file wants all of it.
     private func flush(_ state: inout State) throws {
         guard state.descriptor >= 0 else { throw CancellationError() }
         var written = 0
@@ -87,8 +88,6 @@ final class WholeFile: Sendable {
             }
             if count >= 0 {
                 written += count
-            } else if errno == EPIPE {
-                throw TextSink.ReaderGone()
             } else if errno != EINTR {
                 throw Self.failure("can't write \(partial ?? path)")
             }

@@ -56,7 +56,7 @@ extension Command {
             guard context.console.isJSON else { return try context.console.print(RehearsalText(report).text) }
             try context.console.print(report.json)
         }
-        try context.console.printBeside { try written.get() }
+        try written.get()
         guard report.isComplete else { throw CancellationError() }
         guard !report.hasRegressions else {
             throw Failure("\(report.regressions) jobs that were fine before fail now: don't replay with this build")
