@@ -12,6 +12,8 @@ extension ProgramTests {
         "what is wrong by itself is told before anybody is connected to",
         arguments: [
             ("cancel q ID,", ExitCode.usage, "a job's id is not empty"),
+            ("replay q --from -1h --execute --exec true --by,", .usage, "--by has 1 to 1000 bytes"),
+            ("replay q --from -1h --execute --exec true --reason,", .usage, "--reason has 1 to 1000 bytes"),
             (
                 "-X security.protocol=sasl_plaintext -X sasl.mechanisms=PLAIN status", .input,
                 "the client's properties (-F, -X) don't go together"

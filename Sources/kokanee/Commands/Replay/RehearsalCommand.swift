@@ -23,13 +23,12 @@ extension Command {
         }
         let logger = context.console.logger()
         let handlers = try await Handlers(values, &worker, writeAhead: values.writeAhead(), logger: logger)
-        let jobs = try values.jobs(handlers.handler)
         let report: RehearsalReport
         do {
             let rehearsal = try await Rehearsal(
                 of: planned,
                 queue: queue,
-                jobs: jobs,
+                jobs: try values.jobs(handlers.handler),
                 configuration: Rehearsal.Configuration(worker, sample: sample),
                 client: cluster.configuration,
                 logger: logger

@@ -50,6 +50,7 @@ extension Command {
         // Whatever is wrong with these has to be told before anything has begun.
         _ = try values.workerConfiguration(environment: context.environment)
         _ = try values.writeAhead()
+        let (by, words) = (try context.operatorName, try context.reason(selectionOptions + sideReplayOptions))
         // What outcomes select is looked up anyway; else counting would read all of the range once more.
         let hasOutcomes = ["only-failed", "only-completed-by", "skip-done"].contains(where: values.isSet)
         let (cluster, queue, planned) = try await context.untilInterrupted {
@@ -60,16 +61,21 @@ extension Command {
         try context.console.printBeside { try show(plan, isEmpty: isEmpty, isExecuted: isExecuted, context) }
         guard isExecuted, !isEmpty else { return }
         let handlers = hasHandler ? try await StartedHandlers(context) : nil
-        let (by, words) = (try context.operatorName, try context.reason(selectionOptions + sideReplayOptions))
-        let replay = try await SideReplay.begin(
-            plan,
-            listed: planned.listed,
-            of: queue,
-            rate: rate,
-            by: by,
-            words: words,
-            client: cluster.configuration
-        )
+        let replay: ReplayRecord
+        do {
+            replay = try await SideReplay.begin(
+                plan,
+                listed: planned.listed,
+                of: queue,
+                rate: rate,
+                by: by,
+                words: words,
+                client: cluster.configuration
+            )
+        } catch {
+            await handlers?.handlers.close()
+            throw error
+        }
         guard let handlers else {
             return context.console.say(
                 "replay \(replay.id) has begun; run it with: \(Program.name) replay work \(replay.id) --handler CMD"
@@ -158,15 +164,20 @@ extension Command {
     ) async throws {
         let (handlers, configuration) = (started.handlers, started.configuration)
         let logger = context.console.logger()
-        let jobs = try context.values.jobs(handlers.handler)
         let client = cluster.configuration
-        let worker = try Worker(
-            replaying: replay,
-            jobs: jobs,
-            configuration: configuration,
-            client: client,
-            logger: logger
-        )
+        let worker: Worker
+        do {
+            worker = try Worker(
+                replaying: replay,
+                jobs: try context.values.jobs(handlers.handler),
+                configuration: configuration,
+                client: client,
+                logger: logger
+            )
+        } catch {
+            await handlers.close()
+            throw error
+        }
         let start = ContinuousClock.now
         let result = await context.run(worker, counting: "records", every: .seconds(1)) {
             guard let now = try? await SideReplay.progress(of: replay, cluster.admin) else { return nil }
