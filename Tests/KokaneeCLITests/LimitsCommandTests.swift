@@ -43,6 +43,27 @@ struct LimitsCommandTests {
         #expect(try await desk.table(of: queue.name) == nil)
     }
 
+    @Test("limits that can't be read are cleared by the command that the error names")
+    func unreadable() async throws {
+        let cluster = try await TestCluster.shared(.server)
+        let queue = try Queue(TestCluster.uniqueName("limits"))
+        _ = try await TopicAdministrator(cluster.admin).create(queue, partitions: 1)
+        func run(_ words: [String]) async -> ProgramTests.Run {
+            await ProgramTests.run(["limits", queue.name] + words, servers: cluster.bootstrapServers)
+        }
+        let control = try ControlTopic(cluster.configuration)
+        try await control.write([(LimitTable.controlKey(of: queue.name), Array("none".utf8))])
+        let command = "take it away with: kokanee limits \(queue.name) clear\n"
+        for words in [[], ["set", "--rate", "1/s"], ["clear", "--type", "mail"]] {
+            let refused = await run(words)
+            #expect(refused.code == .input)
+            #expect(refused.error.text.hasSuffix(command), "\(refused.error.text)")
+        }
+        #expect(await run(["clear"]).code == .success)
+        #expect(try await LimitDesk(cluster.configuration).table(of: queue.name) == nil)
+        #expect(await run(["clear"]).error.text.contains("nothing to do"))
+    }
+
     @Test("limits of the workers' code are shown with those whose they are, unless others are set by hand")
     func ofCode() throws {
         let (mail, all) = (JobLimit(type: "mail", concurrency: 2), JobLimit(concurrency: 9))

@@ -17,13 +17,25 @@ package struct LimitDesk: Sendable {
     ///
     /// - Throws: ``InputError`` where what is there can't be read; ``KafkaError``.
     package func table(of queue: String) async throws -> LimitTable? {
-        let key = LimitTable.controlKey(of: queue)
-        guard let entry = try await control.read(prefix: key).first(where: { $0.key == key }) else { return nil }
+        guard let entry = try await entry(of: queue) else { return nil }
         do {
             return try LimitTable(json: entry.value)
         } catch {
-            throw InputError("what \(Queue.controlTopic) has under \(key) can't be read: \(error); write it anew")
+            throw InputError(
+                "what \(Queue.controlTopic) has under \(entry.key) can't be read: \(error); take it away with: "
+                    + "kokanee limits \(queue) clear"
+            )
         }
+    }
+
+    /// Whether limits of a queue have been written, whether they can be read or not.
+    package func has(_ queue: String) async throws -> Bool {
+        try await entry(of: queue) != nil
+    }
+
+    private func entry(of queue: String) async throws -> ControlTopic.Entry? {
+        let key = LimitTable.controlKey(of: queue)
+        return try await control.read(prefix: key).first { $0.key == key }
     }
 
     /// What a queue's workers, of whichever group, say that their configuration has of its limits; one without any among

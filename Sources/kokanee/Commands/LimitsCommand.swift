@@ -81,12 +81,14 @@ extension Command {
 
     private static func clear(_ desk: LimitDesk, _ queue: String, _ context: Context) async throws {
         let values = context.values
-        guard var table = try await desk.table(of: queue) else {
-            return context.console.say("nothing to do: no limits of \(queue) are set")
-        }
-        guard values.isSet("type") || values.isSet("per-key") || values.isSet("key-group") else {
+        let isWhole = !(values.isSet("type") || values.isSet("per-key") || values.isSet("key-group"))
+        // What can't be read can be cleared as a whole, too.
+        if isWhole, try await desk.has(queue) {
             try await desk.write(nil, of: queue)
             return try await show(nil, of: queue, desk, context.console)
+        }
+        guard !isWhole, var table = try await desk.table(of: queue) else {
+            return context.console.say("nothing to do: no limits of \(queue) are set")
         }
         let (type, grouping) = (values.string("type"), values.limitGrouping)
         guard table.remove(where: { $0.type == type && $0.grouping == grouping }) > 0 else {
