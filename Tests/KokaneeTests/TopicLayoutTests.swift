@@ -34,6 +34,13 @@ import Testing
         #expect(topics[4].settings["cleanup.policy"] == "compact")
     }
 
+    @Test("dead letters are kept for a year")
+    func deadLetters() throws {
+        let deadLetters = try Self.layout().topics[3]
+        #expect(deadLetters.settings["retention.ms"] == "31536000000")
+        #expect(deadLetters.settings["cleanup.policy"] == "delete")
+    }
+
     @Test("a topic fits as it was laid out, with longer retention, and where the broker does not tell its settings")
     func fits() throws {
         let layout = try Self.layout()
