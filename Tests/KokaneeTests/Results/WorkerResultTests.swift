@@ -1,4 +1,5 @@
 import RdKafka
+import Synchronization
 import TestSupport
 import Testing
 
@@ -95,6 +96,37 @@ struct WorkerResultTests {
             #expect(large.error?.contains("has 262145 bytes, and resultLimit is 262144") == true)
         }
         await client.close()
+    }
+
+    @Test("a result is kept as long as the enqueuer says, else as long as the worker, and is not told from then on")
+    func retention() async throws {
+        let fixture = try WorkerFixture()
+        let client = try JobClient(fixture.client)
+        let now = Atomic<Int64>(0)
+        let later = try JobClient(
+            producer: try Producer(fixture.client),
+            reading: fixture.client,
+            now: { now.load(ordering: .relaxed) }
+        )
+        let worker = try fixture.worker(set(\.resultRetention, .seconds(420))) { number, context in
+            try context.setResult(Sum(sum: number))
+        }
+        try await running(worker) {
+            for (number, keep) in [(1, .seconds(9000)), (2, nil)] as [(Int, Duration?)] {
+                let job = try await client.enqueue(Self.job(number, keep: keep), to: fixture.queue)
+                let end = try await client.ending(of: job, within: .seconds(30))
+                let expiresAt = try #require(end.expiresAt)
+                #expect(expiresAt - end.at == (keep == nil ? 420_000 : 9_000_000))
+                now.store(expiresAt - 1, ordering: .relaxed)
+                #expect(try await later.result(of: job, as: Sum.self, within: .seconds(30)) == Sum(sum: number))
+                now.store(expiresAt, ordering: .relaxed)
+                #expect(
+                    await code { _ = try await later.result(of: job, as: Sum.self, within: .seconds(30)) } == .expired
+                )
+            }
+        }
+        await client.close()
+        await later.close()
     }
 
     @Test("who awaits a job that does not end is told so in time, and a job that keeps nothing writes nothing")
