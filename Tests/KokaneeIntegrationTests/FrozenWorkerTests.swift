@@ -14,7 +14,8 @@ struct FrozenWorkerTests {
                     #"{"type":"t","id":"\#($0)","key":"k\#($0 % 40)","data":{"do":"sleep","seconds":0.005}}"#
                 }
             )
-            let worker = try stand.startWorker(concurrency: 4, "--until-idle")
+            // The group counts from the last heartbeat, which is otherwise up to 3 s before the stop.
+            let worker = try stand.startWorker(concurrency: 4, "--until-idle", "-X", "heartbeat.interval.ms=500")
             try await stand.ledger.waitFor(lines: 400)
             worker.signal(SIGSTOP)
             let stopped = Ledger.monotonicNow
