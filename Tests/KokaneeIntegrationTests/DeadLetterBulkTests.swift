@@ -94,11 +94,11 @@ struct DeadLetterBulkTests {
     )
     func killed(after count: Int) async throws {
         try await Stand.with(partitions: 2) { stand in
-            let total = 200
+            let total = 1000
             try await Self.bury(total, stand)
             let file = try await Self.export(stand, to: "letters.ndjson")
             let words = ["dlq", "import", stand.queue, "--file", file.path, "--execute"]
-            // Slow enough for two seconds of it to be left when the last count is seen: a look takes a part of one.
+            // So many that 20 seconds of it are left when the last count is seen: a look takes a part of one, or several.
             let dying = try stand.start(words + ["--rate", "40/s"])
             try await eventually("some jobs are back", within: .seconds(60)) {
                 try await stand.oracle.count(of: stand.queue) >= total + count
@@ -122,7 +122,8 @@ struct DeadLetterBulkTests {
         try await Stand.with(partitions: 2) { stand in
             try await Self.bury(60, stand)
             let words = ["dlq", "retry", stand.queue, "--all", "--execute"]
-            let slow = try stand.start(words + ["--rate", "20/s"])
+            // Half a minute of it, of which a look takes a part.
+            let slow = try stand.start(words + ["--rate", "2/s"])
             try await eventually("some jobs are back", within: .seconds(60)) {
                 try await stand.oracle.count(of: stand.queue) > 60
             }
@@ -145,7 +146,8 @@ struct DeadLetterBulkTests {
             try await Self.bury(60, stand)
             let file = try await Self.export(stand, to: "letters.ndjson")
             let words = ["dlq", "import", stand.queue, "--file", file.path, "--execute"]
-            let slow = try stand.start(words + ["--rate", "20/s"])
+            // Half a minute of it, of which a look takes a part.
+            let slow = try stand.start(words + ["--rate", "2/s"])
             try await eventually("some jobs are back", within: .seconds(60)) {
                 try await stand.oracle.count(of: stand.queue) > 60
             }
