@@ -185,7 +185,7 @@ struct ProgramTests {
         let run = await Self.run(words, servers: "127.0.0.1:1")
         #expect(run.code == .unavailable)
         #expect(run.error.text.contains("no broker answers at 127.0.0.1:1; is it running? -b sets the address"))
-        #expect(ContinuousClock.now - start < .seconds(10))
+        #expect(ContinuousClock.now - start < .seconds(30))
     }
 
     @Test(

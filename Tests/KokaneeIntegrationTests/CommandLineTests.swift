@@ -55,10 +55,10 @@ struct CommandLineTests {
     func noBroker(words: [String]) async throws {
         try await Stand.with(ladder: nil) { stand in
             let start = Ledger.monotonicNow
-            let outcome = try await stand.start(words + ["-b", "127.0.0.1:1"]).outcome(within: .seconds(30))
+            let outcome = try await stand.start(words + ["-b", "127.0.0.1:1"]).outcome()
             #expect(outcome.code == 69, "\(outcome)")
             #expect(outcome.error.contains("127.0.0.1:1"), "\(outcome)")
-            #expect(Ledger.monotonicNow - start < 12_000_000_000)
+            #expect(Ledger.monotonicNow - start < 30_000_000_000)
             #expect(outcome.output.isEmpty)
         }
     }
