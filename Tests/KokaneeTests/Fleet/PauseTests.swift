@@ -72,6 +72,38 @@ struct PauseTests {
         }
     }
 
+    @Test(
+        "a worker that starts while the control topic can't be read starts nothing until it has read it, however long",
+        .enabled(if: EmbeddedBroker.survivesRequestsForNoLeader)
+    )
+    func unreadable() async throws {
+        let fixture = try WorkerFixture()
+        let control = try QueueControl(fixture.client)
+        let word = try #require(try await control.pause(fixture.queue, by: "ann")[0].now)
+        try await fixture.enqueue(5)
+        let place = TopicPartition(topic: Queue.controlTopic, partition: 0)
+        try fixture.broker.setLeader(of: place, to: nil)
+        let (ledger, log) = (Ledger(), LogCollector())
+        let worker = try fixture.worker(set(\.name, "w"), logger: log.logger) { job, _ in
+            try await ledger.run(job) {}
+        }
+        try await running(worker) {
+            try await eventually("it has waited for 5 seconds, and goes on", within: .seconds(40)) {
+                log.contains("the control topic can't be read yet") && log.contains("partitions assigned")
+            }
+            // What it would start it would have started by then.
+            try await Task.sleep(for: .seconds(2))
+            #expect(ledger.starts.isEmpty)
+            try fixture.broker.setLeader(of: place, to: 1)
+            try await eventually("it obeys", within: .seconds(60)) {
+                try await control.progress(of: word, in: fixture.queue).obeying == ["w"]
+            }
+            #expect(ledger.starts.isEmpty)
+            try await control.resume(fixture.queue, by: "ann")
+            try await eventually("they run", within: .seconds(40)) { ledger.ends.count == 5 }
+        }
+    }
+
     @Test("a worker that is to end when idle waits while its paused queue holds work, and says so")
     func untilIdle() async throws {
         let fixture = try WorkerFixture()
