@@ -34,11 +34,14 @@ package final class SnapshotReader: Sendable {
         }
     }
 
-    /// - Parameter configuration: what is set there about groups and offset resets has no effect.
+    /// - Parameters:
+    ///   - starts: where reading begins, of partitions of which not all is to be read; no earlier than their beginnings.
+    ///   - configuration: what is set there about groups and offset resets has no effect.
     /// - Throws: ``KafkaError`` where the process has no file descriptor left.
     package init(
         _ topic: String,
         partitions: [Int32],
+        from starts: [Int32: Int64] = [:],
         configuration: ClientConfiguration,
         isolation: IsolationLevel = .readCommitted,
         telling listener: Listener
@@ -63,7 +66,7 @@ package final class SnapshotReader: Sendable {
                 do throws(KafkaError) {
                     let client = try ClientHandle(.consumer, configuration)
                     let watcher = try ClientHandle(.consumer, watching)
-                    return SnapshotRun(topic, partitions, client, watcher, state, listener).read()
+                    return SnapshotRun(topic, partitions, starts, client, watcher, state, listener).read()
                 } catch {
                     // A process may be out of descriptors for a moment, or a certificate's file be replaced.
                     listener.failed(error)
@@ -101,6 +104,7 @@ private final class SnapshotRun {
     private static let missingLimit = Duration.seconds(5)
 
     private let name: String
+    private let starts: [Int32: Int64]
     private let client: ClientHandle
     /// Asks where the logs end. Who reads what is committed is told where the first open transaction begins instead.
     private let watcher: ClientHandle
@@ -131,12 +135,14 @@ private final class SnapshotRun {
     init(
         _ name: String,
         _ partitions: [Int32],
+        _ starts: [Int32: Int64],
         _ client: ClientHandle,
         _ watcher: ClientHandle,
         _ state: ReaderState,
         _ listener: SnapshotReader.Listener
     ) {
         self.name = name
+        self.starts = starts
         self.client = client
         self.watcher = watcher
         self.state = state
@@ -189,7 +195,9 @@ private final class SnapshotRun {
         let now = ContinuousClock.now
         unknown.removeAll { partition in
             guard !state.isStopped else { return false }
-            if let range = extents.ranges[partition] {
+            if let extent = extents.ranges[partition] {
+                let start = min(max(extent.lowerBound, starts[partition] ?? 0), extent.upperBound)
+                let range = start..<extent.upperBound
                 if range.isEmpty { listener.ended(partition) } else { waiting.append((partition, range)) }
                 return true
             }

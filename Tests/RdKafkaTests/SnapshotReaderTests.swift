@@ -98,6 +98,29 @@ struct SnapshotReaderTests {
         reader.stop()
     }
 
+    @Test("who has read a part of a partition begins behind it, and where the log begins by now")
+    func starts() async throws {
+        let cluster = try await TestCluster.shared(.embedded)
+        let topic = try await cluster.makeTopic(partitions: 3)
+        let producer = try Producer(cluster.configuration)
+        for number in 0..<9 {
+            let record = ProducerRecord(topic: topic, partition: Int32(number % 3), value: Bytes("\(number)"))
+            _ = try await producer.send(record)
+        }
+        let told = Told()
+        let reader = try SnapshotReader(
+            topic,
+            partitions: [0, 1, 2],
+            from: [0: 2, 1: 5, 2: -1],
+            configuration: cluster.configuration,
+            telling: told.listener
+        )
+        try await eventually("all end") { told.state.withLock { $0.ended.sorted() == [0, 1, 2] } }
+        #expect(told.state.withLock { $0.values.sorted() } == ["2", "5", "6", "8"])
+        reader.stop()
+        await producer.close()
+    }
+
     /// Two brokers, and a topic of two partitions, each of which has a leader of its own and a record.
     private static func broker() async throws -> (EmbeddedBroker, ClientConfiguration) {
         let broker = try EmbeddedBroker(brokers: 2)

@@ -84,7 +84,8 @@ extension QueueState {
         let counts = shared.withLock { shared -> (left: Int, marks: Int, jobs: Int)? in
             guard shared.generation == generation else { return nil }
             let expired = shared.table.finishRestoring(partition, now: now)
-            shared.sweeps.note(expired, in: partition, now: .now)
+            let live = shared.table.partitions[partition]?.books.count ?? 0
+            shared.sweeps.note(expired, besides: live, in: partition, now: .now)
             let left = shared.table.unrestored.count
             if left == 0 { shared.reader = nil }
             let all = shared.table.partitions.values

@@ -2,6 +2,9 @@ internal import RdKafka
 internal import Synchronization
 
 extension QueueState {
+    /// Between two passes, the first of which has left some: its tombstones are on their way meanwhile.
+    private static let pauseBetweenPasses = Duration.seconds(1)
+
     /// Looks now and then for what has expired, for as long as the worker runs.
     func startSweeping() {
         shared.withLock { shared in
@@ -19,10 +22,12 @@ extension QueueState {
         let instant = ContinuousClock.now
         let (due, link, generation) = shared.withLock { shared -> ([Int32], StateLink?, Int) in
             for number in shared.table.partitions.keys where shared.table.partitions[number]?.isRestored == true {
-                let count = shared.table.update(number) { partition in
-                    partition.books.marks.expire(now: now) + partition.books.jobs.expire(now: now)
+                let counts = shared.table.update(number) { partition in
+                    let expired = partition.books.marks.expire(now: now) + partition.books.jobs.expire(now: now)
+                    return (expired: expired, live: partition.books.count)
                 }
-                shared.sweeps.note(count ?? 0, in: number, now: instant)
+                guard let counts else { continue }
+                shared.sweeps.note(counts.expired, besides: counts.live, in: number, now: instant)
             }
             guard shared.sweeper == nil else { return ([], nil, 0) }
             return (shared.sweeps.due(now: instant), shared.link, shared.generation)
@@ -37,25 +42,38 @@ extension QueueState {
             self?.look(at: message, in: partition, generation)
         } ended: { [weak self] partition in
             self?.remove(in: partition, link, generation)
-            guard
-                left.withLock({
-                    $0 -= 1
-                    return $0 == 0
-                })
-            else { return }
-            self?.shared.withLock { if $0.generation == generation { $0.sweeper = nil } }
+            let isLast = left.withLock {
+                $0 -= 1
+                return $0 == 0
+            }
+            if isLast { self?.finishPass(generation) }
         } failed: { _ in
         }
-        guard
-            let reader = try? SnapshotReader(
+        // Under the lock: it may be through before anything else is done here.
+        shared.withLock { shared in
+            guard shared.generation == generation, shared.sweeper == nil else { return }
+            let starts = partitions.map { ($0, shared.sweeps.start(of: $0)) }
+            shared.sweeper = try? SnapshotReader(
                 queue.stateTopic,
                 partitions: partitions,
+                from: Dictionary(uniqueKeysWithValues: starts),
                 configuration: link.client,
                 telling: listener
             )
-        else { return }
-        shared.withLock { shared in
-            if shared.generation == generation { shared.sweeper = reader } else { reader.stop() }
+        }
+    }
+
+    /// Begins the next pass soon where this one has left some: more may expire in the usual time than it finds.
+    private func finishPass(_ generation: Int) {
+        let isOverdue = shared.withLock { shared in
+            guard shared.generation == generation else { return false }
+            shared.sweeper = nil
+            return shared.sweeps.isOverdue
+        }
+        guard isOverdue else { return }
+        Task { [weak self] in
+            try? await Task.sleep(for: Self.pauseBetweenPasses)
+            self?.sweep()
         }
     }
 

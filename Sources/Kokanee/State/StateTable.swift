@@ -7,6 +7,8 @@ struct StateTable: Sendable {
     struct Books: Sendable {
         var marks = MarkBook()
         var jobs: JobBook
+
+        var count: Int { marks.count + jobs.entries.count }
     }
 
     struct Partition: Sendable {

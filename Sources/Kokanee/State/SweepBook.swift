@@ -3,12 +3,13 @@ internal import RdKafka
 /// What has expired in the state topic of the partitions that are owned, and is to be taken away there.
 ///
 /// It is pure. Keys are not kept in memory: a pass reads the topic again to find those that have expired, a bounded number
-/// of them, and is worth it once there are many, or once the oldest has waited for long.
+/// of them, and is worth it once there are many beside those that it only reads, or once the oldest has waited for long.
 struct SweepBook: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// So many that have expired are worth a pass.
+    /// So many that have expired are worth a pass, and a part of those that have not: it reads these as well.
     static let batch = 500
+    static let part = 10
     static let patience = Duration.seconds(600)
     /// How long it takes at most until the log is gone through from its start again: what was to be kept for longer than what
     /// came behind it is found only then.
@@ -17,6 +18,12 @@ struct SweepBook: Sendable {
     private struct Waiting {
         var count = 0
         var since: Instant?
+        /// How many have not expired.
+        var live = 0
+        /// Whether the last pass has left some.
+        var isOverdue = false
+
+        var isWorthIt: Bool { isOverdue || count >= max(SweepBook.batch, live / SweepBook.part) }
     }
 
     /// Of one partition, from the log's start on.
@@ -53,7 +60,10 @@ struct SweepBook: Sendable {
     }
 
     /// So many records of a partition have expired.
-    mutating func note(_ count: Int, in number: Int32, now: Instant) {
+    ///
+    /// - Parameter live: how many have not.
+    mutating func note(_ count: Int, besides live: Int, in number: Int32, now: Instant) {
+        waiting[number]?.live = live
         guard count > 0, var entry = waiting[number] else { return }
         if rounds[number] == nil { rounds[number] = Round(since: now) }
         entry.count += count
@@ -66,10 +76,16 @@ struct SweepBook: Sendable {
         let passed = rounds.filter { now - $0.value.since >= Self.roundLength }.keys
         for number in passed { rounds[number] = Round(since: now) }
         return waiting.filter { number, waiting in
-            waiting.count >= Self.batch || waiting.since.map { now - $0 >= Self.patience } ?? false
+            waiting.isWorthIt || waiting.since.map { now - $0 >= Self.patience } ?? false
                 || passed.contains(number)
         }.keys.sorted()
     }
+
+    /// Whether a pass has left some that the next one is to find at once.
+    var isOverdue: Bool { waiting.values.contains { $0.isOverdue } }
+
+    /// Where a pass over a partition begins: all below has been found, and says nothing of what stands behind it.
+    func start(of number: Int32) -> Int64 { (rounds[number]?.end ?? -1) + 1 }
 
     /// A pass has come by a record.
     ///
@@ -93,8 +109,13 @@ struct SweepBook: Sendable {
         let keys = found.removeValue(forKey: number) ?? [:]
         if let last = rounds[number]?.last { rounds[number]?.end = last }
         rounds[number]?.last = nil
-        let left = overflown.remove(number) == nil ? 0 : max(1, (waiting[number]?.count ?? 0) - keys.count)
-        if waiting[number] != nil { waiting[number] = Waiting(count: left, since: left > 0 ? now : nil) }
+        let isOverdue = overflown.remove(number) != nil
+        if var entry = waiting[number] {
+            entry.count = isOverdue ? max(1, entry.count - keys.count) : 0
+            entry.since = isOverdue ? now : nil
+            entry.isOverdue = isOverdue
+            waiting[number] = entry
+        }
         return keys.map { ($0.key, $0.value) }
     }
 }

@@ -151,11 +151,13 @@ struct StateTableTests {
         let start = ContinuousClock.now
         var book = SweepBook(most: 0)
         book.begin([0, 1])
-        book.note(SweepBook.batch - 1, in: 0, now: start)
-        book.note(5, in: 7, now: start)
+        book.note(SweepBook.batch - 1, besides: 0, in: 0, now: start)
+        book.note(5, besides: 0, in: 7, now: start)
         #expect(book.due(now: start).isEmpty)
         #expect(book.due(now: start + SweepBook.patience) == [0])
-        book.note(600, in: 0, now: start)
+        book.note(600, besides: 20_000, in: 0, now: start)
+        #expect(book.due(now: start).isEmpty, "many more would only be read")
+        book.note(0, besides: 10_000, in: 0, now: start)
         #expect(book.due(now: start) == [0])
         for number in 0..<1200 {
             book.see(KeyDigest(Bytes("mark/\(number)")), in: 0, at: Int64(number), isExpired: true) {
@@ -166,7 +168,9 @@ struct StateTableTests {
         book.see(KeyDigest(Bytes("mark/3")), in: 0, at: 1200, isExpired: false) { "" }
         let taken = book.take(0, now: start)
         #expect(taken.count == SweepBook.batch - 1 && !taken.contains { $0.name == "mark/3" })
+        #expect(book.isOverdue && book.due(now: start) == [0], "it has left some")
         #expect(book.take(0, now: start).isEmpty)
+        #expect(!book.isOverdue && book.due(now: start).isEmpty)
     }
 
     @Test("passes get on in a log that nobody compacts, and begin at its start again once a day")
@@ -179,10 +183,11 @@ struct StateTableTests {
         var log = (0..<1300).map { Entry(key: $0) }
         var book = SweepBook(most: 0)
         book.begin([0])
-        book.note(log.count, in: 0, now: start)
+        book.note(log.count, besides: 0, in: 0, now: start)
         var taken: [Int] = []
-        func pass(at now: ContinuousClock.Instant) -> [Int] {
-            for (offset, entry) in log.enumerated() {
+        func pass(at now: ContinuousClock.Instant, from beginning: Int? = nil) -> [Int] {
+            let beginning = beginning ?? Int(book.start(of: 0))
+            for (offset, entry) in log.enumerated().dropFirst(beginning) {
                 let name = Bytes("\(entry.key)")
                 book.see(KeyDigest(name), in: 0, at: Int64(offset), isExpired: !entry.isTombstone) { name }
             }
@@ -192,6 +197,7 @@ struct StateTableTests {
         }
         for _ in 0..<3 { taken += pass(at: start) }
         #expect(taken.sorted() == Array(0..<1300), "each once")
+        #expect(book.start(of: 0) == 1300 && pass(at: start, from: 0).isEmpty, "nor where all of it is read")
         // What comes to expire behind them is found; what does before them is when the next round has begun.
         log += (1300..<1400).map { Entry(key: $0) }
         log[5] = Entry(key: 2000)
@@ -199,6 +205,7 @@ struct StateTableTests {
         #expect(pass(at: start + .seconds(3600)).isEmpty && book.due(now: start + .seconds(3600)).isEmpty)
         #expect(book.due(now: start + SweepBook.roundLength) == [0], "though nobody has heard of it")
         var later: [Int] = []
+        #expect(book.start(of: 0) == 0)
         for _ in 0..<4 { later += pass(at: start + SweepBook.roundLength) }
         #expect(later == [2000])
     }
