@@ -13,20 +13,20 @@ extension Rehearsal {
         logger: Logger = .disabled
     ) async throws {
         let plan = planned.plan
-        let ranges = Dictionary(plan.partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
         let selector = try RecordSelector(
             plan.selection,
             defaultType: queue.defaultType,
             listed: planned.listed?.partitions
         )
-        let outcomes = try await OutcomeReader(client).read(queue: queue, within: ranges)
+        let omissions = ReplayOmissions(topic: queue.mainTopic, ranges: plan.ranges, selector: selector)
+        let outcomes = try await OutcomeReader(client).read(queue: queue, within: plan.ranges)
         self.init(
             of: plan,
             queue: queue,
             jobs: jobs,
             configuration: configuration,
             client: client,
-            selects: { selector.verdict(on: $0) == .matches },
+            selects: { selector.verdict(on: $0) == .matches && !omissions.omits($0) },
             before: Self.past(
                 completed: outcomes.mapValues { $0.completed() },
                 failed: outcomes.mapValues(\.failed)

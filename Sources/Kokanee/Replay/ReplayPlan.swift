@@ -71,6 +71,11 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
         self.hasListedOffsets = hasListedOffsets
     }
 
+    /// What it covers, by partition.
+    var ranges: [Int32: Range<Int64>] {
+        Dictionary(partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
+    }
+
     /// Offsets that the plan covers.
     public var records: Int64 { partitions.reduce(0) { $0 + $1.records } }
     /// Records of all partitions that retention had taken when the plan was made.

@@ -122,7 +122,7 @@ extension Dispatcher {
                 let content = JobContent(message, runtime: unmanaged)
                 guard let decision = take(consume content, from: intake, now: now) else { return }
                 // Asked of a replay's records only: the question counts one more owner of the record.
-                if intake.stretch != nil, isRepetition(decision.content, of: intake) { return }
+                if intake.stretch != nil, isOmitted(decision.content, of: intake) { return }
                 round.append(consume decision)
             case .end(let offset): end = offset
             case .failed(let error):
@@ -159,7 +159,7 @@ extension Dispatcher {
         guard takes(record.storage.message, of: intake) else { return }
         let now = engine.clock.wall()
         let content = JobContent(record, runtime: runtime)
-        guard let decision = take(content, from: intake, now: now), !isRepetition(decision.content, of: intake) else {
+        guard let decision = take(content, from: intake, now: now), !isOmitted(decision.content, of: intake) else {
             return
         }
         admit(CollectionOfOne(decision), of: intake, now: now)

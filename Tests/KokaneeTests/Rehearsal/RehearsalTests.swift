@@ -199,6 +199,24 @@ struct RehearsalTests {
         #expect(try await once().0.count == 200)
     }
 
+    @Test("what the replay would pass over is not rehearsed, nor counted")
+    func omitted() async throws {
+        let stage = try await ReplayStage.withLateAttempt()
+        var plan = try RehearsalFixture().plan
+        plan.partitions = [.init(partition: 0, from: 0, to: 4)]
+        let seen = Ledger()
+        var jobs = JobRegistry()
+        try jobs.register("default") { (payload: Bytes, _) in try await seen.run(Int(payload.text) ?? -1) {} }
+        let report = try await Rehearsal(
+            of: ReplayPlanner.Planned(plan: plan),
+            queue: stage.fixture.queue,
+            jobs: jobs,
+            client: stage.fixture.client
+        ).run()
+        #expect(seen.starts.sorted() == [0, 1, 2])
+        #expect([report.scanned, report.matched, report.rehearsed] == [4, 3, 3])
+    }
+
     @Test("progress is told, and ends with all that was done")
     func progress() async throws {
         var stage = try RehearsalFixture()

@@ -83,9 +83,12 @@ struct SideReplayTests {
         #expect(worker.replayed?.scanned == 4500 && worker.replayed?.matched == 5)
     }
 
-    @Test("a later attempt that stands in the main topic is history's, and is not run again")
-    func repetitions() async throws {
-        let stage = try await ReplayStage.withLateAttempt()
+    @Test(
+        "a later attempt that stands in the main topic is history's, and is not run again, nor is one that was only put off",
+        arguments: [2, 1]
+    )
+    func repetitions(attempt: Int) async throws {
+        let stage = try await ReplayStage.withLateAttempt(attempt)
         let replay = try await stage.begin([(0, 0..<4)])
         let ran = Ledger()
         let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
@@ -224,11 +227,11 @@ struct ReplayStage {
         try await fixture.enqueue(jobs, key: key, partition: partition)
     }
 
-    /// Three jobs in one partition, and behind them the second attempt of the middle one.
-    static func withLateAttempt() async throws -> ReplayStage {
+    /// Three jobs in one partition, and behind them the second attempt of the middle one; or what another number says.
+    static func withLateAttempt(_ attempt: Int = 2) async throws -> ReplayStage {
         let stage = try await ReplayStage(partitions: 1, jobs: 3)
         let producer = try Producer(stage.fixture.client)
-        let headers = [Header("kokanee-attempt", "2"), Header("kokanee-origin", "q/0/1")]
+        let headers = [Header("kokanee-attempt", Bytes("\(attempt)")), Header("kokanee-origin", "q/0/1")]
         _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "1", headers: headers))
         await producer.close()
         return stage

@@ -87,10 +87,12 @@ public struct ReplayPlanner: Sendable {
         }
         let hasIDs = selection.ids != nil
         if scans || hasIDs {
+            let ranges = Dictionary(uniqueKeysWithValues: partitions.map { ($0.partition, $0.from..<$0.to) })
             let scan = try await ReplayScan.run(
                 partitions,
                 of: queue,
                 selector,
+                ReplayOmissions(topic: queue.mainTopic, ranges: ranges, selector: selector),
                 collects: hasIDs,
                 configuration,
                 progress

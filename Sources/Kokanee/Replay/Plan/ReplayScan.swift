@@ -18,6 +18,7 @@ struct ReplayScan: Sendable {
         _ partitions: [ReplayPlan.Partition],
         of queue: Queue,
         _ selector: RecordSelector,
+        _ omissions: ReplayOmissions,
         collects: Bool,
         _ configuration: ClientConfiguration,
         _ progress: @escaping @Sendable (ReplayPlanner.Progress) -> Void
@@ -33,7 +34,10 @@ struct ReplayScan: Sendable {
                 let message = record.storage.message
                 let partition = record.partition
                 // Nobody else knows the record yet.
-                let look = selector.look(at: message, of: partition, alone: true)
+                var look = selector.look(at: message, of: partition, alone: true)
+                if look.verdict == .matches, omissions.omits(message, of: partition, alone: true) {
+                    look.verdict = .passed
+                }
                 state.withLock { $0.take(look, message, partition, collects: collects) }
             }
             return true

@@ -53,14 +53,11 @@ extension Dispatcher {
         return false
     }
 
-    /// Whether a record of a replay's main topic is a later attempt of a job whose first record stands before it in the
-    /// plan: those attempts were history's, and the replay makes its own. Where the plan begins behind the first record
-    /// this one is all that there is of the job.
-    func isRepetition(_ content: JobContent, of intake: PartitionIntake) -> Bool {
-        guard let range = intake.stretch?.range, content.attempt > 1, let origin = content.origin,
-            origin.topic == runtime.queue.mainTopic, origin.partition == intake.topicPartition.partition,
-            range.contains(origin.offset), origin.offset < content.offset,
-            runtime.replay?.selector.means(origin.offset, of: origin.partition) == true
+    /// Whether a record of a replay's main topic is passed over though it is selected.
+    func isOmitted(_ content: JobContent, of intake: PartitionIntake) -> Bool {
+        // A plain job has no header of ours.
+        guard intake.stretch != nil, !content.isPlain,
+            runtime.replay?.omissions.omits(content.message, of: content.partition) == true
         else { return false }
         intake.matched -= 1
         pace.take(-1)

@@ -18,13 +18,15 @@ final class ReplayRun: Sendable {
 
     let record: ReplayRecord
     let ranges: [Int32: Range<Int64>]
-    let selector: RecordSelector
+    let omissions: ReplayOmissions
+    private let selector: RecordSelector
     private let state: Mutex<(wish: Wish, count: Count)>
 
     init(_ record: ReplayRecord, plan: ReplayPlan, _ selector: RecordSelector) {
         self.record = record
         self.selector = selector
-        ranges = Dictionary(plan.partitions.map { ($0.partition, $0.from..<$0.to) }) { first, _ in first }
+        ranges = plan.ranges
+        omissions = ReplayOmissions(topic: record.beginning.queue, ranges: plan.ranges, selector: selector)
         state = Mutex((Wish(mode: record.wish?.mode ?? .run, rate: record.wish?.rate), Count()))
     }
 

@@ -239,6 +239,20 @@ struct ReplayPlannerTests {
         #expect(planned.plan.count?.matched == 4 && planned.plan.selection.isOnlyFailed)
     }
 
+    @Test("a later record of a job whose first one is selected is neither counted nor listed")
+    func repetitions() async throws {
+        let stage = try await Stage(.embedded, partitions: 1)
+        let origin = Header("kokanee-origin", Bytes("\(stage.queue.mainTopic)/0/0"))
+        try await stage.produce([0], headers: job("a"))
+        try await stage.produce([1], headers: job("a") + [origin, Header("kokanee-attempt", "1")])
+        try await stage.produce([2], headers: job("a") + [origin, Header("kokanee-retried-from", "q.dlq/0/7")])
+        #expect(try await stage.plan(scans: true).plan.count == .init(scanned: 3, matched: 2, bytes: 4))
+        let listed = try await stage.plan { $0.ids = ["a"] }.listed
+        #expect(listed == ListedOffsets([0: OffsetSet([0, 2])]))
+        let rest = try await stage.plan(scans: true) { $0.stretches = [.init(partition: 0, from: 1, to: nil)] }
+        #expect(rest.plan.count?.matched == 2, "the first record is in no plan: the later one is all that there is")
+    }
+
     @Test("what is done is left out, and without a mark nothing is done")
     func skipsDone() async throws {
         let stage = try await Stage(.embedded, partitions: 1)
