@@ -134,13 +134,23 @@ private struct Boom: Error, CustomStringConvertible {
             copying: [
                 header("kokanee-idempotency-key", "k"), header("kokanee-expires-at", "1"),
                 header("kokanee-due-at", "1"),
-                header("kokanee-replay", "r"), header("kokanee-origin", "junk"),
+                header("kokanee-origin", "junk"),
                 header("kokanee-retried-from", "q/0/0"),
             ],
             from: main
         )
         #expect(headers.map(\.name) == ["kokanee-idempotency-key", "kokanee-origin", "kokanee-retried-from"])
         #expect(headers["kokanee-origin"] == "orders/2/17")
+    }
+
+    @Test("a replay's job that died again in live work is still the replay's, and another replay's from its letters on")
+    func retryOfReplayed() {
+        let letter = [header("kokanee-replay", "r"), header("kokanee-origin", "orders/2/17")]
+        let again = Envelope.retryHeaders(copying: letter, from: main)
+        #expect(again.map(\.name) == ["kokanee-replay", "kokanee-origin", "kokanee-retried-from"])
+        #expect(again["kokanee-replay"] == "r")
+        let replayed = Envelope.retryHeaders(copying: letter, from: main, replay: "s")
+        #expect(replayed.filter { $0.name == "kokanee-replay" }.map { $0.value?.text } == ["s"])
     }
 
     @Test("no error and no forged state makes a record grow by more than 4 KiB, however often it hops")

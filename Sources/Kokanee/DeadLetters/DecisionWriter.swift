@@ -113,8 +113,7 @@ extension DeadLetters {
     ///
     /// What went wrong in a replay goes back into live work all the same, and says where it comes from.
     func jobHeaders(copying headers: [Header], from place: Envelope.Origin) -> [Header] {
-        Envelope.retryHeaders(copying: headers, from: place)
-            + (queue.replay.map { [HeaderName.replay.header($0)] } ?? [])
+        Envelope.retryHeaders(copying: headers, from: place, replay: queue.replay)
     }
 }
 

@@ -148,12 +148,21 @@ extension Envelope {
     ///
     /// Errors, due time and expiry are gone; origin and idempotency key stay, for it is the same job.
     ///
-    /// - Parameter deadLetter: where the letter stands.
-    public static func retryHeaders(copying headers: [Header], from deadLetter: Origin) -> [Header] {
-        let dropped: Set<HeaderName> = [.expiresAt, .replay, .retriedFrom]
+    /// - Parameters:
+    ///   - deadLetter: where the letter stands.
+    ///   - replay: the one whose letter it is. Nil keeps what the letter says: a job of a replay's that dies in live work is
+    ///     still one whose effects may have been made before.
+    public static func retryHeaders(
+        copying headers: [Header],
+        from deadLetter: Origin,
+        replay: String? = nil
+    ) -> [Header] {
+        var dropped: Set<HeaderName> = [.expiresAt, .retriedFrom]
+        if replay != nil { dropped.insert(.replay) }
         var result = carried(headers) { HopState.holds($0) || dropped.contains($0) }
         result.append(HeaderName.origin.header((HeaderScan(headers).origin ?? deadLetter).description))
         result.append(HeaderName.retriedFrom.header(deadLetter.description))
+        if let replay { result.append(HeaderName.replay.header(replay)) }
         return result
     }
 
