@@ -25,5 +25,14 @@ public enum ReplayID {
         return digits && parts[2].utf8.allSatisfy { isDigit($0) || (0x61...0x7A).contains($0) }
     }
 
+    /// The time in an id, in milliseconds since the epoch; nil for a text that is none.
+    static func time(of id: String) -> Int64? {
+        guard isValid(id) else { return nil }
+        let bytes = Array(id.utf8)
+        func part(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+        let date = "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))"
+        return try? Timestamp.parse("\(date)T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))Z", now: 0)
+    }
+
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 }

@@ -1,6 +1,6 @@
 /// The marks of one partition's jobs, and which of these have a key in hand: it decides whether a job is to run.
 ///
-/// It is pure: times come in as milliseconds since the epoch. A mark costs about 80 bytes.
+/// It is pure: times come in as milliseconds since the epoch. A mark costs about 90 bytes.
 struct MarkBook: Sendable {
     typealias Ticket = Engine.Ticket
 
@@ -19,6 +19,8 @@ struct MarkBook: Sendable {
         var until: Int64
         /// Who made it: ``MarkBook/identity(_:)`` of the place where the job stood first.
         var of: UInt64
+        /// When it was done, in milliseconds since the epoch; 0 where that is not known, or it is not.
+        var at: Int64 = 0
     }
 
     /// What is asked for.
@@ -26,6 +28,16 @@ struct MarkBook: Sendable {
         var key: KeyDigest
         var ticket: Ticket
         var identity: UInt64
+        /// When the replay began that the job was sent back from, in milliseconds since the epoch.
+        var replayedSince: Int64?
+
+        /// Whether a mark says that the key is done, as far as this job is concerned.
+        ///
+        /// What it had done itself before it was replayed is what was to be done again.
+        func minds(_ mark: Mark, now: Int64) -> Bool {
+            guard mark.kind == .done, mark.until > now else { return false }
+            return mark.of != identity || mark.at >= replayedSince ?? .min
+        }
     }
 
     /// A unique job, when its turn has come.
@@ -65,7 +77,7 @@ struct MarkBook: Sendable {
 
     /// Whether a job may make its key's effect; if so the key is its own until ``release(_:_:)``.
     mutating func claim(_ claim: Claim, now: Int64) -> Verdict {
-        if let mark = marks[claim.key], mark.kind == .done, mark.until > now {
+        if let mark = marks[claim.key], claim.minds(mark, now: now) {
             return .skip(isOwn: mark.of == claim.identity)
         }
         if let other = claims[claim.key], other != claim.ticket { return .wait(for: other) }
@@ -80,12 +92,16 @@ struct MarkBook: Sendable {
     /// An attempt of a job with a key has ended, and the key is free for the next one; returns the mark that is to be
     /// written, if any.
     ///
-    /// - Parameter until: when the mark ends of a job that has completed, in milliseconds since the epoch.
-    mutating func settle(_ claim: Claim, after disposition: Disposition, until: Int64) -> Mark? {
+    /// - Parameters:
+    ///   - now: milliseconds since the epoch.
+    ///   - until: when the mark ends of a job that has completed.
+    mutating func settle(_ claim: Claim, after disposition: Disposition, now: Int64, until: Int64) -> Mark? {
         release(claim.key, claim.ticket)
         switch disposition {
         case .complete:
-            let mark = Mark(kind: .done, until: until, of: claim.identity)
+            // Whoever began the replay may have had a fast clock: the job itself has to mind this mark.
+            let at = max(now, claim.replayedSince ?? now)
+            let mark = Mark(kind: .done, until: until, of: claim.identity, at: at)
             marks[claim.key] = mark
             return mark
         // It was this job that made the mark, and who knows whether the topic has it.

@@ -67,9 +67,10 @@ struct MarkRecord: Sendable, Equatable {
         } else if scan.take(",\"held\":true") {
             kind = .held
         }
-        guard scan.take(",\"of\":\""), let of = scan.string(), scan.take(",\"at\":"), value.last == UInt8(ascii: "}")
+        guard scan.take(",\"of\":\""), let of = scan.string(), scan.take(",\"at\":"), let at = scan.number(),
+            value.last == UInt8(ascii: "}")
         else { return nil }
-        return MarkBook.Mark(kind: kind, until: min(until, Timestamp.latest), of: MarkBook.identity(of))
+        return made(kind, until: until, of: MarkBook.identity(of), at: at)
     }
 
     private static func markBySecondLook(_ value: UnsafeRawBufferPointer) -> MarkBook.Mark? {
@@ -84,6 +85,11 @@ struct MarkRecord: Sendable, Equatable {
             kind = .held
         }
         let identity = of.withUTF8 { MarkBook.identity(UnsafeRawBufferPointer($0)) }
-        return MarkBook.Mark(kind: kind, until: min(until, Timestamp.latest), of: identity)
+        return made(kind, until: until, of: identity, at: fields.integer("at") ?? 0)
+    }
+
+    private static func made(_ kind: MarkBook.Kind, until: Int64, of identity: UInt64, at: Int64) -> MarkBook.Mark {
+        let at = kind == .done ? Timestamp.clamped(at) : 0
+        return MarkBook.Mark(kind: kind, until: min(until, Timestamp.latest), of: identity, at: at)
     }
 }

@@ -28,7 +28,12 @@ extension QueueState {
         if let key = envelope.idempotencyKey {
             let bytes = MarkRecord.key(.idempotency, key)
             once.claimKey = bytes
-            once.claim = MarkBook.Claim(key: KeyDigest(bytes), ticket: content.ticket, identity: identity)
+            once.claim = MarkBook.Claim(
+                key: KeyDigest(bytes),
+                ticket: content.ticket,
+                identity: identity,
+                replayedSince: queue.replay == nil ? content.replay.flatMap(ReplayID.time(of:)) : nil
+            )
         }
         if let unique = envelope.unique {
             let bytes = MarkRecord.key(.unique, unique.key)
@@ -213,7 +218,7 @@ extension QueueState {
         var records: [StateRecord] = []
         if let claim = once.claim, let key = once.claimKey {
             let until = now + once.window
-            if let mark = partition.books.marks.settle(claim, after: disposition, until: until) {
+            if let mark = partition.books.marks.settle(claim, after: disposition, now: now, until: until) {
                 records.append(record(mark, key, once, content, now: now))
             }
         }
@@ -245,7 +250,9 @@ extension QueueState {
         _ content: JobContent,
         now: Int64
     ) -> StateRecord {
-        StateRecord(key: key, value: MarkRecord(mark: mark, of: once.of, at: now, job: content.id).value)
+        // One that is written again was made when it was made.
+        let at = mark.kind == .done ? mark.at : now
+        return StateRecord(key: key, value: MarkRecord(mark: mark, of: once.of, at: at, job: content.id).value)
     }
 }
 

@@ -203,14 +203,15 @@ extension ModelWorker {
         guard scheduler.standing(of: ticket) != .over else { return [] }
         let place = content.record.place
         let job = content.record.job
-        let until = (clusterTime ?? 0) + simulation.profile.onceWindow
+        let now = clusterTime ?? 0
+        let until = now + simulation.profile.onceWindow
         var records: [ModelStateRecord] = []
         func add(_ key: Bytes, _ value: ModelStateRecord.Value) {
             records.append(ModelStateRecord(key: key.text, value: value, worker: number, assignment: assignment))
         }
         _ = state.update(Int32(place.partition)) { partition in
             if let claim = claim(of: content, ticket), let key = job.once,
-                let mark = partition.books.marks.settle(claim, after: disposition, until: until)
+                let mark = partition.books.marks.settle(claim, after: disposition, now: now, until: until)
             {
                 add(MarkRecord.key(.idempotency, key), .mark(mark))
                 if disposition == .complete {

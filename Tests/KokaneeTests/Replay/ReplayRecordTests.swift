@@ -25,6 +25,13 @@ struct ReplayRecordTests {
         #expect(records.first?.beginning.plan?.records == 5)
     }
 
+    @Test("an id tells when it was made, to the second, and what is none tells nothing")
+    func times() {
+        #expect(ReplayID.time(of: ReplayID.make(at: 1_780_000_000_999)) == 1_780_000_000_000)
+        #expect(ReplayID.time(of: "20261399-101500-k3f9") == nil)
+        #expect(ReplayID.time(of: "junk") == nil)
+    }
+
     @Test(
         "is passed over where it is no plan that anybody could have made",
         arguments: [(8, 3), (-5, 3), (Int64.min, Int64.max), (-1, -1), (0, .max)] as [(Int64, Int64)]

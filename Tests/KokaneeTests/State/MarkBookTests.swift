@@ -41,6 +41,28 @@ struct MarkBookTests {
         #expect(book.claim(Self.claim(1), now: 100) == .wait(for: Self.second))
     }
 
+    @Test("a job that a replay sent back minds no mark of its own from before the replay, but the one that it makes")
+    func sentBackByReplay() {
+        var book = MarkBook()
+        var claim = Self.claim(1)
+        claim.replayedSince = 50
+        func set(by number: UInt64, at: Int64) {
+            book.set(.init(kind: .done, until: 100, of: number, at: at), for: Self.key)
+        }
+        set(by: 2, at: 49)
+        #expect(book.claim(claim, now: 60) == .skip(isOwn: false))
+        set(by: 1, at: 50)
+        #expect(book.claim(claim, now: 60) == .skip(isOwn: true))
+        set(by: 1, at: 49)
+        #expect(book.claim(Self.claim(1), now: 60) == .skip(isOwn: true))
+        #expect(book.claim(claim, now: 60) == .run)
+        // This worker's clock is behind that of whoever began the replay.
+        let mark = book.settle(claim, after: .complete, now: 40, until: 140)
+        #expect(mark == .init(kind: .done, until: 140, of: 1, at: 50))
+        #expect(book.claim(claim, now: 60) == .skip(isOwn: true))
+        #expect(book.settle(claim, after: .skip(isOwn: true), now: 70, until: 170) == mark)
+    }
+
     @Test("what has expired is forgotten, and nothing else")
     func expiry() {
         var book = MarkBook()

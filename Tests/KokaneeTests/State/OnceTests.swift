@@ -303,6 +303,42 @@ struct OnceTests {
         #expect(try await stage.fixture.marks().count == 2)
     }
 
+    @Test("a replay's dead letter that is sent back runs, though the job was done live before the replay, and once")
+    func sentBackByReplay() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue([fixture.job(0, once: "a")])
+        let ran = Ledger()
+        func work() async throws -> Int {
+            let worker = try fixture.worker(set(\.stopsWhenIdle, true)) { number, _ in try await ran.run(number) {} }
+            try await worker.run()
+            return worker.statistics.skipped
+        }
+        #expect(try await work() == 0)
+        let job = try #require(try await fixture.records(of: "q").first)
+        // It began later than the job was done, and by a clock that is fast.
+        let replay = ReplayID.make(at: Timestamp.now + 60_000)
+        let record = ProducerRecord(
+            topic: "q",
+            partition: 0,
+            key: job.key,
+            value: job.value,
+            headers: Envelope.retryHeaders(
+                copying: job.headers + [Header("kokanee-origin", "q/0/0")],
+                from: Envelope.Origin(topic: "q.replay.\(replay).dlq", partition: 0, offset: 0),
+                replay: replay
+            )
+        )
+        let producer = try Producer(fixture.client)
+        _ = try await producer.send(record)
+        #expect(try await work() == 0)
+        #expect(ran.ends == [0, 0])
+        // As it is read again after a crash between its mark and its commit.
+        _ = try await producer.send(record)
+        await producer.close()
+        #expect(try await work() == 1)
+        #expect(ran.ends == [0, 0])
+    }
+
     @Test("marks that have expired are taken out by their owner, in as many passes as it takes, and others stay")
     func sweep() async throws {
         let fixture = try WorkerFixture()

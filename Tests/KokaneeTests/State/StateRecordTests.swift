@@ -14,7 +14,8 @@ struct StateRecordTests {
         arguments: [MarkBook.Kind.done, .held, .passed(upTo: 0), .passed(upTo: 123_456_789)]
     )
     func marks(_ kind: MarkBook.Kind) {
-        let mark = MarkBook.Mark(kind: kind, until: 1_764_000_000_000, of: Self.identity("orders/3/17"))
+        var mark = MarkBook.Mark(kind: kind, until: 1_764_000_000_000, of: Self.identity("orders/3/17"))
+        if kind == .done { mark.at = 1 }
         let record = MarkRecord(mark: mark, of: "orders/3/17", at: 1, job: "a \"quoted\" id, }")
         #expect(record.value.withUnsafeBytes { MarkRecord.mark($0) } == mark)
         #expect(JSONText.isValid(record.value.array))
@@ -25,6 +26,7 @@ struct StateRecordTests {
         let mark = MarkBook.Mark(kind: .passed(upTo: 5), until: 77, of: Self.identity("a/0/1"))
         #expect(Self.mark(#"{ "of": "a\/0\/1", "upTo": 5, "until": 77, "more": [1] }"#) == mark)
         #expect(Self.mark(#"{"until":77,"of":"a/0/1"}"#)?.kind == .done)
+        #expect(Self.mark(#"{"at": 5, "until": 77, "of": "a/0/1"}"#)?.at == 5)
         #expect(Self.mark(#"{"held":true,"until":77,"of":"a/0/1"}"#)?.kind == .held)
     }
 
