@@ -9,13 +9,14 @@ struct OutcomeReader: Sendable {
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
     init(_ configuration: ClientConfiguration) throws(KafkaError) {
         self.configuration = configuration
-        admin = try AdminClient(configuration)
+        admin = try AdminClient(configuration.seeingUncommitted)
     }
 
     /// What is marked of the jobs in a queue's main topic, by partition; a partition of which nothing is marked is left out.
     ///
-    /// The state topic is read once, at scan speed; in memory is a kilobyte for each chunk of ``OffsetSet``, build and
-    /// replay of which something is kept.
+    /// The state topic is read once, at scan speed, and to its own end: what is marked behind somebody's open transaction is
+    /// waited for, since without it jobs would be run again that are done. In memory is a kilobyte for each chunk of
+    /// ``OffsetSet``, build and replay of which something is kept.
     ///
     /// - Parameters:
     ///   - queue: or a replay of it: the marks are the same.
@@ -23,6 +24,7 @@ struct OutcomeReader: Sendable {
     ///   - ranges: only what is marked of these offsets, give or take a chunk at either end, and of these partitions; nil is
     ///     all of them.
     /// - Returns: nothing where there is no state topic.
+    /// - Throws: ``KafkaError``, also where a transaction stays open for more than 90 s.
     func read(
         queue: Queue,
         partitions: [Int32]? = nil,
@@ -36,7 +38,11 @@ struct OutcomeReader: Sendable {
         guard !wanted.isEmpty else { return [:] }
         let stretches = try await admin.extents(of: wanted)
         let found = Mutex<[Int32: Outcomes]>([:])
-        try await TopicReader.read(stretches, configuration: configuration) { record in
+        try await TopicReader.readSettled(
+            stretches,
+            configuration: configuration,
+            operation: "reading what is marked of the jobs"
+        ) { record in
             guard let (kind, chunk) = OutcomeRecord.parse(key: record.key), let value = record.value else {
                 return true
             }

@@ -206,6 +206,33 @@ struct WorkerOutcomeTests {
         #expect(try await fixture.records(of: replay.stateTopic).isEmpty)
     }
 
+    @Test("what is marked behind somebody's open transaction is found: it is waited for")
+    func behindTransaction() async throws {
+        // A broker that isolates transactions.
+        let place = try await OutputPlace()
+        let (client, queue, topic) = (place.cluster.configuration, place.queue, place.queue.stateTopic)
+        let transactions = try TransactionalProducer(client, transactionalID: place.topic)
+        try await transactions.takeOver()
+        try await transactions.begin()
+        try await transactions.produce([ProducerRecord(topic: topic, partition: 0, key: "x", value: "y")])
+        let state = TopicPartition(topic: topic, partition: 0)
+        let uncommitted = try AdminClient(client.seeingUncommitted)
+        try await eventually("the transaction's record stands") {
+            try await uncommitted.extents(of: [state])[state]?.upperBound == 1
+        }
+        let chunk = OffsetSet([7]).chunks[0]!
+        let mark = OutcomeRecord(kind: .completed, chunk: 0, series: "s", build: "1", replay: nil, words: chunk)
+        let producer = try Producer(client)
+        _ = try await producer.send(ProducerRecord(topic: topic, partition: 0, key: mark.key, value: mark.value))
+        await producer.close()
+        async let found = OutcomeReader(client).read(queue: queue)
+        // Whoever does not wait has an end by then.
+        let ends = try await TopicReader.read([state: 0..<2], configuration: client) { _ in true }
+        #expect(ends == [state: 0])
+        try await transactions.abort()
+        #expect(try await found[0]?.completed() == OffsetSet([7]))
+    }
+
     @Test("a worker that shall not mark marks nothing")
     func off() async throws {
         let fixture = try WorkerFixture()
