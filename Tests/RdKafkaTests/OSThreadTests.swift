@@ -15,8 +15,10 @@ struct OSThreadTests {
         OSThread.start(start) { start in
             attempts.add(1, ordering: .sequentiallyConsistent).newValue <= 3 ? EAGAIN : OSThread.create(start)
         }
-        #expect(!hasRun.load(ordering: .sequentiallyConsistent))
+        let hasRunAtOnce = hasRun.load(ordering: .sequentiallyConsistent)
+        #expect(!hasRunAtOnce)
         try await eventually("the thread runs") { hasRun.load(ordering: .sequentiallyConsistent) }
-        #expect(attempts.load(ordering: .sequentiallyConsistent) == 4)
+        let count = attempts.load(ordering: .sequentiallyConsistent)
+        #expect(count == 4)
     }
 }
