@@ -128,6 +128,34 @@ private struct Boom: Error, CustomStringConvertible {
         #expect(headers.map(\.name) == ["kokanee-attempt", "kokanee-origin"])
     }
 
+    @Test(
+        "that an attempt has begun and stopped is said until it has failed, and once, and of one that only waits it is not"
+    )
+    func begun() throws {
+        func moved(_ headers: [Header], attempt: Int = 1, _ failure: Envelope.Failure? = nil, begun: Bool = false)
+            -> [Header]
+        {
+            Envelope.rungHeaders(
+                copying: headers,
+                from: main,
+                attempt: attempt,
+                dueAt: nil,
+                failure: failure,
+                hasBegun: begun
+            )
+        }
+        let job = [header("ce_specversion", "1.0"), header("ce_id", "i"), header("ce_type", "t")]
+        #expect(try !decode(moved(job), at: main).hasBegun)
+        let stopped = moved(job, begun: true)
+        #expect(try decode(stopped, at: main).hasBegun && decode(stopped, at: main).attempt == 1)
+        for again in [moved(stopped), moved(stopped, begun: true)] {
+            #expect(again.count { $0.name == "kokanee-begun" } == 1)
+        }
+        let failure = Envelope.Failure(Boom(description: "no"), at: 1)
+        #expect(try !decode(moved(stopped, attempt: 2, failure), at: main).hasBegun)
+        #expect(Envelope.retryHeaders(copying: stopped, from: main)["kokanee-begun"] == nil)
+    }
+
     @Test("a retried dead letter keeps its idempotency key and loses what would kill it again")
     func retry() {
         let headers = Envelope.retryHeaders(

@@ -174,6 +174,7 @@ extension Envelope {
         expiresAt = scan.expiresAt
         origin = scan.origin
         refusedSince = scan.refusedSince
+        hasBegun = scan.hasBegun
         schedule = scan.schedule
         if case .text(let key) = scan.idempotencyKey { idempotencyKey = key }
         idempotencyWindow = scan.idempotencyWindow

@@ -72,13 +72,16 @@ extension Envelope {
     ///   - dueAt: not to be started before this; nil where the rung's delay says it all.
     ///   - failure: of the attempt that was made; nil where the job only waits.
     ///   - refusedSince: where it waits for a worker that can run it. Nil keeps what the record says, until an attempt is made.
+    ///   - hasBegun: whether that attempt has begun, and stopped unfinished. False keeps what the record says, until it has
+    ///     failed: then the next one's number says as much.
     public static func rungHeaders(
         copying headers: [Header],
         from source: Origin,
         attempt: Int,
         dueAt: Int64?,
         failure: Failure?,
-        refusedSince: Int64? = nil
+        refusedSince: Int64? = nil,
+        hasBegun: Bool = false
     ) -> [Header] {
         var list = HeaderList(headers: carriedHeaders(headers))
         writeRungState(
@@ -88,6 +91,7 @@ extension Envelope {
             dueAt: dueAt,
             failure: failure,
             refusedSince: refusedSince,
+            hasBegun: hasBegun,
             to: &list
         )
         return list.headers
@@ -101,10 +105,12 @@ extension Envelope {
         dueAt: Int64?,
         failure: Failure?,
         refusedSince: Int64?,
+        hasBegun: Bool,
         to writer: inout (some HeaderWriter & ~Copyable)
     ) {
         writeState(state, from: source, attempt: attempt, failure: failure, to: &writer)
         if let dueAt { writer.add(.dueAt, dueAt) }
+        if hasBegun || failure == nil && state.hasBegun { writer.add(.begun, 1) }
         // Who made an attempt can run it: the next one that can't begins to wait anew.
         if let since = refusedSince ?? (failure == nil ? state.refusedSince : nil) { writer.add(.refusedSince, since) }
     }

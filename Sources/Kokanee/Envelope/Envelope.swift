@@ -28,6 +28,8 @@ public struct Envelope: Sendable, Equatable {
     var unique: UniqueWish?
     /// Since when it waits for a worker whose build can run it; nil where it doesn't.
     public var refusedSince: Int64?
+    /// Whether its attempt has begun before, and stopped unfinished.
+    var hasBegun = false
     /// The name of the schedule that the job is of; nil for any other.
     public var schedule: String?
     /// Where the job stood before its first hop.

@@ -27,6 +27,8 @@ enum HeaderName: String, CaseIterable {
     case cut = "kokanee-cut"
     case keepResult = "kokanee-keep-result"
     case refusedSince = "kokanee-refused-since"
+    /// The attempt that the record is for has begun before, and stopped unfinished.
+    case begun = "kokanee-begun"
     /// Names the schedule that the job is of.
     case schedule = "kokanee-schedule"
 
@@ -45,7 +47,7 @@ enum HeaderName: String, CaseIterable {
         case 11: only(.cut, "kokanee-cut")
         case 9: only(.source, "ce_source")
         case 12: only(.contentType, "content-type")
-        case 13: only(.error, "kokanee-error")
+        case 13: only(.error, "kokanee-error") ?? only(.begun, "kokanee-begun")
         case 14:
             only(.specVersion, "ce_specversion") ?? only(.dueAt, "kokanee-due-at") ?? only(.origin, "kokanee-origin")
                 ?? only(.replay, "kokanee-replay") ?? only(.reason, "kokanee-reason")

@@ -41,6 +41,7 @@ struct HeaderScan {
     private(set) var expiresAt: Int64?
     private(set) var diedAt: Int64?
     private(set) var refusedSince: Int64?
+    private(set) var hasBegun = false
     private(set) var origin: Envelope.Origin?
     private(set) var firstError: String?
     private(set) var lastError: String?
@@ -121,6 +122,7 @@ struct HeaderScan {
             note(header, value, isFine: expiresAt != nil)
         case .diedAt: diedAt = Self.time(value)
         case .refusedSince: refusedSince = Self.time(value)
+        case .begun: hasBegun = value?.isEmpty == false
         case .origin: origin = value.flatMap(Envelope.Origin.init)
         case .firstError: firstError = value.map(Self.errorText)
         case .error: lastError = value.map(Self.errorText)

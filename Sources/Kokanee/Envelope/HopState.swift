@@ -5,6 +5,7 @@ struct HopState {
     let firstError: String?
     let lastError: String?
     let refusedSince: Int64?
+    let hasBegun: Bool
 
     /// That of a job without a history.
     init() {
@@ -13,6 +14,7 @@ struct HopState {
         firstError = nil
         lastError = nil
         refusedSince = nil
+        hasBegun = false
     }
 
     init(_ scan: HeaderScan) {
@@ -21,6 +23,7 @@ struct HopState {
         firstError = scan.firstError
         lastError = scan.lastError
         refusedSince = scan.refusedSince
+        hasBegun = scan.hasBegun
     }
 
     /// The state of a record that was read as a job, which is not scanned again.
@@ -30,12 +33,15 @@ struct HopState {
         firstError = envelope.firstError
         lastError = envelope.lastError
         refusedSince = envelope.refusedSince
+        hasBegun = envelope.hasBegun
     }
 
     /// Whether every hop writes the header anew, or takes it away.
     static func holds(_ name: HeaderName) -> Bool {
         switch name {
-        case .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut, .refusedSince: true
+        case .attempt, .firstFailedAt, .error, .firstError, .origin, .dueAt, .reason, .diedAt, .cut, .refusedSince,
+            .begun:
+            true
         case .specVersion, .id, .type, .source, .time, .schemaVersion, .contentType, .expiresAt, .idempotencyKey,
             .idempotencyWindow, .unique, .replay, .retriedFrom, .keepResult, .schedule:
             false

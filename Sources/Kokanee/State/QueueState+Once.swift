@@ -45,7 +45,7 @@ extension QueueState {
                 until: unique.until,
                 ends: now + unique.limit,
                 offset: isMain ? place.offset : nil,
-                isCommitted: content.attempt > 1 || content.wasSentBack
+                isCommitted: content.attempt > 1 || envelope.hasBegun || content.wasSentBack
             )
         }
         return once

@@ -271,7 +271,8 @@ extension Engine {
             let record = HopRecord.retry(content, attempt: attempt, after: wait, failure: failure, now: wall)
             return PendingHop(ticket, record, then: writes, told: event, now: now)
         case .postpone(let wait):
-            let record = HopRecord.retry(content, attempt: content.attempt, after: wait, failure: nil, now: wall)
+            let number = content.attempt
+            let record = HopRecord.retry(content, attempt: number, after: wait, failure: nil, hasBegun: true, now: wall)
             return PendingHop(ticket, record, then: writes, told: event, now: now)
         case .bury(let reason, let failure):
             return burial(of: content, reason, failure, ticket, then: writes, told: event, wall)

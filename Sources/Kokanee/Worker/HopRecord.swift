@@ -5,7 +5,7 @@ internal import RdKafka
 /// It is put together when librdkafka takes it, straight from the job's record into librdkafka's memory.
 struct HopRecord: Sendable {
     private enum Form {
-        case rung(attempt: Int, dueAt: Int64?, refusedSince: Int64?)
+        case rung(attempt: Int, dueAt: Int64?, refusedSince: Int64?, hasBegun: Bool = false)
         case letter(DeadReason, at: Int64)
         /// Not the job, but what it leaves in the queue's state.
         case state(StateRecord)
@@ -19,15 +19,17 @@ struct HopRecord: Sendable {
     /// Of the attempt that was made.
     let failure: Envelope.Failure?
 
+    /// - Parameter hasBegun: whether that attempt has begun here, and is to go on.
     static func retry(
         _ content: JobContent,
         attempt: Int,
         after wait: Int64,
         failure: Envelope.Failure?,
+        hasBegun: Bool = false,
         now: Int64
     ) -> HopRecord {
         let (topic, dueAt) = content.runtime.destination(after: wait, now: now)
-        let form = Form.rung(attempt: attempt, dueAt: dueAt, refusedSince: nil)
+        let form = Form.rung(attempt: attempt, dueAt: dueAt, refusedSince: nil, hasBegun: hasBegun)
         return HopRecord(content: content, topic: topic, form: form, failure: failure)
     }
 
@@ -128,7 +130,7 @@ struct HopRecord: Sendable {
 
     private func writeState(to writer: inout (some HeaderWriter & ~Copyable)) {
         switch form {
-        case .rung(let attempt, let dueAt, let refusedSince):
+        case .rung(let attempt, let dueAt, let refusedSince, let hasBegun):
             Envelope.writeRungState(
                 content.hopState,
                 from: content.place,
@@ -136,6 +138,7 @@ struct HopRecord: Sendable {
                 dueAt: dueAt,
                 failure: failure,
                 refusedSince: refusedSince,
+                hasBegun: hasBegun,
                 to: &writer
             )
         case .letter(let reason, let now):

@@ -53,7 +53,8 @@ extension ModelWorker {
             from: origin(of: content.record),
             attempt: attempt,
             dueAt: headerDueAt,
-            failure: failure
+            failure: failure,
+            hasBegun: isPostponed
         )
         // A job that only waits is due when it was; a retried or postponed one after its wait, by what the worker could know.
         let dueAt = failure == nil && !isPostponed ? content.record.dueAt : now + wait

@@ -286,6 +286,34 @@ struct OnceTests {
         #expect(ran.ends == [100, 0, 3])
     }
 
+    @Test("unique until start: one that was told to stop goes on, though another has started meanwhile")
+    func uniqueUntilStartStopped() async throws {
+        let fixture = try WorkerFixture()
+        func unique(_ number: Int) -> NewJob {
+            var job = fixture.job(number)
+            job.unique = .unique(until: .start, key: "k")
+            return job
+        }
+        let ran = Ledger()
+        let gate = Gate()
+        let worker = try fixture.worker { number, _ in
+            try await ran.run(number) {
+                guard number == 0, ran.starts.count == 1 else { return }
+                try await gate.pass()
+                throw JobStop(wait: .seconds(1))
+            }
+        }
+        try await fixture.enqueue([unique(0)])
+        try await running(worker) {
+            try await eventually("the first runs") { ran.starts == [0] }
+            try await fixture.enqueue([unique(1)])
+            try await eventually("the second is taken in") { worker.inFlight == 2 }
+            gate.open()
+            try await eventually("both are done") { ran.ends.count == 2 && worker.inFlight == 0 }
+        }
+        #expect(ran.ends == [1, 0] && worker.statistics.skipped == 0)
+    }
+
     @Test("in a side replay a key that was done live is done again, and once")
     func sideReplay() async throws {
         let stage = try await ReplayStage(partitions: 1, jobs: 0)
