@@ -17,7 +17,8 @@ public struct DrainProgress: Sendable, Hashable {
     /// The worst of the workers that have something left.
     public internal(set) var circuit = QueueStatus.Circuit.closed
 
-    /// Nothing runs any more, and nothing will, as far as the workers tell. Silent ones count as gone.
+    /// Nothing runs any more, and nothing will, as far as the workers tell. Silent ones count as gone, but for those
+    /// that the group still has.
     public var isDone: Bool { unheard.isEmpty && left == 0 && running == 0 }
 
     init() {}
@@ -46,13 +47,12 @@ public struct DrainProgress: Sendable, Hashable {
         }
         waits = DrainWait.merged(waits)
         circuit = .worst(of: circuits)
-        // A worker has a name of its own in reports. Members that are named by their client.id may have one together.
-        let names = Set(reports.filter { $0.report.member == nil }.map { Self.memberName($0.report.name) })
+        // Members may have one name together, those that are named by their client.id among them.
         var reported = Dictionary(
-            reports.filter { !$0.isSilent }.compactMap(\.report.member).map { (Self.memberName($0), 1) },
+            reports.filter { !$0.isSilent }.map { (Self.memberName($0.report.member ?? $0.report.name), 1) },
             uniquingKeysWith: +
         )
-        for member in members ?? [] where !names.contains(member) {
+        for member in members ?? [] {
             if let left = reported[member], left > 0 {
                 reported[member] = left - 1
             } else {

@@ -54,9 +54,9 @@ public struct WorkerReport: Sendable, Hashable {
     private static let longestName = 300
 
     /// What the control topic's record is called: its last word is the one that counts.
-    var key: String { Self.key(group: group, name: name) }
-
-    static func key(group: String, name: String) -> String { "worker/\(group)/\(name)" }
+    ///
+    /// - Parameter run: tells workers of one name apart. Earlier releases had none, and overwrote each other's reports.
+    static func key(group: String, name: String, run: String) -> String { "worker/\(group)/\(name)/\(run)" }
 
     /// The start of the keys of a group's reports; nil is every group.
     static func keyPrefix(group: String?) -> String { group.map { "worker/\($0)/" } ?? "worker/" }

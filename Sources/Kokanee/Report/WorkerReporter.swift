@@ -16,6 +16,7 @@ final class WorkerReporter: Sendable {
 
     private let queue: Queue
     private let name: String
+    private let key: String
     private let member: String?
     /// As the worker's configuration has them.
     private let limits: [JobLimit]
@@ -39,6 +40,9 @@ final class WorkerReporter: Sendable {
     ) {
         self.queue = queue
         self.name = name
+        // Workers may have one name: of a service, or of containers with one host name, in each of which they have one pid.
+        let run = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        key = WorkerReport.key(group: queue.group, name: name, run: run)
         self.member = member
         self.limits = Array(limits.prefix(WorkerReport.limitLimit))
         self.producer = producer
@@ -94,19 +98,19 @@ final class WorkerReporter: Sendable {
             // After the tombstone a report would make the worker rise from the dead.
             guard stage != .ended else { return }
             stage = .reporting
-            produce(value, key: report.key)
+            produce(value)
         }
     }
 
     /// Takes the report back, if there was one: the worker has ended in good order.
     func end() {
         stage.withLock { stage in
-            if stage == .reporting { produce(nil, key: WorkerReport.key(group: queue.group, name: name)) }
+            if stage == .reporting { produce(nil) }
             stage = .ended
         }
     }
 
-    private func produce(_ value: Bytes?, key: String) {
+    private func produce(_ value: Bytes?) {
         let record = ProducerRecord(topic: Queue.controlTopic, key: Bytes(key), value: value)
         producer.produceInPassing(record) { [self] result in
             let now = ContinuousClock.now

@@ -105,7 +105,7 @@ public struct WorkerConfiguration: Sendable {
     /// Kafka's static membership: a worker that is back within the session timeout gets its partitions without a
     /// rebalance. Unique in the group. Default none.
     public var groupInstanceID: String?
-    /// Names the worker for people in `kokanee status`. Default `host:pid`.
+    /// Names the worker for people in `kokanee status`; others may have the same name. Default `host:pid`.
     public var name: String?
     /// What release of the handlers this worker runs: a version, a commit's hash. It is noted beside what the worker
     /// completes, so that a replay can select just that. At most 200 bytes without control characters. Default nil, which

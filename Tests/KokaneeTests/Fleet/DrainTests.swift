@@ -92,6 +92,8 @@ struct DrainTests {
         #expect(!isDone(worker("a", hold: .init(at: 5, running: 1, left: 0))))
         #expect(!isDone(worker("a", hold: idle), members: ["a", "b"]), "a member that says nothing may run jobs")
         #expect(isDone(worker("a", hold: idle), worker("b", hold: nil, age: 40_000)), "b is gone")
+        let busy = worker("a", hold: .init(at: 5, running: 1, left: 1))
+        #expect(!isDone(worker("a", hold: idle), busy, members: ["a", "a"]), "another of the same name runs a job")
     }
 
     @Test("workers whose members have another name than they, or all the same, are known by it")
@@ -107,7 +109,9 @@ struct DrainTests {
         }
         #expect(unheard(reports, "billing", "billing").isEmpty)
         #expect(unheard(reports, "billing", "billing", "billing") == ["billing"], "the third says nothing")
-        #expect(unheard([worker("a", hold: idle)], "a", "a").isEmpty, "two of one name report as one")
+        #expect(unheard([worker("a", hold: idle)], "a", "a") == ["a"], "the other of that name says nothing")
+        #expect(unheard([worker("a", hold: idle), worker("a", hold: idle)], "a", "a").isEmpty)
+        #expect(unheard([worker("a", hold: idle, age: 40_000)], "a") == ["a"], "it is silent, and no less a member")
         let long = String(repeating: "n", count: 200)
         #expect(unheard([worker(long, hold: idle)], SafeText.line(long, limit: 128)).isEmpty)
         #expect(WorkerReport(json: reports[0].report.json.finish()) == reports[0].report)
