@@ -143,4 +143,25 @@ struct ProducerTests {
         await stranded.close(within: .milliseconds(200))
         #expect(try await lost?.code == .localDestroyed)
     }
+
+    @Test("what failed because its producer was closed is not sent after that", .timeLimit(.minutes(1)))
+    func closedForGood() async throws {
+        let (broker, place) = try cluster()
+        let properties = ["reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "100"]
+        let producer = try Producer(configuration(broker, properties))
+        _ = try await producer.send(ProducerRecord(topic: "t", partition: 0, value: "sent"))
+        try broker.setBrokerDown()
+        let late = ProducerRecord(topic: "t", partition: 0, value: "late")
+        async let lost = kafkaError { _ = try await producer.send(late) }
+        try await eventually("the record is handed over") { producer.unacknowledged == 1 }
+        await producer.close(within: .milliseconds(200))
+        #expect(try await lost?.code == .localDestroyed)
+        try broker.setBrokerUp()
+        // If it were to be sent it would be in a tenth of a second.
+        for _ in 1...10 {
+            #expect(try await read(broker, place).map(\.value?.text) == ["sent"])
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        withExtendedLifetime(producer) {}
+    }
 }

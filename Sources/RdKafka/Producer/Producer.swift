@@ -107,6 +107,7 @@ public final class Producer: Sendable {
 
     /// Waits until all is acknowledged, `limit` at most, and ends; what is left then fails with `localDestroyed`.
     ///
+    /// That is sent no more; what was on its way to a broker may stand in the log all the same.
     /// Later records fail at once. Calling it again is harmless.
     public func close(within limit: Duration = .seconds(30)) async {
         await core.close(within: limit)

@@ -148,6 +148,15 @@ final class ProducerCore: Sendable {
         for telling in failed { telling.tell() }
     }
 
+    /// Has librdkafka send nothing more: what was told as failed may have been done otherwise by then.
+    ///
+    /// Nobody polls any more, so that the reports of it, whose slots are soon gone, are never read. It is not waited for:
+    /// a broker's thread may be asking for an address.
+    private func purge() {
+        let flags = RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING
+        rd_kafka_purge(state.withLock { $0.instance }.handle.pointer, flags)
+    }
+
     private func endIfDue() -> Bool {
         var failed: [ProducerState.Telling] = []
         var waiters: [@Sendable () -> Void] = []
@@ -163,6 +172,7 @@ final class ProducerCore: Sendable {
             (waiters, state.whenEnded) = (state.whenEnded, [])
             return true
         }
+        if !failed.isEmpty { purge() }
         for telling in failed { telling.tell() }
         for waiter in waiters { waiter() }
         return hasEnded
