@@ -11,7 +11,7 @@ extension JobClient {
     /// closed, for the calls that follow. A result that was there before is found, too.
     ///
     /// - Throws: ``ResultError`` where the job ended without a result, or did not within `limit`; what the codec throws;
-    ///   ``InputError`` where the client can't read, see ``init(producer:source:codec:messageLimit:reading:now:)``.
+    ///   ``KafkaError`` where the client may not read the state topic; ``InputError`` where the client can't read, see ``init(producer:source:codec:messageLimit:reading:now:)``.
     public func result<Value: Decodable>(
         of job: EnqueuedJob,
         as type: Value.Type,
@@ -52,13 +52,18 @@ extension JobClient {
     /// It reads the state topic once, to its end; await an end with ``ending(of:in:within:)``.
     ///
     /// - Parameter limit: how long that may take.
-    /// - Throws: ``ResultError`` of code `timedOut`; ``InputError``, as ``result(of:as:within:)``.
+    /// - Throws: ``ResultError`` of code `timedOut`; ``KafkaError`` and ``InputError`` as ``result(of:as:within:)``.
     public func state(of id: String, in queue: Queue, within limit: Duration = .seconds(30)) async throws -> JobState? {
         let answer = FirstResult<Void>()
         let shared = SharedBook()
+        let trouble = Mutex<KafkaError?>(nil)
         let follower = try TopicFollower(
             queue.stateTopic,
             configuration: try readingConfiguration(),
+            failed: { error in
+                trouble.withLock { $0 = error }
+                if error.code == .topicAuthorizationFailed { answer.set(.failure(error)) }
+            },
             caughtUp: { answer.set(.success(())) },
             each: { record in
                 guard JobRecord.id(ofKey: record.key) == id else { return }
@@ -68,7 +73,8 @@ extension JobClient {
         defer { follower.stop() }
         let timer = Task {
             try await Task.sleep(for: limit)
-            let message = "\(queue.stateTopic) could not be read to its end within \(limit.text)"
+            let reason = trouble.withLock(\.self).map { ": \($0)" } ?? ""
+            let message = "\(queue.stateTopic) could not be read to its end within \(limit.text)\(reason)"
             answer.set(.failure(ResultError(code: .timedOut, id: id, message: message)))
         }
         defer { timer.cancel() }

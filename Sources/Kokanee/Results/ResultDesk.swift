@@ -22,6 +22,8 @@ final class ResultDesk: Sendable {
         var generation = 0
         /// Whether the follower has come to where the topic ended when it began.
         var hasCaughtUp = false
+        /// Why the topic can't be read, where nothing has been since.
+        var trouble: KafkaError?
         var isClosed = false
     }
 
@@ -44,7 +46,8 @@ final class ResultDesk: Sendable {
     /// Waits for a job's end.
     ///
     /// - Parameter partition: where the job is; nil where that is not known.
-    /// - Throws: ``ResultError`` of code `timedOut`; `CancellationError`; ``KafkaError`` where librdkafka refuses a property.
+    /// - Throws: ``ResultError`` of code `timedOut`; `CancellationError`; ``KafkaError`` where this client may not read the
+    ///   topic, or librdkafka refuses a property.
     func ending(of id: String, partition: Int32?, within limit: Duration) async throws -> JobState {
         let answer = FirstResult<JobState>()
         let (number, known) = state.withLock { state -> (UInt64, JobState?) in
@@ -60,8 +63,8 @@ final class ResultDesk: Sendable {
         let timer = Task {
             try await Task.sleep(for: limit)
             // All partitions may not have been read by then, but what is known of this one's job is.
-            let newest = state.withLock { $0.waiters[number]?.newest }
-            answer.set(newest.map { .success($0) } ?? .failure(Self.timeout(id, limit)))
+            let (newest, trouble) = state.withLock { ($0.waiters[number]?.newest, $0.trouble) }
+            answer.set(newest.map { .success($0) } ?? .failure(Self.timeout(id, limit, trouble)))
         }
         defer { timer.cancel() }
         return try await withTaskCancellationHandler {
@@ -112,6 +115,7 @@ final class ResultDesk: Sendable {
             topic,
             partitions: partitions,
             configuration: configuration,
+            failed: { [weak self] error in self?.note(error, generation) },
             caughtUp: { [weak self] in self?.noteCaughtUp(generation) },
             each: { [weak self] record in self?.take(record, generation) }
         )
@@ -119,6 +123,7 @@ final class ResultDesk: Sendable {
         state.partitions = partitions
         state.book = ResultBook(mostBytes: mostBytes)
         state.hasCaughtUp = false
+        state.trouble = nil
         for number in state.waiters.keys { state.waiters[number]?.newest = nil }
         return former
     }
@@ -128,6 +133,7 @@ final class ResultDesk: Sendable {
         let (former, told) = state.withLock { state -> (TopicFollower?, [(FirstResult<JobState>, JobState)]) in
             guard state.generation == generation else { return (nil, []) }
             state.hasCaughtUp = true
+            state.trouble = nil
             var told: [(FirstResult<JobState>, JobState)] = []
             for (number, waiter) in state.waiters {
                 guard let newest = waiter.newest else { continue }
@@ -147,6 +153,7 @@ final class ResultDesk: Sendable {
         guard let id = JobRecord.id(ofKey: record.key) else { return }
         let told = state.withLock { state -> [(FirstResult<JobState>, JobState)] in
             guard state.generation == generation else { return [] }
+            state.trouble = nil
             let taken = state.book.take(id: id, value: record.value, partition: record.partition)
             guard let news = taken else {
                 // It was sent back, and has left nothing since.
@@ -168,13 +175,35 @@ final class ResultDesk: Sendable {
         for (answer, news) in told { answer.set(.success(news)) }
     }
 
-    private static func timeout(_ id: String, _ limit: Duration) -> ResultError {
-        ResultError(
+    /// On the follower's thread.
+    private func note(_ trouble: KafkaError, _ generation: Int) {
+        let (former, refused) = state.withLock { state -> (TopicFollower?, [FirstResult<JobState>]) in
+            guard state.generation == generation else { return (nil, []) }
+            state.trouble = trouble
+            guard trouble.code == .topicAuthorizationFailed else { return (nil, []) }
+            // librdkafka may say it once: for who asks later the reading begins anew.
+            defer {
+                state.generation += 1
+                state.follower = nil
+                state.partitions = nil
+                state.hasCaughtUp = false
+                state.waiters = [:]
+            }
+            return (state.follower, state.waiters.values.map(\.answer))
+        }
+        former?.stop()
+        for answer in refused { answer.set(.failure(trouble)) }
+    }
+
+    private static func timeout(_ id: String, _ limit: Duration, _ trouble: KafkaError?) -> ResultError {
+        let reason =
+            trouble.map { "the queue's state topic can't be read: \($0)" }
+            ?? "it waits or goes on, stands in another queue, or left nothing, as jobs do that are enqueued without a "
+            + "wish to keep their results and set none"
+        return ResultError(
             code: .timedOut,
             id: id,
-            message: "nothing was heard within \(limit.text) of the end of job \(SafeText.quoted(id)): it waits or "
-                + "goes on, stands in another queue, or left nothing, as jobs do that are enqueued without a wish to keep "
-                + "their results and set none"
+            message: "nothing was heard within \(limit.text) of the end of job \(SafeText.quoted(id)): \(reason)"
         )
     }
 }

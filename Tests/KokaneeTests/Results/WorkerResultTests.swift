@@ -47,6 +47,46 @@ struct WorkerResultTests {
         await client.close()
     }
 
+    @Test("who may not read the state topic is told so at once, and who may again is answered")
+    func refused() async throws {
+        let fixture = try WorkerFixture()
+        let client = try JobClient(fixture.client)
+        fixture.broker.setTopicError(fixture.queue.stateTopic, to: .topicAuthorizationFailed)
+        for _ in 1...2 {
+            let error = await #expect(throws: KafkaError.self) {
+                try await client.ending(of: "a", in: fixture.queue, within: .seconds(60))
+            }
+            #expect(error?.code == .topicAuthorizationFailed)
+        }
+        let error = await #expect(throws: KafkaError.self) {
+            try await client.state(of: "a", in: fixture.queue, within: .seconds(60))
+        }
+        #expect(error?.code == .topicAuthorizationFailed)
+        fixture.broker.setTopicError(fixture.queue.stateTopic, to: nil)
+        let worker = try fixture.worker { _, context in try context.setResult(Sum(sum: 1)) }
+        try await running(worker) {
+            let job = try await client.enqueue(Self.job(1), to: fixture.queue)
+            #expect(try await client.result(of: job, as: Sum.self, within: .seconds(30)) == Sum(sum: 1))
+        }
+        await client.close()
+    }
+
+    @Test("where no broker answers the end of the time says so")
+    func unreachable() async throws {
+        let fixture = try WorkerFixture()
+        let client = try JobClient(fixture.client)
+        try fixture.broker.setBrokerDown()
+        let ending = await #expect(throws: ResultError.self) {
+            try await client.ending(of: "a", in: fixture.queue, within: .seconds(3))
+        }
+        #expect(ending?.code == .timedOut && ending?.message.contains("can't be read: ") == true)
+        let state = await #expect(throws: ResultError.self) {
+            try await client.state(of: "a", in: fixture.queue, within: .seconds(3))
+        }
+        #expect(state?.code == .timedOut && state?.message.contains("asking for the partitions") == true)
+        await client.close()
+    }
+
     @Test("a job of a priority leaves its result where those of all others are")
     func priorities() async throws {
         let fixture = try WorkerFixture()
