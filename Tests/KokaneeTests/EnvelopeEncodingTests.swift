@@ -1,6 +1,7 @@
-import Kokanee
 import RdKafka
 import Testing
+
+@testable import Kokanee
 
 private func header(_ name: String, _ value: String) -> Header { Header(name, Bytes(value)) }
 
