@@ -89,6 +89,7 @@ struct BenchOutputTests {
     func unread() throws {
         let console = Console(output: TextSink { _ in throw TextSink.ReaderGone() }, error: TextSink { _ in })
         let output = BenchOutput(console, machine: Machine())
+        try output.take(.measured(Self.result([(80, 100)], .ratioAtLeast(0.5))))
         try output.take(.failed(rows: ["work"], "no broker"))
         #expect(throws: Failure.self) { try output.finish(isChecked: false) }
     }

@@ -227,7 +227,18 @@ struct ProgramTests {
         try await Self.withBroker { servers in
             let shown = await Self.run(["topics", "show", "orders", "--ladder", "1s", "--json"], servers: servers)
             #expect(shown.code == .success)
-            #expect(shown.output.lines.first == #"{"topic":"orders","partitions":2,"state":"ok","differences":[]}"#)
+            #expect(
+                shown.output.lines.first
+                    == #"{"topic":"orders","partitions":2,"state":"ok","differences":[],"wanted":2}"#
+            )
+            let other = ["topics", "show", "orders", "--ladder", "5s", "--partitions", "3", "--json"]
+            let differs = await Self.run(other, servers: servers)
+            #expect(differs.code == .failure)
+            let lines = differs.output.lines
+            #expect(lines.first?.hasPrefix(#"{"topic":"orders","partitions":2,"state":"differs","#) == true)
+            #expect(lines.first?.hasSuffix(#","wanted":3}"#) == true)
+            let rung = #"{"topic":"orders.retry.5s","partitions":null,"state":"missing","differences":[],"wanted":3}"#
+            #expect(lines.contains(rung), "\(lines)")
             let missing = await Self.run(["topics", "show", "mail"], servers: servers)
             #expect(missing.code == .failure)
             #expect(missing.error.text.contains("create them with: kokanee topics create mail"))

@@ -43,6 +43,7 @@ public struct TopicAdministrator: Sendable {
         return TopicInspection(
             queue: queue,
             findings: layout.compare(with: Dictionary(uniqueKeysWithValues: observed)),
+            found: counts,
             askedPartitions: partitions
         )
     }

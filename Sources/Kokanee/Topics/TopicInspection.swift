@@ -3,6 +3,8 @@ public struct TopicInspection: Sendable {
     public let queue: Queue
     /// Every topic of the layout, in its order, with what stands against it.
     public let findings: [(topic: TopicLayout.Topic, finding: TopicLayout.Finding)]
+    /// How many partitions each topic has that is there.
+    public let found: [String: Int]
     /// The topics that the call which returned this has made.
     public internal(set) var created: Set<String> = []
     /// The partitions that were asked for; nil is as many as the main topic has.
