@@ -44,12 +44,12 @@ struct ChaosCheckTests {
         )
     }
 
-    /// `good`, with the first job run again by a second worker that was given its partitions after 10 seconds.
-    private static func takenOver(_ fault: ChaosHistory.Fault?) -> ChaosHistory {
+    /// `good`, with the last job run again by a second worker that was given its partitions after some seconds.
+    private static func takenOver(_ fault: ChaosHistory.Fault?, after seconds: Int64 = 10) -> ChaosHistory {
         var history = good
-        history.workers["w2"] = .init(startedAt: 0, assignments: [10 * second])
+        history.workers["w2"] = .init(startedAt: 0, assignments: [seconds * second])
         if let fault { history.faults = [fault] }
-        history.executions.append(run("2", at: 11, on: "w2"))
+        history.executions.append(run("2", at: Double(seconds + 1), on: "w2"))
         return history
     }
 
@@ -233,8 +233,10 @@ struct ChaosCheckTests {
         let name = ["every repetition has a cause"]
         #expect(failures(Self.takenOver(nil)) == name)
         #expect(failures(Self.takenOver(Self.fault(at: 5))) == [])
-        // It ended at 4.5 and was committed long before this; and this came too late to move the partitions.
-        #expect(failures(Self.takenOver(Self.fault(at: 9))) == name)
+        // It ended at 4.5, and was committed long before the later of these.
+        #expect(failures(Self.takenOver(Self.fault(at: 15), after: 20)) == [])
+        #expect(failures(Self.takenOver(Self.fault(at: 17), after: 20)) == name)
+        // This came too late to move the partitions.
         #expect(failures(Self.takenOver(Self.fault(at: 10.5))) == name)
         var history = Self.takenOver(Self.fault(at: 5))
         history.workers["w2"]?.assignments = [100 * Self.second]
