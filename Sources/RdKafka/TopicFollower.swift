@@ -12,11 +12,14 @@ public final class TopicFollower: Sendable {
     ///   - partitions: those to be followed; nil is all that there are, and that there will be.
     ///   - starts: the first offset of a partition; those that are not named are read from their start. Where the log
     ///     begins after it, or ends before it, it is read from its start.
+    ///   - missingLimit: for how long a broker has to say that there is no such topic until that counts: one that has just come
+    ///     up knows none.
+    ///   - companions: topics of which any shows that the broker knows what there is, so that its word counts at once.
     ///   - configuration: what is set there about groups and offset resets has no effect.
     ///   - failed: called with what librdkafka reports of partitions that can't be read, again and again; it goes on
     ///     trying.
     ///   - caughtUp: called once, when all partitions that there were at the first look have been read to where they
-    ///     ended at some time since, or when the broker says that there is no such topic.
+    ///     ended at some time since, or when it counts that the broker says that there is no such topic.
     ///   - each: called with each record. A record may be kept: its memory, and the client's, live as long as it does.
     ///
     /// All three are called on the follower's thread, which reads nothing meanwhile.
@@ -26,6 +29,8 @@ public final class TopicFollower: Sendable {
         _ topic: String,
         partitions: Set<Int32>? = nil,
         from starts: [Int32: Int64] = [:],
+        missingLimit: Duration = .zero,
+        besides companions: Set<String> = [],
         configuration: ClientConfiguration,
         isolation: IsolationLevel = .readCommitted,
         failed: @escaping @Sendable (KafkaError) -> Void = { _ in },
@@ -39,7 +44,13 @@ public final class TopicFollower: Sendable {
             defaults: ["queued.max.messages.kbytes": "8192", "reconnect.backoff.max.ms": "1000"]
         )
         let client = try ClientHandle(.consumer, configuration)
-        let wishes = FollowerRun.Wishes(topic: topic, partitions: partitions, starts: starts)
+        let wishes = FollowerRun.Wishes(
+            topic: topic,
+            partitions: partitions,
+            starts: starts,
+            missingLimit: missingLimit,
+            companions: companions
+        )
         OSThread.start(name: "rdk:follower") {
             FollowerRun(wishes, client, state, failed: failed, caughtUp: caughtUp, each: each).follow()
         }
@@ -63,6 +74,8 @@ private final class FollowerRun {
         let topic: String
         let partitions: Set<Int32>?
         let starts: [Int32: Int64]
+        let missingLimit: Duration
+        let companions: Set<String>
     }
 
     private static let batchSize = 500
@@ -87,6 +100,8 @@ private final class FollowerRun {
     /// Partitions of the first look that have not been read to their ends, and the ends as far as they are known; nil
     /// before that look.
     private var behind: [Int32: Int64]?
+    /// Since when a broker has said that there is no such topic.
+    private var missingSince: ContinuousClock.Instant?
     private var nextLookAt = ContinuousClock.now
 
     init(
@@ -131,12 +146,15 @@ private final class FollowerRun {
     /// Starts to read the partitions that are new.
     private func look() {
         defer { nextLookAt = .now + (sources.isEmpty ? Self.searchInterval : Self.lookInterval) }
-        let leaders: [Int32]
+        var hasCompanion = false
+        let known: [Int32]?
         do throws(KafkaError) {
-            leaders = try topicLook.leaders(topic) ?? []
+            known = try topicLook.leaders(topic) { if wishes.companions.contains($0) { hasCompanion = true } }
         } catch {
             return failed(error)
         }
+        guard known != nil || behind != nil || hasCompanion || isMissingForLong() else { return }
+        let leaders = known ?? []
         let found = (0..<Int32(clamping: leaders.count)).filter { wishes.partitions?.contains($0) ?? true }
         for partition in found where sources[partition] == nil { start(partition) }
         if behind == nil {
@@ -144,6 +162,13 @@ private final class FollowerRun {
             findEnds(of: found, leaders)
         }
         tellIfCaughtUp()
+    }
+
+    private func isMissingForLong() -> Bool {
+        let now = ContinuousClock.now
+        let since = missingSince ?? now
+        missingSince = since
+        return now - since >= wishes.missingLimit
     }
 
     /// Looks where partitions end. Without this an end would be known once a fetch has waited in vain for more.

@@ -19,9 +19,14 @@ struct TopicLook {
 
     /// The leaders of the topic's partitions, -1 of those that have none; nil where a broker says that there is no such topic.
     ///
-    /// - Parameter handle: the topic's. Without it all topics are listed, because there are brokers that create whatever is
-    ///   named; one that this client may not see is not among them.
-    func leaders(_ handle: OpaquePointer?) throws(KafkaError) -> [Int32]? {
+    /// - Parameters:
+    ///   - handle: the topic's. Without it all topics are listed, because there are brokers that create whatever is named; one
+    ///     that this client may not see is not among them.
+    ///   - listed: called with the name of each topic that was.
+    func leaders(
+        _ handle: OpaquePointer?,
+        listed: (String) -> Void = { _ in }
+    ) throws(KafkaError) -> [Int32]? {
         let operation = "asking for the partitions of \(topic)"
         var metadata: UnsafePointer<rd_kafka_metadata>?
         let limit = limit.wholeMilliseconds
@@ -29,6 +34,7 @@ struct TopicLook {
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(code, operation: operation) }
         defer { rd_kafka_metadata_destroy(metadata) }
         let topics = UnsafeBufferPointer(start: metadata.pointee.topics, count: Int(metadata.pointee.topic_cnt))
+        for topic in topics { listed(String(cString: topic.topic)) }
         guard let found = topics.first(where: { String(cString: $0.topic) == topic }) else { return nil }
         guard found.err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART else { return nil }
         try KafkaError.check(found.err, operation)

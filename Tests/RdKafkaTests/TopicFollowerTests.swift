@@ -22,12 +22,15 @@ struct TopicFollowerTests {
     private func follow(
         _ topic: String,
         from starts: [Int32: Int64] = [:],
+        missingLimit: Duration = .zero,
         _ servers: String,
         _ followed: Followed
     ) throws -> TopicFollower {
         try TopicFollower(
             topic,
             from: starts,
+            missingLimit: missingLimit,
+            besides: ["companion"],
             configuration: ClientConfiguration(bootstrapServers: servers),
             caughtUp: followed.end,
             each: followed.add
@@ -69,6 +72,35 @@ struct TopicFollowerTests {
         try await cluster.produce(["a"], to: TopicPartition(topic: topic, partition: 2))
         try await eventually("the record is read") { followed.values == ["2:a"] }
         #expect(followed.ends == 1)
+    }
+
+    @Test("a broker that has just come up, and knows no topic, is not believed")
+    func knowsNothing() async throws {
+        let broker = try EmbeddedBroker()
+        let (patient, hasty) = (Followed(), Followed())
+        let follower = try follow("t", missingLimit: .seconds(600), broker.bootstrapServers, patient)
+        defer { follower.stop() }
+        let other = try follow("t", broker.bootstrapServers, hasty)
+        defer { other.stop() }
+        try await eventually("who does not mind is at the end of nothing") { hasty.ends == 1 }
+        // It has looked as well by then, unless it was very slow.
+        #expect(patient.ends == 0)
+        try broker.createTopic("t", partitions: 1)
+        try await eventually("the end is told") { patient.ends == 1 }
+    }
+
+    @Test(
+        "a broker that knows another topic of ours is believed at once, and any is after some time",
+        arguments: [true, false]
+    )
+    func isMissing(hasCompanion: Bool) async throws {
+        let broker = try EmbeddedBroker()
+        if hasCompanion { try broker.createTopic("companion", partitions: 1) }
+        let followed = Followed()
+        let limit: Duration = hasCompanion ? .seconds(600) : .milliseconds(1)
+        let follower = try follow("t", missingLimit: limit, broker.bootstrapServers, followed)
+        defer { follower.stop() }
+        try await eventually("it is at the end of nothing") { followed.ends == 1 }
     }
 
     @Test("partitions that are added are followed from their start")

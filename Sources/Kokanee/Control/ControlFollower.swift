@@ -20,6 +20,9 @@ package final class ControlFollower: Sendable {
 
     /// - Parameters:
     ///   - prefixes: of the keys that matter.
+    ///   - missingLimit: for how long a broker has to say that there is no such topic until it holds nothing. One that has just
+    ///     come up knows no topic, and who believed it would start what is paused.
+    ///   - companions: topics of which any shows that the broker knows what there is.
     ///   - caughtUp: called once, when all that was there has been read, and told of.
     ///   - failed: called with what keeps the topic from being read, again and again; it goes on trying.
     ///   - changed: called with each entry that was there, the newest of each key, and then with each change, in the
@@ -30,6 +33,8 @@ package final class ControlFollower: Sendable {
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
     package init(
         prefixes: [String],
+        missingLimit: Duration = .seconds(5),
+        besides companions: Set<String> = [],
         configuration: ClientConfiguration,
         logger: Logger = .disabled,
         caughtUp: @escaping @Sendable () -> Void = {},
@@ -41,6 +46,8 @@ package final class ControlFollower: Sendable {
         let lastFailure = Mutex<KafkaError.Code?>(nil)
         follower = try TopicFollower(
             Queue.controlTopic,
+            missingLimit: missingLimit,
+            besides: companions,
             configuration: configuration,
             failed: { error in
                 failed(error)

@@ -27,10 +27,17 @@ final class FleetFollower: Sendable {
     /// The subscriptions' closures are called on one thread, which reads nothing meanwhile; where several have a key
     /// in common, in their order.
     ///
+    /// - Parameter topics: what the worker works: where a broker knows any of them, and no control topic, there is none.
     /// - Throws: ``KafkaError`` where librdkafka refuses a property.
-    init(_ subscriptions: [Subscription], _ client: ClientConfiguration, logger: Logger) throws(KafkaError) {
+    init(
+        _ subscriptions: [Subscription],
+        besides topics: Set<String>,
+        _ client: ClientConfiguration,
+        logger: Logger
+    ) throws(KafkaError) {
         follower = try ControlFollower(
             prefixes: subscriptions.map(\.prefix),
+            besides: topics,
             configuration: client,
             logger: logger,
             caughtUp: { for subscription in subscriptions { subscription.caughtUp() } },

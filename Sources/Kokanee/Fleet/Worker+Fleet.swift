@@ -14,7 +14,8 @@ extension Worker {
                     + [runtime.rewinds.subscription(runtime), runtime.schedules.subscription(logger)]
             }
             + runtimes.map(Self.beginning(of:))
-        return try FleetFollower(subscriptions, client, logger: logger)
+        let topics = Set(runtimes.map(\.queue.mainTopic))
+        return try FleetFollower(subscriptions, besides: topics, client, logger: logger)
     }
 
     private static func beginning(of runtime: QueueRuntime) -> FleetFollower.Subscription {

@@ -48,7 +48,7 @@ struct ControlFollowerTests {
     func noTopic() async throws {
         let broker = try EmbeddedBroker()
         let configuration = ClientConfiguration(bootstrapServers: broker.bootstrapServers)
-        let follower = try ControlFollower(prefixes: ["a/"], configuration: configuration)
+        let follower = try ControlFollower(prefixes: ["a/"], missingLimit: .zero, configuration: configuration)
         defer { follower.stop() }
         #expect(await follower.catchUp(within: .seconds(20)))
         try broker.createTopic(Queue.controlTopic, partitions: 2)
