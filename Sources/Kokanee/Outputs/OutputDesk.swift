@@ -48,7 +48,6 @@ final class OutputDesk: Sendable {
     /// Orders in one transaction, and the bytes of their records.
     private static let batchLimit = 500
     private static let batchBytes = 8 << 20
-    private static let pause = Duration.milliseconds(200)
 
     private let runtime: QueueRuntime
     private let engine: Engine
@@ -57,6 +56,9 @@ final class OutputDesk: Sendable {
     private let state = Mutex(State())
     /// Used by who serves, one at a time.
     private let session = Mutex<Session?>(nil)
+    /// Nothing since the last batch that got through.
+    private let setback = Mutex(OutputSetback())
+    private var transactionalID: String { "kokanee.\(runtime.queue.name).outputs.\(partition)" }
 
     init(_ runtime: QueueRuntime, _ engine: Engine, _ client: ClientConfiguration, partition: Int32) {
         self.runtime = runtime
@@ -114,28 +116,65 @@ final class OutputDesk: Sendable {
     private func serve(_ batch: [Pending]) async {
         var open = batch
         while true {
-            open.removeAll { pending in
-                guard !engine.isAlive(pending.order.content) else { return false }
-                pending.continuation.resume(returning: .gone)
-                return true
-            }
+            letGoOfDead(&open)
             guard !open.isEmpty else { return }
             do throws(KafkaError) {
                 let session = try await openSession()
                 open.removeAll { settle($0, by: session.ledger) }
                 let ready = begin(&open)
                 if !ready.isEmpty { try await commit(ready, session) }
-                return
+                return setback.withLock { $0 = OutputSetback() }
             } catch {
                 // Whether the transaction took place is for the next session to see.
                 session.withLock { $0 = nil }
-                runtime.logger.log(
-                    error.isFenced ? .info : .warning,
-                    "outputs could not be committed yet; it is tried again",
-                    ["queue": runtime.queue.name, "partition": "\(partition)", "error": "\(error)"]
-                )
-                if !error.isFenced { try? await Task.sleep(for: Self.pause) }
+                if error.isFenced {
+                    log(.info, "outputs could not be committed yet; it is tried again", error)
+                } else {
+                    await rest(after: error, &open)
+                }
             }
+        }
+    }
+
+    /// Waits for an error to pass. Whoever is given up meanwhile does not wait.
+    private func rest(after error: KafkaError, _ open: inout [Pending]) async {
+        let start = ContinuousClock.now
+        let (pause, isNews) = setback.withLock { $0.note(error.code, now: start) }
+        if isNews {
+            if error.code == .transactionalIDAuthorizationFailed {
+                let prefix = "kokanee.\(runtime.queue.name)."
+                log(
+                    .error,
+                    "the brokers do not let this worker use its transactional id: its jobs with outputs keep their slots until "
+                        + "it may, by an ACL that allows Write on the TransactionalId resources with the prefix \(prefix)",
+                    error
+                )
+            } else {
+                log(.warning, "outputs could not be committed yet; it is tried again", error)
+            }
+        }
+        while !open.isEmpty, ContinuousClock.now - start < pause {
+            try? await Task.sleep(for: OutputSetback.shortestPause)
+            letGoOfDead(&open)
+        }
+    }
+
+    private func log(_ level: Logger.Level, _ message: String, _ error: KafkaError) {
+        runtime.logger.log(
+            level,
+            message,
+            [
+                "queue": runtime.queue.name, "partition": "\(partition)", "id": transactionalID, "error": "\(error)",
+            ]
+        )
+    }
+
+    /// Answers those whose attempts have no word any more.
+    private func letGoOfDead(_ open: inout [Pending]) {
+        open.removeAll { pending in
+            guard !engine.isAlive(pending.order.content) else { return false }
+            pending.continuation.resume(returning: .gone)
+            return true
         }
     }
 
@@ -158,10 +197,7 @@ final class OutputDesk: Sendable {
         }
         if !isStale, let session = session.withLock({ $0 }) { return session }
         session.withLock { $0 = nil }
-        let producer = try TransactionalProducer(
-            client,
-            transactionalID: "kokanee.\(runtime.queue.name).outputs.\(partition)"
-        )
+        let producer = try TransactionalProducer(client, transactionalID: transactionalID)
         try await producer.takeOver(within: .seconds(30))
         let ledger = try await OutputLedger(reading: runtime.queue.stateTopic, partition: partition, client: client)
         let opened = Session(producer: producer, ledger: ledger)
