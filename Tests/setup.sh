@@ -28,7 +28,8 @@ need() { # PACKAGE COMMAND...: the package is missing unless the command succeed
 }
 need pkg-config has pkg-config
 need patch has patch
-need librdkafka-dev pkg-config --exists 'rdkafka >= 2.0.2'
+librdkafka='rdkafka >= 2.0.2'
+need librdkafka-dev pkg-config --exists "$librdkafka"
 need libjemalloc-dev pkg-config --exists jemalloc
 need libssl-dev pkg-config --exists libcrypto
 case $1 in
@@ -63,6 +64,12 @@ if [ -n "$missing" ]; then
     $set_root apt-get update -q
     # shellcheck disable=SC2086 # words, not one word
     $set_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $missing ca-certificates
+    # apt-get is content with what the system has, however old that is.
+    pkg-config --exists "$librdkafka" || {
+        say "librdkafka is $(pkg-config --modversion rdkafka 2>/dev/null || echo missing), and 2.0.2 or later is wanted:" \
+            'https://github.com/confluentinc/librdkafka#installation'
+        exit 1
+    }
 fi
 
 # alone DIR: two checkouts share what is to be there; the second waits for the first.
