@@ -45,6 +45,26 @@ import Testing
         #expect(last["linger.ms"] == "8")
     }
 
+    @Test(
+        "two names of one property are one, and the last word wins",
+        arguments: [
+            ("sasl.mechanism", "sasl.mechanisms", "PLAIN", "SCRAM-SHA-256"),
+            ("linger.ms", "queue.buffering.max.ms", "3", "7"), ("acks", "request.required.acks", "1", "-1"),
+            ("message.timeout.ms", "delivery.timeout.ms", "1000", "2000"),
+            ("retries", "message.send.max.retries", "3", "7"),
+            ("compression.type", "compression.codec", "lz4", "gzip"),
+            ("fetch.message.max.bytes", "max.partition.fetch.bytes", "1000", "2000"),
+            ("max.in.flight.requests.per.connection", "max.in.flight", "1", "2"),
+        ]
+    )
+    func aliases(name: String, alias: String, first: String, last: String) throws {
+        for (inFile, given) in [(name, alias), (alias, name)] {
+            let connection = try Self.connection(["-X", "\(given)=\(last)"], file: "\(inFile)=\(first)")
+            let properties = connection.configuration.properties
+            #expect(properties[name] == last && properties[alias] == nil)
+        }
+    }
+
     @Test("a property file may have comments, blank lines, white space, CRLF and = in values")
     func propertyFile() throws {
         let text = "\u{FEFF}# comment\r\n! another\r\n\r\n  client.id = a=b \r\nlinger.ms=5"
@@ -90,6 +110,8 @@ import Testing
     func wrongFlag() {
         let error = #expect(throws: Failure.self) { try Self.connection(["-X", "foo.bar=1"]) }
         #expect(error?.message == "-X foo.bar: unknown property foo.bar")
+        let alias = #expect(throws: Failure.self) { try Self.connection(["-X", "queue.buffering.max.ms=x"]) }
+        #expect(alias?.message.hasPrefix("-X queue.buffering.max.ms: ") == true)
         #expect(throws: UsageError.self) { try Self.connection(["-X", "foo"]) }
         #expect(throws: UsageError.self) { try Self.connection(["-b", ""]) }
     }

@@ -244,10 +244,8 @@ extension Command {
         let inspection = try await cluster.require(queue, [queue.mainTopic])
         // librdkafka would wait for 5 minutes for a broker that went away; who sits at the terminal would not.
         var configuration = cluster.configuration
-        let timeouts = ["message.timeout.ms", "delivery.timeout.ms"]
-        if timeouts.allSatisfy({ configuration.properties[$0] == nil }) {
-            configuration.properties["message.timeout.ms"] = "60000"
-        }
+        let timeout = configuration.properties["message.timeout.ms"]
+        configuration.properties["message.timeout.ms"] = timeout ?? "60000"
         // What the topic takes counts, not librdkafka's more careful default.
         let topicLimit = try await cluster.topics.messageLimit(of: queue)
         let limit = configuration.properties["message.max.bytes"].flatMap { Int($0) } ?? topicLimit

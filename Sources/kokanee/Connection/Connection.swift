@@ -78,9 +78,8 @@ struct PropertySet {
             warnings.append("\(source): \(name) is a property of Kafka's Java clients and is ignored\(advice)")
             return
         }
-        // Both names are one property to librdkafka, and which of the two it heard last would be left to chance.
-        let name = name == "metadata.broker.list" ? "bootstrap.servers" : name
-        if name == "bootstrap.servers", let address = Self.addressWithoutPort(in: value) {
+        let property = Self.names[name] ?? name
+        if property == "bootstrap.servers", let address = Self.addressWithoutPort(in: value) {
             throw Failure(
                 "\(source): \(String(address).onOneLine) has no port of 1 to 65535; HOST:PORT,… is wanted",
                 code: .input
@@ -97,8 +96,22 @@ struct PropertySet {
             let isSecret = ["password", "secret", "pem", "oauth"].contains { name.contains($0) }
             throw Failure("\(source): \(isSecret ? "\(name) has a bad value" : reason)", code: .input)
         }
-        values[name] = value
+        values[property] = value
     }
+
+    /// Other names of properties, as CONFIGURATION.md of librdkafka 2.0.2 has them, by the names that are used here. Both are one
+    /// property to librdkafka, and which of the two it heard last would be left to chance.
+    private static let names = [
+        "metadata.broker.list": "bootstrap.servers",
+        "max.in.flight": "max.in.flight.requests.per.connection",
+        "sasl.mechanisms": "sasl.mechanism",
+        "max.partition.fetch.bytes": "fetch.message.max.bytes",
+        "queue.buffering.max.ms": "linger.ms",
+        "message.send.max.retries": "retries",
+        "compression.codec": "compression.type",
+        "request.required.acks": "acks",
+        "delivery.timeout.ms": "message.timeout.ms",
+    ]
 
     /// The first of the addresses whose port is none: librdkafka would try for ever to reach it, or another one. Without any
     /// port it is Kafka's 9092.
