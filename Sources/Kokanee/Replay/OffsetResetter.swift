@@ -90,6 +90,15 @@ public struct OffsetResetter: Sendable {
         try Self.check(try await admin.deleteOffsets(group: reset.queue.group, removed))
     }
 
+    /// Whether every offset is where it was when the plan was made; false where nobody can say.
+    func isUnmoved(_ reset: OffsetReset) async -> Bool {
+        let partitions = reset.partitions.map { TopicPartition(topic: reset.queue.mainTopic, partition: $0.partition) }
+        guard let committed = try? await admin.committedOffsets(group: reset.queue.group, partitions) else {
+            return false
+        }
+        return (try? Self.check(reset, unchangedIn: committed.compactMapValues { $0?.offset })) != nil
+    }
+
     private static func changes(
         _ reset: OffsetReset
     ) -> (offsets: [TopicPartition: CommittedOffset], removed: [TopicPartition]) {
@@ -166,7 +175,8 @@ public struct OffsetResetter: Sendable {
         guard let (partition, error) = failures.min(by: { $0.key < $1.key }) else { return }
         let others = failures.count > 1 ? ", and \(failures.count - 1) other partitions" : ""
         throw ResetError(
-            "the offset of \(partition)\(others) can't be changed: \(error.message); the others were, run it again"
+            "the offset of \(partition)\(others) can't be changed: \(error.message); the others were, run it again",
+            mayHaveMoved: true
         )
     }
 }

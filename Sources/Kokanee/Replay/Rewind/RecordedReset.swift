@@ -26,13 +26,27 @@ public struct RecordedReset: Sendable {
     ///   - words: the command line's, or a program's.
     ///   - undoes: the id of the reset that this one takes back.
     /// - Returns: the record as it was written.
-    /// - Throws: as ``OffsetResetter/execute(_:)``; the record then says that it failed, and why. ``KafkaError`` where
-    ///   the control topic can't be written: nothing is changed then, unless it was the result that could not be.
+    /// - Throws: as ``OffsetResetter/execute(_:)``; the record then says that it failed, and why, unless offsets have moved,
+    ///   or nobody can say. ``KafkaError`` where the control topic can't be written: nothing is changed then, unless it was
+    ///   the result that could not be.
     public func execute(
         _ reset: OffsetReset,
         by: String,
         words: String,
         undoes: String? = nil
+    ) async throws -> ReplayRecord {
+        try await execute(reset, by: by, words: words, undoes: undoes) {
+            try await resetter.execute(reset, preparing: $0)
+        }
+    }
+
+    /// - Parameter move: calls what it is given right before it moves the offsets.
+    func execute(
+        _ reset: OffsetReset,
+        by: String,
+        words: String,
+        undoes: String? = nil,
+        moving move: (_ prepare: () async throws -> Void) async throws -> Void
     ) async throws -> ReplayRecord {
         let now = Timestamp.now
         let record = ReplayRecord(
@@ -50,14 +64,20 @@ public struct RecordedReset: Sendable {
         )
         try await book.begin(record.beginning)
         var released: Rewind?
+        var hasBegun = false
         do {
-            try await resetter.execute(reset) {
+            try await move {
                 let partitions = reset.partitions.map(\.partition)
                 released = try await desk.release(partitions, queue: reset.queue.name, group: reset.queue.group)
+                hasBegun = true
             }
         } catch {
             // Refused at the last moment, by brokers that can't say before who is in the group: nothing has moved.
-            if let released, error is ResetError { try? await desk.write(released) }
+            var isUnmoved = !hasBegun || (error as? ResetError)?.mayHaveMoved == false
+            // Else it may have been the answer only that was lost.
+            if !isUnmoved { isUnmoved = await resetter.isUnmoved(reset) }
+            guard isUnmoved else { throw error }
+            if let released { try? await desk.write(released) }
             // Whoever reads the error knows more than the record needs to; if this fails too, there is no result.
             try? await book.end(.init(state: .cancelled, at: Timestamp.now, notes: ["failed: \(error)"]), of: record)
             throw error

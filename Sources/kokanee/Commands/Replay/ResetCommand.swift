@@ -39,17 +39,23 @@ extension Command {
                 : try await OffsetResetter(configuration, logger: logger).plan(target, of: queue)
             return (configuration, plan)
         }
+        let old = Dictionary(uniqueKeysWithValues: plan.partitions.map { ($0.partition, $0.old) })
+        let undo = UndoCommand(queue: queue.name, old: old, values).text
         var record: ReplayRecord?
         if isExecuted, isLive || !plan.changesNothing {
-            record = try await moving(queue.name, context) {
-                isLive
-                    ? try await rewind(plan, configuration, by: by, words: words, context)
-                    : try await RecordedReset(configuration, logger: logger).execute(plan, by: by, words: words)
+            do {
+                record = try await moving(queue.name, context) {
+                    isLive
+                        ? try await rewind(plan, configuration, by: by, words: words, context)
+                        : try await RecordedReset(configuration, logger: logger).execute(plan, by: by, words: words)
+                }
+            } catch let error as KafkaError where !isLive {
+                // It may have been the answer only that was lost.
+                context.console.say("the offsets may have moved; undo: \(undo)")
+                throw error
             }
         }
 
-        let old = Dictionary(uniqueKeysWithValues: plan.partitions.map { ($0.partition, $0.old) })
-        let undo = UndoCommand(queue: queue.name, old: old, values).text
         let report = ResetReport(plan, isExecuted: isExecuted, undo: undo, record: record?.id)
         guard !context.console.isJSON else { return try context.console.print(report.json) }
         try context.console.print(report.table)

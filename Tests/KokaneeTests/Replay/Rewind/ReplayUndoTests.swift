@@ -137,6 +137,33 @@ struct ReplayUndoTests {
         #expect(error?.message.contains("was not finished: failed: ") == true, "\(error?.message ?? "")")
     }
 
+    @Test(
+        "a reset whose answer is lost is on record as failed only where no offset has moved",
+        arguments: [nil, 3] as [Int64?]
+    )
+    func lostAnswer(movedTo offset: Int64?) async throws {
+        let place = try await QueueOnCluster(.server, partitions: 2)
+        try await place.produce(5, partition: 0)
+        try await place.alter(1, partition: 0, metadata: "")
+        let configuration = place.cluster.configuration
+        let plan = try await OffsetResetter(configuration).plan(.exactly([0: 3]), of: place.queue)
+        let desk = try RewindDesk(configuration)
+        let rewind = Self.rewind(of: place.queue)
+        try await desk.write(rewind)
+        await #expect(throws: KafkaError.self) {
+            try await RecordedReset(configuration).execute(plan, by: "me", words: "") { prepare in
+                try await prepare()
+                if let offset { try await place.alter(offset, partition: 0, metadata: "") }
+                throw KafkaError(code: .localTimedOut, operation: "altering offsets", message: "no answer")
+            }
+        }
+        let record = try #require(try await ReplayBook(configuration).records(queue: place.queue.name).first)
+        let state: ReplayRecord.Result.State? = offset == nil ? .cancelled : nil
+        #expect(record.result?.state == state)
+        let left = try #require(try await desk.rewind(queue: place.queue.name, group: place.queue.group))
+        #expect(left.targets.map(\.partition) == (offset == nil ? [0, 1] : [1]))
+    }
+
     @Test("a reset takes its partitions out of a rewind that stands")
     func releases() async throws {
         let place = try await QueueOnCluster(.embedded, partitions: 2)
