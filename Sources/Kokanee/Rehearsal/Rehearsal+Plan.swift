@@ -18,7 +18,7 @@ extension Rehearsal {
             defaultType: queue.defaultType,
             listed: planned.listed?.partitions
         )
-        let omissions = ReplayOmissions(topic: queue.mainTopic, ranges: plan.ranges, selector: selector)
+        let omissions = ReplayOmissions(of: plan, topic: queue.mainTopic, selector: selector)
         let outcomes = try await OutcomeReader(client).read(queue: queue, within: plan.ranges)
         self.init(
             of: plan,
@@ -26,7 +26,7 @@ extension Rehearsal {
             jobs: jobs,
             configuration: configuration,
             client: client,
-            selects: { selector.verdict(on: $0) == .matches && !omissions.omits($0) },
+            selects: { selector.verdict(on: $0) == .matches && omissions.omission(of: $0) == nil },
             before: Self.past(
                 completed: outcomes.mapValues { $0.completed() },
                 failed: outcomes.mapValues(\.failed)

@@ -11,7 +11,8 @@ public import RdKafka
 /// Handlers see ``JobContext/isRehearsal`` and the plan's id in ``JobContext/replay``, and their ``JobContext/effects`` are
 /// noted instead of made. What handlers do past that gateway happens: whoever rehearses must know that they don't.
 ///
-/// The jobs of one key run one at a time, in the log's order, as in a worker. A job that was not due yet is not waited for.
+/// The jobs of one key run one at a time, in the log's order, as in a worker. A job that was not due yet is not waited for;
+/// of a planned replay it is left out, as the replay leaves it out.
 /// What is held in memory at once is bounded, however long the range is.
 public struct Rehearsal: Sendable {
     /// How a job went before.

@@ -54,6 +54,9 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
     public var notes: [String]
     /// The selected offsets are listed in the queue's state topic, since they can't be told from the records alone.
     public var hasListedOffsets: Bool
+    /// When it was made, in milliseconds since the epoch: what was due only later is left to live work. Nil of a plan that
+    /// does not say, which covers that as well.
+    public var at: Int64?
 
     public init(
         id: String,
@@ -61,7 +64,8 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
         selection: Selection,
         partitions: [Partition],
         notes: [String] = [],
-        hasListedOffsets: Bool = false
+        hasListedOffsets: Bool = false,
+        at: Int64? = nil
     ) {
         self.id = id
         self.queue = queue
@@ -69,6 +73,7 @@ public struct ReplayPlan: Sendable, Hashable, Codable {
         self.partitions = partitions
         self.notes = notes
         self.hasListedOffsets = hasListedOffsets
+        self.at = at
     }
 
     /// What it covers, by partition.

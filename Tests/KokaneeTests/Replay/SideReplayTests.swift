@@ -97,6 +97,24 @@ struct SideReplayTests {
         #expect(try await stage.committed(replay) == [0: 4])
     }
 
+    @Test(
+        "a job that was not due when the plan was made is left to live work, and not waited for",
+        .timeLimit(.minutes(2))
+    )
+    func toCome() async throws {
+        let stage = try await ReplayStage(partitions: 1, jobs: 2)
+        let now = Timestamp.now
+        try await stage.delay(until: now + 3_600_000)
+        try await stage.delay(until: now - 1)
+        let replay = try await stage.begin([(0, 0..<4)], at: now)
+        let ran = Ledger()
+        let worker = try stage.worker(replay) { number, _ in try await ran.run(number) {} }
+        try await worker.run()
+        #expect(ran.ends.sorted() == [0, 1, 100])
+        #expect(try await stage.committed(replay) == [0: 4])
+        #expect(worker.replayed?.scanned == 4 && worker.replayed?.matched == 3)
+    }
+
     @Test("a later attempt is run where its job's first record stands before the plan")
     func lateAttempt() async throws {
         let stage = try await ReplayStage.withLateAttempt()
@@ -237,10 +255,20 @@ struct ReplayStage {
         return stage
     }
 
+    /// Enqueues a job of number 100 that is due at a time, in milliseconds since the epoch.
+    func delay(until dueAt: Int64) async throws {
+        let producer = try Producer(fixture.client)
+        let headers = [Header("kokanee-due-at", Bytes("\(dueAt)"))]
+        _ = try await producer.send(ProducerRecord(topic: "q", partition: 0, value: "100", headers: headers))
+        await producer.close()
+    }
+
+    /// - Parameter at: when the plan was made.
     func begin(
         _ ranges: [(Int32, Range<Int64>)],
         _ selection: Selection = Selection(),
-        rate: Double? = nil
+        rate: Double? = nil,
+        at: Int64? = nil
     ) async throws -> ReplayRecord {
         let id = ReplayID.make(at: Timestamp.now)
         let queue = try fixture.queue.replay(id)
@@ -251,7 +279,8 @@ struct ReplayStage {
             id: id,
             queue: fixture.queue.name,
             selection: selection,
-            partitions: ranges.map { .init(partition: $0, from: $1.lowerBound, to: $1.upperBound) }
+            partitions: ranges.map { .init(partition: $0, from: $1.lowerBound, to: $1.upperBound) },
+            at: at
         )
         return try await SideReplay.begin(
             plan,

@@ -3,35 +3,71 @@ internal import RdKafka
 /// Which of the records that a plan selects are passed over all the same: by the replay, by the scan that counts what it
 /// will run, and by a rehearsal of it.
 struct ReplayOmissions: Sendable {
+    enum Omission: Sendable, Equatable {
+        /// Its job's first record stands before it in the plan.
+        case repetition
+        /// It was not due when the plan was made: live work runs it.
+        case toCome
+    }
+
     private let topic: String
     private let ranges: [Int32: Range<Int64>]
     private let selector: RecordSelector
+    private let plannedAt: Int64?
 
     /// - Parameters:
     ///   - topic: the queue's main topic.
-    ///   - ranges: the plan's.
-    init(topic: String, ranges: [Int32: Range<Int64>], selector: RecordSelector) {
+    ///   - ranges: the plan's, as the others.
+    ///   - plannedAt: ``ReplayPlan/at``.
+    init(
+        topic: String,
+        ranges: [Int32: Range<Int64>],
+        selection: Selection,
+        selector: RecordSelector,
+        plannedAt: Int64?
+    ) {
         self.topic = topic
         self.ranges = ranges
         self.selector = selector
+        // What has failed or was completed is not to come any more, whatever its record says.
+        let hasEnded = selection.isOnlyFailed || !selection.completedBy.isEmpty
+        self.plannedAt = hasEnded ? nil : plannedAt.map(Timestamp.clamped)
     }
 
+    init(of plan: ReplayPlan, topic: String, selector: RecordSelector) {
+        self.init(
+            topic: topic,
+            ranges: plan.ranges,
+            selection: plan.selection,
+            selector: selector,
+            plannedAt: plan.at
+        )
+    }
+
+    /// Why a record is passed over; nil is that it is not.
+    ///
     /// - Parameters:
     ///   - message: of an owner that lives on; selected.
     ///   - partition: the message's.
     ///   - alone: whether the message is known to the caller alone, so that its headers are read without a lock.
-    func omits(_ message: ConsumedMessage, of partition: Int32, alone: Bool = false) -> Bool {
+    func omission(of message: ConsumedMessage, in partition: Int32, alone: Bool = false) -> Omission? {
         var isCandidate = false
         func look(_ name: UnsafeRawBufferPointer, _: UnsafeRawBufferPointer?) {
-            if HeaderName.recognise(name) == .attempt { isCandidate = true }
+            switch HeaderName.recognise(name) {
+            case .attempt, .dueAt: isCandidate = true
+            default: break
+            }
         }
-        // Hardly any record has the header, and only these are read as a whole.
+        // Hardly any record has either header, and only these are read as a whole.
         _ = alone ? message.forEachHeaderUnshared(look) : message.forEachHeader(look)
-        return isCandidate && isRepetition(HeaderScan(message), partition, message.offset)
+        guard isCandidate else { return nil }
+        let scan = HeaderScan(message)
+        if isRepetition(scan, partition, message.offset) { return .repetition }
+        return isToCome(scan) ? .toCome : nil
     }
 
-    func omits(_ record: Record) -> Bool {
-        withExtendedLifetime(record) { omits(record.storage.message, of: record.partition) }
+    func omission(of record: Record) -> Omission? {
+        withExtendedLifetime(record) { omission(of: record.storage.message, in: record.partition) }
     }
 
     /// Whether a record of the main topic is a later one of a job whose first record stands before it in the plan, written
@@ -45,5 +81,12 @@ struct ReplayOmissions: Sendable {
             ranges[partition]?.contains(origin.offset) == true, origin.offset < offset
         else { return false }
         return selector.means(origin.offset, of: partition)
+    }
+
+    /// Whether live work has its turn yet, as of the plan's making: so all that go by the plan agree. One that is due too far
+    /// ahead is none that waits: it is dead.
+    func isToCome(_ scan: HeaderScan) -> Bool {
+        guard let plannedAt, let dueAt = scan.dueAt else { return false }
+        return dueAt > plannedAt && dueAt - plannedAt <= Intake.furthestDue
     }
 }

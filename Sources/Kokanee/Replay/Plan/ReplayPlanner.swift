@@ -92,7 +92,13 @@ public struct ReplayPlanner: Sendable {
                 partitions,
                 of: queue,
                 selector,
-                ReplayOmissions(topic: queue.mainTopic, ranges: ranges, selector: selector),
+                ReplayOmissions(
+                    topic: queue.mainTopic,
+                    ranges: ranges,
+                    selection: selection,
+                    selector: selector,
+                    plannedAt: now
+                ),
                 collects: hasIDs,
                 configuration,
                 progress
@@ -114,7 +120,8 @@ public struct ReplayPlanner: Sendable {
             selection: recorded,
             partitions: partitions,
             notes: notes,
-            hasListedOffsets: listed != nil
+            hasListedOffsets: listed != nil,
+            at: now
         )
         guard var listed else { return Planned(plan: plan, listed: nil) }
         for plan in partitions where listed[plan.partition] == nil { listed[plan.partition] = OffsetSet() }

@@ -10,6 +10,7 @@ struct ReplayScan: Sendable {
     private(set) var offsets: [Int32: OffsetSet] = [:]
     private var undated: Int64 = 0
     private var unreadable: Int64 = 0
+    private var toCome: Int64 = 0
     /// By the number of the id in the selector's set.
     private var foundIDs: [Bool] = []
 
@@ -34,11 +35,10 @@ struct ReplayScan: Sendable {
                 let message = record.storage.message
                 let partition = record.partition
                 // Nobody else knows the record yet.
-                var look = selector.look(at: message, of: partition, alone: true)
-                if look.verdict == .matches, omissions.omits(message, of: partition, alone: true) {
-                    look.verdict = .passed
-                }
-                state.withLock { $0.take(look, message, partition, collects: collects) }
+                let look = selector.look(at: message, of: partition, alone: true)
+                let omission =
+                    look.verdict == .matches ? omissions.omission(of: message, in: partition, alone: true) : nil
+                state.withLock { $0.take(look, omission, message, partition, collects: collects) }
             }
             return true
         }
@@ -63,22 +63,27 @@ struct ReplayScan: Sendable {
         @inline(__always)
         mutating func take(
             _ look: (verdict: RecordSelector.Verdict, id: Int?),
+            _ omission: ReplayOmissions.Omission?,
             _ message: ConsumedMessage,
             _ partition: Int32,
             collects: Bool
         ) {
             if partition != self.partition { turn(to: partition) }
             count.scanned += 1
-            pace.scanned(matched: look.verdict == .matches)
+            pace.scanned(matched: look.verdict == .matches && omission == nil)
             switch look.verdict {
             case .passed: break
             case .undated: scan.undated += 1
             case .unreadable: scan.unreadable += 1
             case .matches:
+                if let id = look.id { scan.foundIDs[id] = true }
+                guard omission == nil else {
+                    if omission == .toCome { scan.toCome += 1 }
+                    break
+                }
                 count.matched += 1
                 count.bytes += Int64(message.size)
                 if collects { scan.offsets[partition, default: OffsetSet()].insert(message.offset) }
-                if let id = look.id { scan.foundIDs[id] = true }
             }
         }
 
@@ -115,6 +120,9 @@ struct ReplayScan: Sendable {
         if unreadable > 0 {
             let what = selection.expression == nil ? "" : ", or their payload is no JSON"
             notes.append("\(unreadable) records can't be read as jobs\(what): they are left out.")
+        }
+        if toCome > 0 {
+            notes.append("\(toCome) jobs are not due yet: they are still to come in live work, and are left out.")
         }
         return notes
     }

@@ -57,7 +57,7 @@ extension Dispatcher {
     func isOmitted(_ content: JobContent, of intake: PartitionIntake) -> Bool {
         // A plain job has no header of ours.
         guard intake.stretch != nil, !content.isPlain,
-            runtime.replay?.omissions.omits(content.message, of: content.partition) == true
+            runtime.replay?.omissions.omission(of: content.message, in: content.partition) != nil
         else { return false }
         intake.matched -= 1
         pace.take(-1)

@@ -26,7 +26,7 @@ final class ReplayRun: Sendable {
         self.record = record
         self.selector = selector
         ranges = plan.ranges
-        omissions = ReplayOmissions(topic: record.beginning.queue, ranges: plan.ranges, selector: selector)
+        omissions = ReplayOmissions(of: plan, topic: record.beginning.queue, selector: selector)
         state = Mutex((Wish(mode: record.wish?.mode ?? .run, rate: record.wish?.rate), Count()))
     }
 

@@ -21,8 +21,43 @@ struct ReplayOmissionsTests {
     )
     func repetitions(headers: String, isOne: Bool) throws {
         let selector = try RecordSelector(Selection(), defaultType: "t", listed: [1: OffsetSet([9, 12, 15])])
-        let omissions = ReplayOmissions(topic: "q", ranges: [1: 10..<20], selector: selector)
+        let omissions = ReplayOmissions(
+            topic: "q",
+            ranges: [1: 10..<20],
+            selection: Selection(),
+            selector: selector,
+            plannedAt: nil
+        )
         #expect(omissions.isRepetition(HeaderScan(Self.headers(headers)), 1, 15) == isOne)
+    }
+
+    @Test("a job is still to come if it was not due when the plan was made, unless its outcome is what selects it")
+    func toCome() throws {
+        func isToCome(_ headers: String, plannedAt: Int64? = 1000, _ change: (inout Selection) -> Void = { _ in })
+            throws
+            -> Bool
+        {
+            var selection = Selection()
+            change(&selection)
+            let omissions = ReplayOmissions(
+                topic: "q",
+                ranges: [:],
+                selection: selection,
+                selector: try RecordSelector(selection, defaultType: "t"),
+                plannedAt: plannedAt
+            )
+            return omissions.isToCome(HeaderScan(Self.headers(headers)))
+        }
+        #expect(try isToCome("kokanee-due-at=1001"))
+        #expect(try !isToCome("kokanee-due-at=1000"))
+        #expect(try !isToCome("kokanee-attempt=2"))
+        #expect(try !isToCome("kokanee-due-at=1001", plannedAt: nil))
+        #expect(try !isToCome("kokanee-due-at=1001") { $0.isOnlyFailed = true })
+        #expect(try !isToCome("kokanee-due-at=1001") { $0.completedBy = ["1"] })
+        #expect(try isToCome("kokanee-due-at=1001") { $0.skipsDone = true })
+        // Nobody ever runs it.
+        #expect(try !isToCome("kokanee-due-at=\(1001 + Intake.furthestDue)"))
+        #expect(try !isToCome("kokanee-due-at=9999999999999999", plannedAt: .min))
     }
 
     private static func headers(_ text: String) -> [Header] {

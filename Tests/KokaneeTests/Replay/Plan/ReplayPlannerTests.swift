@@ -253,6 +253,23 @@ struct ReplayPlannerTests {
         #expect(rest.plan.count?.matched == 2, "the first record is in no plan: the later one is all that there is")
     }
 
+    @Test("a job that is not due yet is left out, and told of: live work has it still to come")
+    func toCome() async throws {
+        let stage = try await Stage(.embedded, partitions: 1)
+        let soon = Header("kokanee-due-at", Bytes("\(Timestamp.now + 3_600_000)"))
+        let before = Header("kokanee-due-at", Bytes("\(stage.start)"))
+        try await stage.produce([0], headers: job("a") + [soon])
+        try await stage.produce([1], headers: job("b") + [before])
+        let asked = Timestamp.now
+        let plan = try await stage.plan(scans: true).plan
+        #expect(plan.count == .init(scanned: 2, matched: 1, bytes: 2))
+        #expect(plan.notes.contains { $0.hasPrefix("1 jobs are not due yet") })
+        #expect(plan.at.map { asked...Timestamp.now ~= $0 } == true)
+        let planned = try await stage.plan { $0.ids = ["a", "b"] }
+        #expect(planned.listed == ListedOffsets([0: OffsetSet([1])]))
+        #expect(planned.plan.notes.contains { $0.contains("2 ids were given, of which 2 were found") })
+    }
+
     @Test("what is done is left out, and without a mark nothing is done")
     func skipsDone() async throws {
         let stage = try await Stage(.embedded, partitions: 1)
