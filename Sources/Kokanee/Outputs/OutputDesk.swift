@@ -224,8 +224,13 @@ final class OutputDesk: Sendable {
         return ready
     }
 
+    /// - Parameter separately: of one job, whose records were refused as too large: together they may be what none of them is.
     /// - Throws: ``KafkaError`` where another session is needed; then nobody has been answered.
-    private func commit(_ ready: [(pending: Pending, watermark: Int64)], _ session: Session) async throws(KafkaError) {
+    private func commit(
+        _ ready: [(pending: Pending, watermark: Int64)],
+        _ session: Session,
+        separately: Bool = false
+    ) async throws(KafkaError) {
         var ledger = session.ledger
         for (pending, watermark) in ready {
             let place = pending.order.content.place
@@ -238,7 +243,7 @@ final class OutputDesk: Sendable {
         do throws(KafkaError) {
             FailPoint.outputsCommitting.pass()
             let records = ready.flatMap { written(by: $0.pending.order) } + pages
-            try await session.producer.send(records) { FailPoint.outputsProduced.pass() }
+            try await session.producer.send(records, separately: separately) { FailPoint.outputsProduced.pass() }
         } catch {
             if !error.isFatal, error.code == .localMessageTimedOut, let topic = session.producer.failedTopic,
                 await fail(ready.map(\.pending), producingTo: topic, error)
@@ -252,9 +257,10 @@ final class OutputDesk: Sendable {
                 return
             }
             var (pending, watermark) = ready[0]
+            if error.isTooLarge, !separately { return try await commit(ready, session, separately: true) }
             if error.isTooLarge, let smaller = pending.order.smaller {
                 pending.order = smaller
-                return try await commit([(pending, watermark)], session)
+                return try await commit([(pending, watermark)], session, separately: true)
             }
             return pending.continuation.resume(throwing: error)
         }

@@ -81,14 +81,20 @@ public final class TransactionalProducer: Sendable {
         try await send(records) {}
     }
 
-    /// - Parameter committing: called when the records are on their way, right before they are committed.
-    package func send(_ records: [ProducerRecord], committing: @Sendable () -> Void) async throws(KafkaError) {
+    /// - Parameters:
+    ///   - separately: each record is on its own until a broker has it: brokers hold a topic's `max.message.bytes` against a batch.
+    ///   - committing: called when the records are on their way, right before they are committed.
+    package func send(
+        _ records: [ProducerRecord],
+        separately: Bool = false,
+        committing: @Sendable () -> Void
+    ) async throws(KafkaError) {
         guard !records.isEmpty else { return }
         var attempt = 1
         while true {
             do throws(KafkaError) {
                 try await begin()
-                try await produce(records)
+                try await produce(records, separately: separately)
                 committing()
                 return try await commit()
             } catch {
@@ -112,10 +118,16 @@ public final class TransactionalProducer: Sendable {
     ///
     /// - Throws: ``KafkaError`` where a record is refused at once. The transaction is aborted then.
     public func produce(_ records: [ProducerRecord]) async throws(KafkaError) {
+        try await produce(records, separately: false)
+    }
+
+    private func produce(_ records: [ProducerRecord], separately: Bool) async throws(KafkaError) {
         try await run { producer throws(KafkaError) in
             for record in records {
                 do throws(KafkaError) {
                     try producer.hand(record)
+                    // What is not acknowledged by then has failed, and the commit knows why.
+                    if separately { rd_kafka_flush(producer.instance.handle.pointer, producer.endLimit) }
                 } catch {
                     // An earlier record has failed by now, and the commit knows why.
                     if error.code == .localState, !error.isFatal { return }

@@ -127,6 +127,25 @@ struct OutputTests {
         #expect(try await place.outputs().sorted() == ["0", "1", "2", "4", "5", "6", "7"])
     }
 
+    @Test("outputs of which each fits its topic are not refused for being many")
+    func many() async throws {
+        let place = try await OutputPlace()
+        let small = try await place.cluster.makeTopic("small", configs: ["max.message.bytes": "20000"])
+        try await place.enqueue(0..<1)
+        let worker = try place.worker { _, context in
+            for number in 0..<10 {
+                let value = Bytes("\(number)" + String(repeating: "x", count: 9000))
+                try await context.produce(JobOutput(topic: small, value: value))
+            }
+        }
+        try await running(worker) {
+            try await eventually("it has completed") { worker.statistics.completed == 1 }
+        }
+        #expect(worker.statistics.failedAttempts == 0)
+        let values = try await place.records(of: small, partitions: 1).map { String(($0.value?.text ?? "").prefix(1)) }
+        #expect(values == (0..<10).map { "\($0)" })
+    }
+
     @Test("a type that was not registered for it is told how, and produces nothing")
     func unregistered() async throws {
         let place = try await OutputPlace()
