@@ -11,6 +11,7 @@ extension Engine {
             if let end = await perform(content, handler) { return end }
             let produced = content.attemptNotes.outputs.withLock { $0 }.map(\.record)
             guard !produced.isEmpty else { return .completed }
+            await outlastRebalance(content)
             let leavings =
                 try await content.runtime.state.leavings(of: content)
                 + ScheduleDone.writes(after: .complete, of: content, at: clock.wall())

@@ -84,6 +84,7 @@ extension Dispatcher {
         if !control.isStopping { engine.withScheduler { $0.commitAgain { ids.contains($0) } } }
         commits.commitNow(self)
         if !control.isStopping {
+            runtime.hasSuspended.store(true, ordering: .releasing)
             engine.withSettledScheduler { $0.suspend(ids) }
             // The group may have lost this worker since it was last heard of there.
             suspendedAt = max(revokedAt, commits.acceptedAt ?? revokedAt)
@@ -134,6 +135,13 @@ extension Dispatcher {
         idsInRotation = intakes.prefix { $0.delay == nil }.map(\.id)
         firstInRotation = 0
         holding = intakes.filter { !$0.waiting.isEmpty }
+    }
+
+    /// Takes note of it once nothing is suspended any more.
+    func noteSuspended() {
+        guard runtime.hasSuspended.load(ordering: .relaxed) else { return }
+        let isLeft = engine.withScheduler { $0.hasSuspended(queue: runtime.index) }
+        if !isLeft { runtime.hasSuspended.store(false, ordering: .relaxed) }
     }
 
     /// Gives up on what runs of partitions that don't come back in time: a group that goes on without this worker may

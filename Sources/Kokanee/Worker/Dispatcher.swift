@@ -126,6 +126,7 @@ final class Dispatcher {
             let untilPace = applyWish()
             commits.commitIfDue(self)
             forgetSuspendedIfLate()
+            noteSuspended()
             idleness.look(self)
             runtime.vitals.turn()
             pause = hasMore ? .zero : min(untilRung, untilTick, untilPace, commits.interval)

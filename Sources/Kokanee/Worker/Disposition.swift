@@ -29,6 +29,11 @@ extension AttemptEnd {
         }
     }
 
+    /// Whether the job stopped in the middle, to go on later.
+    var isStop: Bool {
+        if case .failed(let error) = self { error is JobStop } else { false }
+    }
+
     /// Whether the job may become a dead letter by it that a circuit counts, as far as that can be said before it is decided.
     func mayBeDeath(mayBeLast: @autoclosure () -> Bool) -> Bool {
         switch self {

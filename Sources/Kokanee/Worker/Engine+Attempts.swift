@@ -28,6 +28,7 @@ extension Engine {
                     handler = entry?._withUnsafeGuaranteedRef { $0.handler }
                 }
                 if let end = await execute(job.takeUnretainedValue(), handler) {
+                    if !end.isStop { await outlastRebalance(job.takeUnretainedValue()) }
                     job._withUnsafeGuaranteedRef { job in
                         job.end = JobContent.End(end)
                         if end.mayBeDeath(mayBeLast: job.mayBeLastAttempt) { deaths += 1 }
@@ -53,6 +54,15 @@ extension Engine {
         }
         let end = await perform(content, handler)
         return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
+    }
+
+    /// Waits until it is known whether a partition that was handed back comes again. What has ended meanwhile may leave nothing but
+    /// that it has: it would be done again for a result, a mark or a retry that it is to leave.
+    nonisolated(nonsending) func outlastRebalance(_ content: JobContent) async {
+        guard content.runtime.hasSuspended.load(ordering: .acquiring) else { return }
+        while state.withLock({ $0.scheduler.standing(of: content.ticket) }) == .inDoubt {
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { return }
+        }
     }
 
     /// Has the handler run the job; nil is that it has completed.

@@ -43,6 +43,8 @@ final class QueueRuntime: Sendable {
     let isInDoubt = Atomic(false)
     /// Whether its partitions are being handed back, or its worker shut down: what runs had better come to an end.
     let isStopping = Atomic(false)
+    /// Whether jobs of it may run whose partitions were handed back and have not come again.
+    let hasSuspended = Atomic(false)
     /// Whether any job may have to be looked at more closely than its record says: plain jobs are run without another
     /// look while this is false.
     let needsCare = Atomic(false)

@@ -34,6 +34,14 @@ extension Scheduler {
         return running
     }
 
+    /// Whether something of a queue runs, or hops, that was suspended.
+    func hasSuspended(queue: Int32) -> Bool {
+        !partitions.ids { partition in
+            partition.queue == queue
+                && partition.suspended.values.contains { if case .active = $0 { true } else { false } }
+        }.isEmpty
+    }
+
     /// Gives up what was suspended below an offset: another worker has committed past it.
     mutating func forgetSuspended(of id: PartitionID, below committed: Int64) -> [Ticket] {
         takeSuspended(of: id, below: committed)

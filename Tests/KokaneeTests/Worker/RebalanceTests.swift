@@ -84,12 +84,63 @@ struct RebalanceTests {
         }
     }
 
+    @Test(
+        "what ends while its partition is handed back, and leaves something, is not done again where the partition stays",
+        arguments: ["result", "retry"]
+    )
+    func endsAreKept(what: String) async throws {
+        let broker = try EmbeddedBroker(brokers: 1)
+        let queue = try Queue("long", ladder: Ladder(text: "1s"))
+        let properties = ["session.timeout.ms": "4000", "heartbeat.interval.ms": "500"]
+        let client = ClientConfiguration(bootstrapServers: broker.bootstrapServers, properties: properties)
+        _ = try await TopicAdministrator(AdminClient(client)).create(queue, partitions: 4)
+        let enqueuer = try JobClient(client)
+        let all = (0..<16).map { index in
+            var job = NewJob(type: "default", payload: Bytes("\(index)"))
+            job.key = Bytes("k\(index)")
+            if what == "result" { job.keepResult = .seconds(600) }
+            return job
+        }
+        for result in await enqueuer.enqueue(all, to: queue) { _ = try result.get() }
+        await enqueuer.close()
+        let ledger = Ledger()
+        let gate = Gate()
+        let log = LogCollector()
+        let first = try worker("first", queue, client, ledger, gate, fails: what == "retry", logger: log.logger)
+        let second = try worker("second", queue, client, ledger, gate, fails: what == "retry")
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await first.run() }
+            try await eventually("all jobs run") { ledger.events("start").count == 16 }
+            group.addTask { try await second.run() }
+            try await eventually("the partitions are handed back", within: .seconds(30)) {
+                log.contains("partitions revoked")
+            }
+            gate.open()
+            try await eventually("every job is completed once", within: .seconds(60)) {
+                first.statistics.completed + second.statistics.completed == 16
+            }
+            first.stop()
+            second.stop()
+            try await group.waitForAll()
+        }
+        let starts = ledger.events("start")
+        let moved = Set(starts.filter { $0.worker == "second" }.map(\.job))
+        let stayed = Set(starts.map(\.job)).subtracting(moved)
+        #expect(!stayed.isEmpty)
+        for job in stayed {
+            #expect(starts.filter { $0.job == job }.count == (what == "retry" ? 2 : 1), "\(job)")
+        }
+        #expect(first.statistics.failedAttempts == (what == "retry" ? stayed.count : 0))
+    }
+
     private func worker(
         _ name: String,
         _ queue: Queue,
         _ client: ClientConfiguration,
         _ ledger: Ledger,
-        _ gate: Gate
+        _ gate: Gate,
+        fails: Bool = false,
+        logger: Logger = .disabled
     ) throws -> Worker {
         var jobs = JobRegistry()
         try jobs.register("default") { (_: Bytes, context) in
@@ -101,10 +152,11 @@ struct RebalanceTests {
                 throw error
             }
             ledger.note(context.id, name, "end")
+            if fails, context.attempt == 1 { throw JobError.retry("once") }
         }
         var configuration = WorkerConfiguration()
-        configuration.concurrency = 4
+        configuration.concurrency = 16
         configuration.revocationLimit = .milliseconds(100)
-        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client)
+        return Worker(queues: [queue], jobs: jobs, configuration: configuration, client: client, logger: logger)
     }
 }
