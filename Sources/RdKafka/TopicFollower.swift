@@ -151,8 +151,10 @@ private final class FollowerRun {
         do throws(KafkaError) {
             known = try topicLook.leaders(topic) { if wishes.companions.contains($0) { hasCompanion = true } }
         } catch {
+            missingSince = nil
             return failed(error)
         }
+        if known != nil { missingSince = nil }
         guard known != nil || behind != nil || hasCompanion || isMissingForLong() else { return }
         let leaders = known ?? []
         let found = (0..<Int32(clamping: leaders.count)).filter { wishes.partitions?.contains($0) ?? true }

@@ -78,17 +78,19 @@ import Testing
 
     @Test("an address has a port that there can be, or none, which is 9092")
     func ports() throws {
-        for servers in ["h", "h:1", "a:9092,b:65535", "[::1]:9092", "[::1]", "::1", "ssl://h:9093", "a:1, b:2"] {
+        for servers in ["h", "h:1", "a:9092,b:65535", "[::1]:9092", "[::1]", "::1", "ssl://h:9093/", "a:1, b:2"] {
             #expect(try Self.connection(["-b", servers]).bootstrapServers == servers)
         }
         for (servers, wrong) in [
             ("h:99999", "h:99999"), ("h:0", "h:0"), ("a:9092,b:x", "b:x"), ("h:", "h:"), ("[::1]:-1", "[::1]:-1"),
             ("ssl://h:70000", "ssl://h:70000"),
         ] {
-            let error = #expect(throws: Failure.self) { try Self.connection(["-b", servers]) }
-            #expect(error?.message == "--bootstrap-server: \(wrong) has no port of 1 to 65535; HOST:PORT,… is wanted")
+            #expect(throws: UsageError.self) { try Self.connection(["-b", servers]) }
+            let words = ["-X", "metadata.broker.list=\(servers)"]
+            let error = #expect(throws: Failure.self) { try Self.connection(words) }
+            #expect(error?.message == "bootstrap.servers: \(wrong) has no port of 1 to 65535; HOST:PORT,… is wanted")
             #expect(error?.code == .input)
-            #expect(throws: Failure.self) { try Self.connection(["-X", "metadata.broker.list=\(servers)"]) }
+            #expect(throws: Never.self) { try Self.connection(["-b", "h:1"], environment: servers) }
         }
     }
 

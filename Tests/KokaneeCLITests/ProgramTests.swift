@@ -229,15 +229,15 @@ struct ProgramTests {
             #expect(shown.code == .success)
             #expect(
                 shown.output.lines.first
-                    == #"{"topic":"orders","partitions":2,"state":"ok","differences":[],"wanted":2}"#
+                    == #"{"topic":"orders","partitions":2,"state":"ok","differences":[],"found":2}"#
             )
             let other = ["topics", "show", "orders", "--ladder", "5s", "--partitions", "3", "--json"]
             let differs = await Self.run(other, servers: servers)
             #expect(differs.code == .failure)
             let lines = differs.output.lines
-            #expect(lines.first?.hasPrefix(#"{"topic":"orders","partitions":2,"state":"differs","#) == true)
-            #expect(lines.first?.hasSuffix(#","wanted":3}"#) == true)
-            let rung = #"{"topic":"orders.retry.5s","partitions":null,"state":"missing","differences":[],"wanted":3}"#
+            #expect(lines.first?.hasPrefix(#"{"topic":"orders","partitions":3,"state":"differs","#) == true)
+            #expect(lines.first?.hasSuffix(#","found":2}"#) == true)
+            let rung = #"{"topic":"orders.retry.5s","partitions":3,"state":"missing","differences":[],"found":null}"#
             #expect(lines.contains(rung), "\(lines)")
             let missing = await Self.run(["topics", "show", "mail"], servers: servers)
             #expect(missing.code == .failure)

@@ -89,13 +89,21 @@ extension QueueControl {
         let groups = Set([queue.group] + reports.filter { $0.report.queue == queue.name }.map(\.report.group))
         var progress = DrainProgress()
         for group in groups.sorted() {
-            var members: [String]?
-            if case .members(let found) = try await GroupMembership.read(group, admin) {
-                members = found.map { DrainProgress.memberName($0.clientID) }
-            }
+            let members = try await members(of: group, besides: queue.group)
             let own = reports.filter { $0.report.group == group }
             progress.add(DrainProgress(of: pause, reports: own, members: members))
         }
         return progress
+    }
+
+    /// The names of a group's members; nil where the broker can't tell, or doesn't of a group that is not the queue's own.
+    private func members(of group: String, besides own: String) async throws(KafkaError) -> [String]? {
+        do throws(KafkaError) {
+            guard case .members(let found) = try await GroupMembership.read(group, admin) else { return nil }
+            return found.map { DrainProgress.memberName($0.clientID) }
+        } catch {
+            guard group != own, error.code == .groupAuthorizationFailed else { throw error }
+            return nil
+        }
     }
 }

@@ -48,6 +48,8 @@ final class OutputDesk: Sendable {
     /// Orders in one transaction, and the bytes of their records.
     private static let batchLimit = 500
     private static let batchBytes = 8 << 20
+    /// Records of one job that are sent one by one, each a round trip within the transaction's minute.
+    private static let mostSeparate = 500
 
     private let runtime: QueueRuntime
     private let engine: Engine
@@ -85,6 +87,7 @@ final class OutputDesk: Sendable {
             state.isStale = true
             return state.isServing
         }
+        setback.withLock { $0 = OutputSetback() }
         // Its threads are of no more use; who serves finds it stale.
         if !isServing { session.withLock { $0 = nil } }
     }
@@ -257,7 +260,9 @@ final class OutputDesk: Sendable {
                 return
             }
             var (pending, watermark) = ready[0]
-            if error.isTooLarge, !separately { return try await commit(ready, session, separately: true) }
+            if error.isTooLarge, !separately, (pending.order.records ?? []).count <= Self.mostSeparate {
+                return try await commit(ready, session, separately: true)
+            }
             if error.isTooLarge, let smaller = pending.order.smaller {
                 pending.order = smaller
                 return try await commit([(pending, watermark)], session, separately: true)

@@ -55,8 +55,10 @@ public struct WorkerReport: Sendable, Hashable {
 
     /// What the control topic's record is called: its last word is the one that counts.
     ///
-    /// - Parameter run: tells workers of one name apart. Earlier releases had none, and overwrote each other's reports.
-    static func key(group: String, name: String, run: String) -> String { "worker/\(group)/\(name)/\(run)" }
+    /// - Parameter run: tells workers of one name apart; nil where no other has the name. Earlier releases had none.
+    static func key(group: String, name: String, run: String?) -> String {
+        "worker/\(group)/\(name)" + (run.map { "/\($0)" } ?? "")
+    }
 
     /// The start of the keys of a group's reports; nil is every group.
     static func keyPrefix(group: String?) -> String { group.map { "worker/\($0)/" } ?? "worker/" }

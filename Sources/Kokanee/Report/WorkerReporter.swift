@@ -32,6 +32,7 @@ final class WorkerReporter: Sendable {
     init(
         _ queue: Queue,
         name: String,
+        isNameShared: Bool = false,
         member: String? = nil,
         limits: [JobLimit] = [],
         producer: Producer,
@@ -40,8 +41,8 @@ final class WorkerReporter: Sendable {
     ) {
         self.queue = queue
         self.name = name
-        // Workers may have one name: of a service, or of containers with one host name, in each of which they have one pid.
-        let run = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+        // What ends without a word leaves its report for ever, and a new run one more: not where there is no need.
+        let run = isNameShared ? String(UInt64.random(in: 0...UInt64.max), radix: 36) : nil
         key = WorkerReport.key(group: queue.group, name: name, run: run)
         self.member = member
         self.limits = Array(limits.prefix(WorkerReport.limitLimit))

@@ -73,8 +73,18 @@ extension QueueState {
         guard isOverdue else { return }
         Task { [weak self] in
             try? await Task.sleep(for: Self.pauseBetweenPasses)
-            self?.sweep()
+            self?.goOn()
         }
+    }
+
+    /// Begins a pass, without looking through all that is known: that is done often enough.
+    private func goOn() {
+        let (due, link, generation) = shared.withLock { shared -> ([Int32], StateLink?, Int) in
+            guard shared.sweeper == nil else { return ([], nil, 0) }
+            return (shared.sweeps.due(now: .now), shared.link, shared.generation)
+        }
+        guard let link, !due.isEmpty, link.engine.mayWrite(queue: link.queue) else { return }
+        pass(due, link, generation)
     }
 
     /// Takes note of what has expired, on the reader's thread.

@@ -214,6 +214,8 @@ public final class Worker: Sendable {
             WorkerReporter(
                 layout.queue,
                 name: control.name,
+                // Of a service all workers may have it.
+                isNameShared: configuration.name != nil,
                 member: client.properties["client.id"],
                 limits: configuration.limits[layout.queue.name]?.limits ?? [],
                 producer: producer,

@@ -99,18 +99,17 @@ extension Command {
                 case .differs(let differences): ("differs", differences)
                 case .fits: (inspection.created.contains(topic.name) ? "created" : "ok", [])
                 }
-            let partitions = inspection.found[topic.name]
             guard console.isJSON else {
                 let text = differences.isEmpty ? state : "\(state): \(differences.joined(separator: "; "))"
-                table.add([topic.name, partitions.map { "\($0)" } ?? "-", text])
+                table.add([topic.name, "\(topic.partitions)", text])
                 continue
             }
             var object = JSONObjectWriter()
             object.add("topic", topic.name)
-            if let partitions { object.add("partitions", partitions) } else { object.addNull("partitions") }
+            object.add("partitions", topic.partitions)
             object.add("state", state)
             object.add("differences", differences)
-            object.add("wanted", topic.partitions)
+            object.add("found", orNull: inspection.found[topic.name])
             try console.print(object)
         }
         try console.print(table)

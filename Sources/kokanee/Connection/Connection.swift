@@ -38,6 +38,11 @@ struct Connection: Sendable {
             try properties.set(property.name, property.value, from: "-X \(property.name)")
         }
         let servers = properties.values["bootstrap.servers"]
+        if let servers, let address = PropertySet.addressWithoutPort(in: servers) {
+            let words = "\(String(address).onOneLine) has no port of 1 to 65535; HOST:PORT,… is wanted"
+            if servers == values.string("bootstrap-server") { throw values.error("--bootstrap-server: \(words)") }
+            throw Failure("bootstrap.servers: \(words)", code: .input)
+        }
         namesServers = servers != nil
         var configuration = ClientConfiguration(
             bootstrapServers: servers ?? Self.defaultServers,
@@ -79,12 +84,6 @@ struct PropertySet {
             return
         }
         let property = Self.names[name] ?? name
-        if property == "bootstrap.servers", let address = Self.addressWithoutPort(in: value) {
-            throw Failure(
-                "\(source): \(String(address).onOneLine) has no port of 1 to 65535; HOST:PORT,… is wanted",
-                code: .input
-            )
-        }
         switch ClientConfiguration.problem(withProperty: name, value: value) {
         case nil:
             break
@@ -115,9 +114,13 @@ struct PropertySet {
 
     /// The first of the addresses whose port is none: librdkafka would try for ever to reach it, or another one. Without any
     /// port it is Kafka's 9092.
-    private static func addressWithoutPort(in servers: String) -> Substring? {
+    static func addressWithoutPort(in servers: String) -> Substring? {
         servers.split(separator: ",").first { address in
-            let host = address.split(separator: "://", maxSplits: 1).last ?? address
+            var host = address
+            if let scheme = address.firstRange(of: "://") {
+                // What follows the authority counts for nothing.
+                host = address[scheme.upperBound...].prefix { $0 != "/" }
+            }
             // An IPv6 address has colons of its own, and stands in brackets where a port follows.
             guard let colon = host.lastIndex(of: ":"), host.hasPrefix("[") || host.firstIndex(of: ":") == colon,
                 !host[colon...].contains("]")

@@ -28,7 +28,7 @@ struct RunningReplay {
             do {
                 let progress = try await SideReplay.progress(of: record, client)
                 replays.append(RunningReplay(record, progress, now: Timestamp.now))
-            } catch let error where !(error is CancellationError) {
+            } catch let error where !(error is CancellationError) && (error as? KafkaError)?.meansNoBroker != true {
                 console.complain("replay \(record.id) of \(queue.mainTopic) can't be read: \(error)".onOneLine)
             }
         }

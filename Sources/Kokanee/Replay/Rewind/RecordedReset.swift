@@ -25,6 +25,7 @@ public struct RecordedReset: Sendable {
     ///   - by: who does it, for the record.
     ///   - words: the command line's, or a program's.
     ///   - undoes: the id of the reset that this one takes back.
+    ///   - doubting: called before an error is thrown where offsets have moved, or may have.
     /// - Returns: the record as it was written.
     /// - Throws: as ``OffsetResetter/execute(_:)``; the record then says that it failed, and why, unless offsets have moved,
     ///   or nobody can say. ``KafkaError`` where the control topic can't be written: nothing is changed then, unless it was
@@ -33,9 +34,10 @@ public struct RecordedReset: Sendable {
         _ reset: OffsetReset,
         by: String,
         words: String,
-        undoes: String? = nil
+        undoes: String? = nil,
+        doubting: @Sendable () -> Void = {}
     ) async throws -> ReplayRecord {
-        try await execute(reset, by: by, words: words, undoes: undoes) {
+        try await execute(reset, by: by, words: words, undoes: undoes, doubting: doubting) {
             try await resetter.execute(reset, preparing: $0)
         }
     }
@@ -46,6 +48,7 @@ public struct RecordedReset: Sendable {
         by: String,
         words: String,
         undoes: String? = nil,
+        doubting: @Sendable () -> Void = {},
         moving move: (_ prepare: () async throws -> Void) async throws -> Void
     ) async throws -> ReplayRecord {
         let now = Timestamp.now
@@ -76,17 +79,25 @@ public struct RecordedReset: Sendable {
             var isUnmoved = !hasBegun || (error as? ResetError)?.mayHaveMoved == false
             // Else it may have been the answer only that was lost.
             if !isUnmoved { isUnmoved = await resetter.isUnmoved(reset) }
-            guard isUnmoved else { throw error }
+            guard isUnmoved else {
+                doubting()
+                throw error
+            }
             if let released { try? await desk.write(released) }
             // Whoever reads the error knows more than the record needs to; if this fails too, there is no result.
             try? await book.end(.init(state: .cancelled, at: Timestamp.now, notes: ["failed: \(error)"]), of: record)
             throw error
         }
-        return try await book.finish(
-            record,
-            counts: [
-                "runsAgain": reset.runsAgain, "skipped": reset.skipped, "lostToRetention": reset.lostToRetention,
-            ]
-        )
+        do {
+            return try await book.finish(
+                record,
+                counts: [
+                    "runsAgain": reset.runsAgain, "skipped": reset.skipped, "lostToRetention": reset.lostToRetention,
+                ]
+            )
+        } catch {
+            doubting()
+            throw error
+        }
     }
 }

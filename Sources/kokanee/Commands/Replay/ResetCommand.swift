@@ -43,16 +43,12 @@ extension Command {
         let undo = UndoCommand(queue: queue.name, old: old, values).text
         var record: ReplayRecord?
         if isExecuted, isLive || !plan.changesNothing {
-            do {
-                record = try await moving(queue.name, context) {
-                    isLive
-                        ? try await rewind(plan, configuration, by: by, words: words, context)
-                        : try await RecordedReset(configuration, logger: logger).execute(plan, by: by, words: words)
+            record = try await moving(queue.name, context) {
+                if isLive { return try await rewind(plan, configuration, by: by, words: words, context) }
+                let reset = try RecordedReset(configuration, logger: logger)
+                return try await reset.execute(plan, by: by, words: words) {
+                    context.console.complain("offsets have moved, or may have; undo: \(undo)")
                 }
-            } catch let error as KafkaError where !isLive {
-                // It may have been the answer only that was lost.
-                context.console.say("the offsets may have moved; undo: \(undo)")
-                throw error
             }
         }
 
