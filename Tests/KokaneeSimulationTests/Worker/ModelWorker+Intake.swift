@@ -145,8 +145,9 @@ extension ModelWorker {
     /// As `Dispatcher.releaseRungs`: admits the rungs' records that are due.
     func releaseRungs() throws {
         guard let now = clusterTime else { return }
-        for intake in intakes where !intake.waiting.isEmpty {
-            let room = scheduler.room(in: intake.id)
+        let holding = intakes.filter { !$0.waiting.isEmpty }
+        for intake in holding {
+            let room = scheduler.roomForDue(in: intake.id, ofRungs: holding.count)
             var due: [ModelRecord] = []
             while due.count < room, let first = intake.waiting.first, first.dueAt <= now {
                 _ = intake.waiting.popFirst()

@@ -9,7 +9,7 @@ struct WorkerIsolationTests {
     func aborted() async throws {
         let cluster = try await TestCluster.shared(.server)
         let queue = try Queue(TestCluster.uniqueName("isolation"), ladder: Ladder(text: "1s"))
-        for topic in queue.allTopics { try await cluster.makeTopic(named: topic, partitions: 1) }
+        _ = try await TopicAdministrator(cluster.admin).create(queue, partitions: 1)
         let place = TopicPartition(topic: queue.mainTopic, partition: 0)
         func job(_ value: Bytes) -> ProducerRecord {
             ProducerRecord(topic: queue.mainTopic, partition: 0, value: value)
@@ -33,7 +33,7 @@ struct WorkerIsolationTests {
         let worker = Worker(queues: [queue], jobs: jobs, client: client)
         try await running(worker) {
             // The one before it would have started before it.
-            try await eventually("the other runs") { ledger.ends.contains(1) }
+            try await eventually("the other runs", within: .seconds(60)) { ledger.ends.contains(1) }
         }
         #expect(ledger.starts == [1])
     }

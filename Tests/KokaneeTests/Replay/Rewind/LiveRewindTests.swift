@@ -173,9 +173,12 @@ struct LiveRewindTests {
             let assignments = story.count("partitions assigned")
             if isInTheMiddle { #expect(assignments >= 3) }
             let rewound = (0..<4).map { story.count("on \(fixture.queue.mainTopic)/\($0)") }
-            // Where the rebalance came before the commit that says so it was applied by the next owner as well.
+            // Where a rebalance came before the commit that says so it was applied by the next owner as well.
             let isOnce = isInTheMiddle && assignments == 3
-            #expect(rewound.allSatisfy { isOnce ? $0 == 1 : 1...2 ~= $0 }, "\(rewound)")
+            #expect(
+                rewound.allSatisfy { isOnce ? $0 == 1 : 1...max(2, assignments - 1) ~= $0 },
+                "\(rewound), \(assignments)"
+            )
             try await eventually("all is done again", within: .seconds(60)) {
                 try await ends(fixture).compactMap { $0 }.reduce(0, +) == 240
                     && Set(ledger.ends.dropFirst(240)).count == 240
