@@ -129,8 +129,8 @@ public struct QueueControl: Sendable {
     /// than the queue's longest rung delays a job; until then whatever has that id is discarded, also if it is enqueued
     /// again.
     ///
-    /// - Throws: ``InputError`` for ids that can't be, for a replay's queue, and where more than ``JobCancellation/limit`` would stand;
-    ///   ``TopicError`` where there is no such queue; ``KafkaError``.
+    /// - Throws: ``InputError`` for ids that can't be, for a replay's queue, and where more than ``JobCancellation/limit``
+    ///   would stand; ``TopicError`` where there is no such queue; ``KafkaError``.
     @discardableResult
     public func cancel(
         _ ids: [String],

@@ -11,7 +11,8 @@ extension JobClient {
     /// closed, for the calls that follow. A result that was there before is found, too.
     ///
     /// - Throws: ``ResultError`` where the job ended without a result, or did not within `limit`; what the codec throws;
-    ///   ``KafkaError`` where the client may not read the state topic; ``InputError`` where the client can't read, see ``init(producer:source:codec:messageLimit:reading:now:)``.
+    ///   ``KafkaError`` where the client may not read the state topic; ``InputError`` where the client can't read, see
+    ///   ``init(producer:source:codec:messageLimit:reading:now:)``.
     public func result<Value: Decodable>(
         of job: EnqueuedJob,
         as type: Value.Type,

@@ -56,8 +56,8 @@ extension Engine {
         return end == nil && content.hasNotes.load(ordering: .acquiring) ? .completed : end
     }
 
-    /// Waits until it is known whether a partition that was handed back comes again. What has ended meanwhile may leave nothing but
-    /// that it has: it would be done again for a result, a mark or a retry that it is to leave.
+    /// Waits until it is known whether a partition that was handed back comes again. Of what has ended meanwhile nothing counts
+    /// but that it has: it would be done again for a result, a mark or a retry that it is to leave.
     nonisolated(nonsending) func outlastRebalance(_ content: JobContent) async {
         guard content.runtime.hasSuspended.load(ordering: .acquiring) else { return }
         while state.withLock({ $0.scheduler.standing(of: content.ticket) }) == .inDoubt {

@@ -82,7 +82,8 @@ public final class TransactionalProducer: Sendable {
     }
 
     /// - Parameters:
-    ///   - separately: each record is on its own until a broker has it: brokers hold a topic's `max.message.bytes` against a batch.
+    ///   - separately: each record is on its own until a broker has it: brokers hold a topic's `max.message.bytes` against
+    ///     batches.
     ///   - committing: called when the records are on their way, right before they are committed.
     package func send(
         _ records: [ProducerRecord],
