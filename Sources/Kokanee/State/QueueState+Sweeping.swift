@@ -20,7 +20,7 @@ extension QueueState {
     func sweep() {
         let now = now()
         let instant = ContinuousClock.now
-        let (due, link, generation) = shared.withLock { shared -> ([Int32], StateLink?, Int) in
+        shared.withLock { shared in
             for number in shared.table.partitions.keys where shared.table.partitions[number]?.isRestored == true {
                 let counts = shared.table.update(number) { partition in
                     let expired = partition.books.marks.expire(now: now) + partition.books.jobs.expire(now: now)
@@ -29,8 +29,15 @@ extension QueueState {
                 guard let counts else { continue }
                 shared.sweeps.note(counts.expired, besides: counts.live, in: number, now: instant)
             }
+        }
+        beginPass(now: instant)
+    }
+
+    /// Begins a pass over what is due, unless one is under way.
+    private func beginPass(now: ContinuousClock.Instant) {
+        let (due, link, generation) = shared.withLock { shared -> ([Int32], StateLink?, Int) in
             guard shared.sweeper == nil else { return ([], nil, 0) }
-            return (shared.sweeps.due(now: instant), shared.link, shared.generation)
+            return (shared.sweeps.due(now: now), shared.link, shared.generation)
         }
         guard let link, !due.isEmpty else { return }
         pass(due, link, generation)
@@ -73,18 +80,10 @@ extension QueueState {
         guard isOverdue else { return }
         Task { [weak self] in
             try? await Task.sleep(for: Self.pauseBetweenPasses)
-            self?.goOn()
+            guard let link = self?.shared.withLock({ $0.link }), link.engine.mayWrite(queue: link.queue) else { return }
+            // What is known was looked through a moment ago.
+            self?.beginPass(now: .now)
         }
-    }
-
-    /// Begins a pass, without looking through all that is known: that is done often enough.
-    private func goOn() {
-        let (due, link, generation) = shared.withLock { shared -> ([Int32], StateLink?, Int) in
-            guard shared.sweeper == nil else { return ([], nil, 0) }
-            return (shared.sweeps.due(now: .now), shared.link, shared.generation)
-        }
-        guard let link, !due.isEmpty, link.engine.mayWrite(queue: link.queue) else { return }
-        pass(due, link, generation)
     }
 
     /// Takes note of what has expired, on the reader's thread.

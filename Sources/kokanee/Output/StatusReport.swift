@@ -164,12 +164,18 @@ struct StatusReport {
         return object
     }
 
-    private static func json(_ running: QueueStatus.Running) -> JSONObjectWriter {
+    /// The job that holds a partition's watermark.
+    private static func json(_ job: QueueStatus.Job, in partition: Int32) -> JSONObjectWriter {
         var object = JSONObjectWriter()
-        object.add("partition", running.partition)
-        object.add("offset", running.job.offset)
-        object.add("id", running.job.id)
-        object.add("type", running.job.type)
+        object.add("partition", partition)
+        object.add("offset", job.offset)
+        object.add("id", job.id)
+        object.add("type", job.type)
+        return object
+    }
+
+    private static func json(_ running: QueueStatus.Running) -> JSONObjectWriter {
+        var object = json(running.job, in: running.partition)
         object.add("since", Timestamp.text(running.since))
         if let behind = running.behind { object.add("behind", behind) }
         object.add("worker", running.worker)
@@ -177,11 +183,7 @@ struct StatusReport {
     }
 
     private static func json(_ limited: QueueStatus.Limited) -> JSONObjectWriter {
-        var object = JSONObjectWriter()
-        object.add("partition", limited.partition)
-        object.add("offset", limited.job.offset)
-        object.add("id", limited.job.id)
-        object.add("type", limited.job.type)
+        var object = json(limited.job, in: limited.partition)
         object.add("worker", limited.worker)
         return object
     }

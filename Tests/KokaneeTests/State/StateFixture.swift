@@ -23,6 +23,13 @@ extension WorkerFixture {
         return job
     }
 
+    /// A job that is unique under the key `k`.
+    func unique(_ number: Int, until: Uniqueness.Until) -> NewJob {
+        var job = job(number)
+        job.unique = .unique(until: until, key: "k")
+        return job
+    }
+
     func enqueue(_ jobs: [NewJob]) async throws {
         let client = try JobClient(ClientConfiguration(bootstrapServers: broker.bootstrapServers))
         for result in await client.enqueue(jobs, to: queue) { _ = try result.get() }

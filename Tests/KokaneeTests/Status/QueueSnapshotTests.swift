@@ -74,17 +74,19 @@ struct QueueSnapshotTests {
         }
     }
 
+    /// Where job 5 of partition 2 has held its watermark for five minutes, of which a worker has said something.
+    private static func held(_ report: WorkerReport, age: Int64) -> QueueStatus {
+        let log = QueueSnapshot.Log(low: 0, end: 9, committed: committed(5, movedAgo: 300_000))
+        var snapshot = snapshot([partition(2): log], oldest: [partition(2): job(5, ago: 300_000)])
+        snapshot.reports = [ReportedWorker(report: report, age: age)]
+        return snapshot.status(stalledAfter: 60_000)
+    }
+
     @Test("a partition whose worker says that its job has time left is not stalled, unless the worker is silent")
     func running() {
         func status(_ place: String, age: Int64 = 5000) -> QueueStatus {
-            let log = QueueSnapshot.Log(low: 0, end: 9, committed: Self.committed(5, movedAgo: 300_000))
-            var snapshot = Self.snapshot(
-                [Self.partition(2): log],
-                oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
-            )
-            let report = WorkerReport.plain("host:7", running: [RunningJob(place: place, since: Self.now - 290_000)])
-            snapshot.reports = [ReportedWorker(report: report, age: age)]
-            return snapshot.status(stalledAfter: 60_000)
+            let job = RunningJob(place: place, since: Self.now - 290_000)
+            return Self.held(.plain("host:7", running: [job]), age: age)
         }
         let runs = status("q/2/5")
         #expect(runs.stalls.isEmpty)
@@ -98,13 +100,7 @@ struct QueueSnapshotTests {
     @Test("a partition whose worker says that a limit holds its job is not stalled, unless the worker is silent")
     func limited() {
         func status(_ place: String, age: Int64 = 5000) -> QueueStatus {
-            let log = QueueSnapshot.Log(low: 0, end: 9, committed: Self.committed(5, movedAgo: 300_000))
-            var snapshot = Self.snapshot(
-                [Self.partition(2): log],
-                oldest: [Self.partition(2): Self.job(5, ago: 300_000)]
-            )
-            snapshot.reports = [ReportedWorker(report: .plain("host:7", limited: ["q/1/1", place]), age: age)]
-            return snapshot.status(stalledAfter: 60_000)
+            Self.held(.plain("host:7", limited: ["q/1/1", place]), age: age)
         }
         let held = status("q/2/5")
         #expect(held.stalls.isEmpty)
