@@ -13,7 +13,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=$here/../../.build/release
 budget=$here/instructions.budget
-jobs=${JOBS:-5000}
+jobs=${JOBS:-10000}
 scratch=$(mktemp -d)
 broker=''
 end_broker() {

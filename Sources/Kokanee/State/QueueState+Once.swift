@@ -258,7 +258,11 @@ extension QueueState {
 
 extension JobContent {
     /// Whether something of it is to happen once, or by one job only.
-    var isOnce: Bool { whole.map { $0.envelope.idempotencyKey != nil || $0.envelope.unique != nil } ?? false }
+    var isOnce: Bool {
+        // Not by ``whole``, which copies what it is asked for.
+        guard case .whole(let whole) = reading else { return false }
+        return whole.job.envelope.idempotencyKey != nil || whole.job.envelope.unique != nil
+    }
 
     /// Whether it was a dead letter that somebody wants to run again.
     var wasSentBack: Bool {

@@ -53,7 +53,12 @@ extension Dispatcher {
             }
             round.begin(intake.id)
             let (read, end) = read(intake, maximum: limit, into: &round, now: now)
-            if read == limit { hasMore = true }
+            // Where room is made job by job, reading each as it comes would cost a turn for every few of them.
+            if read == limit, limit < room || intake.delay != nil || roomLeft.awaitsSuspended(index) {
+                hasMore = true
+            } else if read == limit {
+                lacksRoom = true
+            }
             if let end { ends.append((intake, end)) }
             let part = round.end()
             if intake.delay == nil {
@@ -74,7 +79,7 @@ extension Dispatcher {
             reachEnd(offset, of: intake)
             rest(intake)
         }
-        if lacksRoom, !hasMore { engine.wakeWhenThereIsRoom(runtime) }
+        if lacksRoom, !hasMore { hasMore = !engine.wakeWhenThereIsRoom(runtime, since: roomLeft.load) }
         return hasMore
     }
 

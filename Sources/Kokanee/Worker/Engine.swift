@@ -69,9 +69,13 @@ final class Engine: Sendable {
         return result
     }
 
-    /// The dispatcher has stopped reading for want of room: wake it when there is some.
-    func wakeWhenThereIsRoom(_ runtime: QueueRuntime) {
-        state.withLock { $0.waitForRoom(runtime) }
+    /// The dispatcher has stopped reading for want of room: wake it when there is enough to be worth a turn.
+    ///
+    /// - Parameter full: what there was when there was no room; nil is now.
+    /// - Returns: false where there is as much again already: then nobody wakes it.
+    @discardableResult
+    func wakeWhenThereIsRoom(_ runtime: QueueRuntime, since full: Scheduler<JobContent>.Load? = nil) -> Bool {
+        state.withLock { $0.waitForRoom(runtime, since: full) }
     }
 
     func noteLapse(of runtime: QueueRuntime) {

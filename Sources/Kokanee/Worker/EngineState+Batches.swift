@@ -30,14 +30,14 @@ extension EngineState {
         guard cost * 2 <= Self.budget else { return takeLongBatch(first, cost) }
         let most = Self.longestBatch
         var others: [Batch.Entry] = []
-        var last = first.ticket
+        var last = (ticket: first.ticket, isOnce: first.content.isOnce)
         while others.count + 1 < most, cost < Self.budget {
             // Of its own lane first: nobody else may run those before this one has ended.
             guard let next = takeFollower(of: last) ?? takeNext(isUnbounded: true) else { break }
             // A job that is ready by itself needs no array.
             if others.isEmpty { others.reserveCapacity(most - 1) }
             cost += next.content.cost
-            last = next.ticket
+            last = (next.ticket, next.content.isOnce)
             others.append(Batch.Entry(consume next))
         }
         return Batch(first, others, mostDeaths: mostDeaths)
@@ -47,14 +47,14 @@ extension EngineState {
     /// those of one lane, one after the other, or some behind which none of their lanes waits.
     private mutating func takeLongBatch(_ first: consuming Batch.Item, _ cost: Int) -> Batch {
         let most = min(Self.longestBatch, 1 + scheduler.ready.count / (runners.count * Self.backlogDepth))
-        var (last, cost) = (first.ticket, cost)
-        let isAlone = scheduler.isAlone(last)
+        var (last, cost) = ((ticket: first.ticket, isOnce: first.content.isOnce), cost)
+        let isAlone = scheduler.isAlone(first.ticket)
         var others: [Batch.Entry] = []
         while others.count + 1 < most, cost < Self.backlogBudget {
             if isAlone, let next = scheduler.ready.first, !scheduler.isAlone(next) { break }
             guard let next = isAlone ? takeNext(isUnbounded: true) : takeFollower(of: last) else { break }
             cost += next.content.cost
-            last = next.ticket
+            last = (next.ticket, next.content.isOnce)
             others.append(Batch.Entry(consume next))
         }
         return others.isEmpty ? Batch(first) : Batch(first, others, isQuick: false, mostDeaths: mostDeaths)
@@ -97,11 +97,11 @@ extension EngineState {
         return Batch.Item(ticket: next.ticket, content: next.content)
     }
 
-    private mutating func takeFollower(of ticket: Engine.Ticket) -> Batch.Item? {
+    private mutating func takeFollower(of job: (ticket: Engine.Ticket, isOnce: Bool)) -> Batch.Item? {
         // Whether those behind a job that is once are to run depends on what becomes of it, which is known when it is accounted
-        // for. Most have nobody behind them, and are not asked.
-        guard !scheduler.isAlone(ticket), scheduler.contents[ticket.place]?.isOnce != true else { return nil }
-        return scheduler.takeFollower(of: ticket).map { Batch.Item(ticket: $0.ticket, content: $0.content) }
+        // for.
+        guard !job.isOnce, let next = scheduler.takeFollower(of: job.ticket) else { return nil }
+        return Batch.Item(ticket: next.ticket, content: next.content)
     }
 
     /// Accounts for what has ended of a runner's batch: what has completed is concluded, the rest is to be decided about

@@ -126,7 +126,7 @@ struct EngineState {
     private var nextScanAt = ContinuousClock.now
     /// Dispatchers that stopped reading for want of room, and how full it was then.
     private var waitingForRoom: [Wakeup] = []
-    private var inFlightWhenFull = 0
+    private var loadWhenFull = Scheduler<JobContent>.Load(inFlight: 0, ready: 0)
 
     init(_ configuration: WorkerConfiguration, startLimit: StartLimit, hooks: HookDesk?) {
         self.startLimit = startLimit
@@ -287,18 +287,23 @@ struct EngineState {
         return conclusion
     }
 
-    mutating func waitForRoom(_ runtime: QueueRuntime) {
+    /// - Parameter full: what there was when there was no room; nil is now.
+    /// - Returns: false where there is room again already: then nobody wakes it.
+    mutating func waitForRoom(_ runtime: QueueRuntime, since full: Scheduler<JobContent>.Load?) -> Bool {
         // Its gate, and not what others finish, says when it goes on.
-        guard !scheduler.stopsIntake(of: runtime.index) else { return }
+        guard !scheduler.stopsIntake(of: runtime.index) else { return true }
+        let full = full ?? scheduler.room(in: EmptyCollection()).load
+        guard full.inFlight == 0 || !scheduler.load.isQuarterLess(than: full) else { return false }
         let wakeup = runtime.wakeup
         // A partition that is full for long asks at every turn.
         if !waitingForRoom.contains(where: { $0 === wakeup }) { waitingForRoom.append(wakeup) }
-        inFlightWhenFull = scheduler.inFlight
+        loadWhenFull = full
+        return true
     }
 
-    /// The dispatchers for which a quarter of what was in flight has made room.
+    /// The dispatchers for which a quarter of what was in flight, or was ready, has made room.
     mutating func takeWakes() -> [Wakeup] {
-        guard !waitingForRoom.isEmpty, scheduler.inFlight <= inFlightWhenFull * 3 / 4 else { return [] }
+        guard !waitingForRoom.isEmpty, scheduler.load.isQuarterLess(than: loadWhenFull) else { return [] }
         let wakes = waitingForRoom
         waitingForRoom = []
         return wakes

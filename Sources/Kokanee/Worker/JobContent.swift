@@ -65,7 +65,7 @@ final class JobContent: @unchecked Sendable {
     /// Kept alive by the message's source; where the record came as such, by this. All jobs share it, on all threads: what
     /// each job asks of it is asked without counting one more owner.
     private let unmanagedRuntime: Unmanaged<QueueRuntime>
-    private var reading = Reading.none
+    private(set) var reading = Reading.none
     /// Whether the record may say to which trace the job belongs: who asks need not read its headers else.
     private(set) var hasTrace = true
     /// Its outputs are being committed, so that it must not be given up. The engine's lock guards it.

@@ -1,4 +1,33 @@
+extension Scheduler.Partition {
+    fileprivate func room(gap: Int64, stopsIntake: Bool, level: Int, quarters: Int) -> Scheduler.PartitionRoom {
+        let awaitsSuspended = awaitsSuspended
+        return Scheduler.PartitionRoom(
+            // What runs since before the last rebalance is found by reading on: behind a gate as well it ends as it would.
+            takesIn: takesIn && (!stopsIntake || awaitsSuspended),
+            awaitsSuspended: awaitsSuspended,
+            gapLeft: gap - tracker.gap,
+            inFlight: inFlight,
+            usualBytes: usualBytes,
+            level: level,
+            quarters: quarters
+        )
+    }
+}
+
 extension Scheduler {
+    /// What there is to do, by which is told how much has been done since.
+    struct Load: Sendable {
+        var inFlight: Int
+        var ready: Int
+
+        /// Whether a quarter of what was in flight has finished, or a quarter of what was ready has begun.
+        func isQuarterLess(than full: Load) -> Bool {
+            inFlight <= full.inFlight * 3 / 4 || full.ready > 0 && ready <= full.ready * 3 / 4
+        }
+    }
+
+    var load: Load { Load(inFlight: inFlight, ready: ready.count) }
+
     /// How much a worker may still take in, for a round of reading in which others only finish jobs: what has been read
     /// meanwhile counts as if it were admitted.
     struct Room {
@@ -28,6 +57,15 @@ extension Scheduler {
             let own = fitting(min(shared, kept - partition.inFlight), in: bytes + bytes / 4, partition)
             // What runs since before the last rebalance is only found by reading on, and may have all that there is room for.
             return max(left, own, partition.awaitsSuspended ? 1 : 0)
+        }
+
+        /// Whether what the partition has room for is only for finding what runs already.
+        func awaitsSuspended(_ index: Int) -> Bool { partitions[index].awaitsSuspended }
+
+        /// What there is as of this round, if nothing has begun or ended in it. What is ready counts where it leaves no
+        /// room.
+        var load: Load {
+            Load(inFlight: inFlight, ready: ready.contains { $0 >= readyLimit } ? ready.reduce(0, +) : 0)
         }
 
         private func fitting(_ count: Int, in bytes: Int, _ partition: PartitionRoom) -> Int {
@@ -88,17 +126,14 @@ extension Scheduler {
             return PartitionRoom(takesIn: false, gapLeft: 0, inFlight: 0, usualBytes: 0, level: 0, quarters: 4)
         }
         let level = partitions[slot: slot].level
-        let priority = ReadyJobs<Ticket>.priority(of: level)
-        return PartitionRoom(
-            // What runs since before the last rebalance is found by reading on: behind a gate as well it ends as it would.
-            takesIn: partitions[slot: slot].takesIn
-                && (!stopsIntake(of: partitions[slot: slot].queue) || partitions[slot: slot].awaitsSuspended),
-            awaitsSuspended: partitions[slot: slot].awaitsSuspended,
-            gapLeft: limits.gap - partitions[slot: slot].tracker.gap,
-            inFlight: partitions[slot: slot].inFlight,
-            usualBytes: partitions[slot: slot].usualBytes,
+        let stopsIntake = stopsIntake(of: partitions[slot: slot].queue)
+        let quarters = ready.hasPriorities(at: level) ? ReadyJobs<Ticket>.priority(of: level).roomQuarters : 4
+        // In its place: a copy of the partition for each thing that is asked of it would copy its tracker.
+        return partitions[slot: slot].room(
+            gap: limits.gap,
+            stopsIntake: stopsIntake,
             level: ready.hasClasses ? Int(level) : 0,
-            quarters: ready.hasPriorities(at: level) ? priority.roomQuarters : 4
+            quarters: quarters
         )
     }
 

@@ -1,0 +1,92 @@
+import RdKafka
+import TestSupport
+import Testing
+
+@testable import Kokanee
+
+/// Of 16 runners, and 40 jobs that may be ready before no more are read.
+@Suite("When a dispatcher that found no room reads again")
+struct RoomWakeTests {
+    private struct Idle: JobHandler {
+        func perform(_ payload: Bytes, _ context: JobContext) async throws {}
+    }
+
+    private let now = ContinuousClock.now
+    private let content: JobContent
+    private let entry = JobRegistry.Entry(name: "default", version: 1, handler: Idle())
+
+    init() async throws {
+        let fixture = try WorkerFixture()
+        try await fixture.enqueue(1)
+        let record = try #require(try await fixture.records(of: "q").first)
+        content = JobContent(record, runtime: try fixture.runtime())
+        // Each by itself.
+        entry.cost.note(total: 1_000_000_000, count: 1, longest: 1_000_000_000)
+        content.read(as: .none, for: .passUnretained(entry))
+    }
+
+    /// Full, as far as 40 jobs make it so.
+    private func state(inFlight: Int, key: UInt64?) -> EngineState {
+        var configuration = WorkerConfiguration()
+        configuration.concurrency = 16
+        configuration.maximumInFlight = inFlight
+        var state = EngineState(configuration, startLimit: content.runtime.startLimit, hooks: nil)
+        state.add(content.runtime, policy: nil, leaseLength: .seconds(60), now: now)
+        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        for offset in 0..<Int64(40) {
+            #expect(state.scheduler.room(in: 0) > 0)
+            _ = state.scheduler.admit(0, offset: offset, .init(bytes: 1, key: key, start: .now), content)
+        }
+        #expect(state.scheduler.room(in: 0) == 0)
+        return state
+    }
+
+    /// As a dispatcher's round has it.
+    private func load(_ state: EngineState) -> Scheduler<JobContent>.Load { state.scheduler.room(in: [0]).load }
+
+    private func begin(_ runners: Range<Int>, _ state: inout EngineState) {
+        for index in runners {
+            let generation = state.runners[index].begin()
+            guard case .run = state.nextStep(of: index, generation, now: now) else {
+                Issue.record("nothing is ready")
+                continue
+            }
+        }
+    }
+
+    @Test("once a quarter of what was ready has begun")
+    func begun() {
+        var state = state(inFlight: 200, key: nil)
+        let waits = state.waitForRoom(content.runtime, since: load(state))
+        #expect(waits)
+        begin(0..<9, &state)
+        let early = state.takeWakes()
+        #expect(early.isEmpty)
+        begin(9..<10, &state)
+        let (wakes, more) = (state.takeWakes(), state.takeWakes())
+        #expect(wakes.count == 1 && more.isEmpty, "it is told once")
+    }
+
+    @Test("at once, where that has happened since it reckoned its room")
+    func alreadyBegun() {
+        var state = state(inFlight: 200, key: nil)
+        let full = load(state)
+        begin(0..<10, &state)
+        let waits = state.waitForRoom(content.runtime, since: full)
+        let wakes = state.takeWakes()
+        #expect(!waits && wakes.isEmpty, "it has not stopped")
+        let waitsNow = state.waitForRoom(content.runtime, since: load(state))
+        #expect(waitsNow)
+    }
+
+    @Test("not when something begins, where it is what is unfinished that takes the room")
+    func unfinished() {
+        var state = state(inFlight: 40, key: 1)
+        let full = load(state)
+        #expect(full.inFlight == 40 && full.ready == 0)
+        begin(0..<1, &state)
+        let waits = state.waitForRoom(content.runtime, since: full)
+        let wakes = state.takeWakes()
+        #expect(waits && wakes.isEmpty)
+    }
+}
