@@ -66,7 +66,8 @@ struct Circuit {
         case .succeeded: count(isDead: false)
         case .died: count(isDead: true)
         }
-        guard phase == .closed, ended >= policy.minimumJobs, Double(dead) >= policy.deadShare * Double(ended) else {
+        // In this order: each visit to the engine asks.
+        guard ended >= policy.minimumJobs, Double(dead) >= policy.deadShare * Double(ended), phase == .closed else {
             return nil
         }
         phase = .open(until: now + pause)
@@ -144,6 +145,7 @@ struct Circuit {
     }
 
     private mutating func advance(to now: Instant) {
+        guard bucketEndsAt <= now else { return }
         let width = policy.window / Self.buckets
         var steps = 0
         while bucketEndsAt <= now, steps < Self.buckets {
