@@ -103,6 +103,7 @@ final class Interruption: Sendable {
             // Several SIGTERM may be for one wish: `timeout` sends one to its child and one to the whole group.
             guard !isFirst, signal == SIGINT else { continue }
             ChildGroups.kill()
+            Screen.giveBack()
             _exit(ExitCode.interrupted.rawValue)
         }
     }

@@ -27,10 +27,7 @@ struct OperationsTests {
 
     /// Runs a line as a person would who pastes it into a shell.
     private static func paste(_ line: String) async throws -> String {
-        let binaries = Bundle.allBundles.map(\.bundleURL) + [URL(filePath: CommandLine.arguments[0])]
-        let folders = binaries.map { $0.deletingLastPathComponent().path }
-        let folder = folders.first { FileManager.default.isExecutableFile(atPath: "\($0)/kokanee") }
-        return try await Oracle.run("sh", ["-c", "PATH='\(try #require(folder))':\"$PATH\"; \(line)"])
+        try await Oracle.run("sh", ["-c", "PATH='\(try BuiltTool.folder())':\"$PATH\"; \(line)"])
     }
 
     @Test("status --json has the fields that programs rely on, in one line a queue")

@@ -7,7 +7,7 @@ import Testing
 struct CommandLineTests {
     static let commands = [
         [], ["broker"], ["topics"], ["topics", "create"], ["topics", "show"], ["enqueue"], ["work"], ["status"],
-        ["replay"], ["replay", "list"], ["replay", "show"], ["replay", "work"], ["replay", "pause"],
+        ["top"], ["replay"], ["replay", "list"], ["replay", "show"], ["replay", "work"], ["replay", "pause"],
         ["replay", "resume"],
         ["replay", "rate"], ["replay", "cancel"], ["replay", "undo"], ["bench"], ["dlq"], ["dlq", "list"],
         ["dlq", "show"], ["dlq", "retry"], ["dlq", "discard"], ["limits"],

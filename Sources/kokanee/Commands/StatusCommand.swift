@@ -1,5 +1,4 @@
 internal import Kokanee
-internal import RdKafka
 
 extension Command {
     static let status = Command(
@@ -30,8 +29,8 @@ extension Command {
         let named = try context.arguments.map { try values.queue($0, group: group) }
         guard group == nil || !named.isEmpty else { throw values.error("--group is for one QUEUE") }
         let client = try await context.connect().configuration
-        let reader = try StatusReader(client)
-        let queues = named.isEmpty ? try await reader.queues().map { try Queue($0) } : named
+        let lookup = try QueueLookup(client, stalledAfter: stalledAfter, console: context.console)
+        let queues = named.isEmpty ? try await lookup.queues() : named
         guard !queues.isEmpty else {
             context.console.say("there are no queues; create one with: kokanee topics create QUEUE")
             return
@@ -40,9 +39,8 @@ extension Command {
         for queue in queues {
             let report: StatusReport
             do {
-                let status = try await reader.status(of: queue, stalledAfter: stalledAfter)
-                report = StatusReport(status, replays: try await replays(of: queue, client, status, context.console))
-            } catch let error where named.isEmpty && isOfOneQueue(error) {
+                report = try await lookup.look(at: queue).report
+            } catch let error where named.isEmpty && QueueLookup.isOfOneQueue(error) {
                 // What is wrong with one hides no other.
                 context.console.complain("queue \(queue.name) can't be read: \(error)".onOneLine)
                 unread += 1
@@ -58,25 +56,5 @@ extension Command {
             shown += 1
         }
         guard unread == 0 else { throw Failure("\(unread) of \(queues.count) queues can't be read") }
-    }
-
-    private static func isOfOneQueue(_ error: any Error) -> Bool {
-        !(error is CancellationError) && (error as? KafkaError)?.meansNoBroker != true
-    }
-
-    /// None where they can't be read: the rest is told all the same.
-    private static func replays(
-        of queue: Queue,
-        _ client: ClientConfiguration,
-        _ status: QueueStatus,
-        _ console: Console
-    ) async throws -> [RunningReplay] {
-        do {
-            return try await RunningReplay.all(of: queue, client, console)
-        } catch let error as KafkaError {
-            // Of the same topic's reports the status says so itself.
-            if status.reportFailure == nil { console.say("the replays of \(queue.name) can't be read: \(error)") }
-            return []
-        }
     }
 }

@@ -37,6 +37,13 @@ final class Console: Sendable {
     /// Where a progress bar may be drawn.
     var isErrorTerminal: Bool { error.isTerminal && verbosity != .quiet }
 
+    var isOutputTerminal: Bool { output.isTerminal }
+
+    /// Text and control sequences for the terminal that stdout is, as they are.
+    func steer(_ text: String) throws {
+        try output.write(Array(text.utf8))
+    }
+
     /// A result: one line on stdout.
     ///
     /// - Throws: ``TextSink/ReaderGone`` where nobody reads any more.
