@@ -97,6 +97,28 @@ struct TopCommandTests {
         }
     }
 
+    @Test("another size of the terminal is seen before the next look")
+    func resize() async throws {
+        try await ProgramTests.withBroker { servers in
+            let terminal = try PseudoTerminal(rows: 24, columns: 120)
+            let running = try Self.start(["orders", "--interval", "1h"], servers, terminal)
+            try await eventually("the queue is drawn") { Self.frame(terminal).contains("  waiting   0") }
+            terminal.resize(rows: 3, columns: 30)
+            try await eventually("it is drawn anew") { Self.frame(terminal).contains("more lines, for which") }
+            terminal.press("q")
+            #expect(try await running.end() == 0, "\(terminal.text)")
+        }
+    }
+
+    @Test("a screen that was closed, because a look was interrupted, is not opened by the look's end")
+    func openedLate() {
+        let output = Recorder()
+        let screen = Screen(console: Console(output: output.sink(isTerminal: true), error: Recorder().sink()))
+        screen.close()
+        #expect(throws: CancellationError.self) { try screen.open() }
+        #expect(output.text.isEmpty && !screen.isOpen)
+    }
+
     @Test("a queue that is not there ends it as it ends status, on a terminal that nothing was drawn on")
     func noQueue() async throws {
         try await ProgramTests.withBroker { servers in

@@ -53,18 +53,19 @@ extension Dispatcher {
             }
             round.begin(intake.id)
             let (read, end) = read(intake, maximum: limit, into: &round, now: now)
-            // Where room is made job by job, reading each as it comes would cost a turn for every few of them.
-            if read == limit, limit < room || intake.delay != nil || roomLeft.awaitsSuspended(index) {
-                hasMore = true
-            } else if read == limit {
-                lacksRoom = true
-            }
             if let end { ends.append((intake, end)) }
             let part = round.end()
             if intake.delay == nil {
                 roomLeft.note(part.decisions.count, bytes: part.bytes, of: index)
                 // Where the room is not enough for all, the next round begins with who got none.
                 if read > 0 { firstInRotation = (index + 1) % mains }
+            }
+            if read == limit {
+                // As it is now: what was passed over has taken no room, and small jobs took less of the bytes than was thought.
+                // Where there is none, reading each as it comes would cost a turn for every few jobs that begin.
+                let takesNoMore = intake.delay == nil && roomLeft.records(index) == 0
+                lacksRoom = lacksRoom || takesNoMore
+                hasMore = hasMore || !takesNoMore
             }
             if intake.stretch != nil { readOfPlan.append(intake) }
             noteRoom(in: intake, records: read, bytes: part.bytes, isEmpty: read < limit)
@@ -79,7 +80,7 @@ extension Dispatcher {
             reachEnd(offset, of: intake)
             rest(intake)
         }
-        if lacksRoom, !hasMore { hasMore = !engine.wakeWhenThereIsRoom(runtime, since: roomLeft.load) }
+        if lacksRoom, !hasMore { hasMore = !engine.wakeWhenThereIsRoom(runtime, at: roomLeft.mark) }
         return hasMore
     }
 

@@ -71,11 +71,12 @@ final class Engine: Sendable {
 
     /// The dispatcher has stopped reading for want of room: wake it when there is enough to be worth a turn.
     ///
-    /// - Parameter full: what there was when there was no room; nil is now.
-    /// - Returns: false where there is as much again already: then nobody wakes it.
+    /// - Parameter mark: when that is, reckoned when there was none; nil reckons it now.
+    /// - Returns: false where there is enough already, and nobody wakes it. Where its queue's gate stops the intake, that
+    ///   says when it goes on.
     @discardableResult
-    func wakeWhenThereIsRoom(_ runtime: QueueRuntime, since full: Scheduler<JobContent>.Load? = nil) -> Bool {
-        state.withLock { $0.waitForRoom(runtime, since: full) }
+    func wakeWhenThereIsRoom(_ runtime: QueueRuntime, at mark: Scheduler<JobContent>.RoomMark? = nil) -> Bool {
+        state.withLock { $0.waitForRoom(runtime, at: mark) }
     }
 
     func noteLapse(of runtime: QueueRuntime) {

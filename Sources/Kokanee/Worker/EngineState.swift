@@ -124,9 +124,8 @@ struct EngineState {
     /// A busy dispatcher ticks thousands of times a second, and all runners are looked at.
     private let scanInterval: Duration
     private var nextScanAt = ContinuousClock.now
-    /// Dispatchers that stopped reading for want of room, and how full it was then.
-    private var waitingForRoom: [Wakeup] = []
-    private var loadWhenFull = Scheduler<JobContent>.Load(inFlight: 0, ready: 0)
+    /// Dispatchers that stopped reading for want of room, and when there is enough of it.
+    private var waitingForRoom: [(wakeup: Wakeup, mark: Scheduler<JobContent>.RoomMark)] = []
 
     init(_ configuration: WorkerConfiguration, startLimit: StartLimit, hooks: HookDesk?) {
         self.startLimit = startLimit
@@ -287,25 +286,27 @@ struct EngineState {
         return conclusion
     }
 
-    /// - Parameter full: what there was when there was no room; nil is now.
-    /// - Returns: false where there is room again already: then nobody wakes it.
-    mutating func waitForRoom(_ runtime: QueueRuntime, since full: Scheduler<JobContent>.Load?) -> Bool {
+    /// See ``Engine/wakeWhenThereIsRoom(_:at:)``.
+    mutating func waitForRoom(_ runtime: QueueRuntime, at mark: Scheduler<JobContent>.RoomMark?) -> Bool {
         // Its gate, and not what others finish, says when it goes on.
         guard !scheduler.stopsIntake(of: runtime.index) else { return true }
-        let full = full ?? scheduler.room(in: EmptyCollection()).load
-        guard full.inFlight == 0 || !scheduler.load.isQuarterLess(than: full) else { return false }
-        let wakeup = runtime.wakeup
-        // A partition that is full for long asks at every turn.
-        if !waitingForRoom.contains(where: { $0 === wakeup }) { waitingForRoom.append(wakeup) }
-        loadWhenFull = full
+        let mark = mark ?? scheduler.room(in: EmptyCollection()).mark
+        guard !scheduler.hasReached(mark) else { return false }
+        // One that is full for long asks at every turn, which is not to put it off.
+        if let index = waitingForRoom.firstIndex(where: { $0.wakeup === runtime.wakeup }) {
+            waitingForRoom[index].mark = waitingForRoom[index].mark.first(mark)
+        } else {
+            waitingForRoom.append((runtime.wakeup, mark))
+        }
         return true
     }
 
-    /// The dispatchers for which a quarter of what was in flight, or was ready, has made room.
+    /// The dispatchers for which there is enough room.
     mutating func takeWakes() -> [Wakeup] {
-        guard !waitingForRoom.isEmpty, scheduler.load.isQuarterLess(than: loadWhenFull) else { return [] }
-        let wakes = waitingForRoom
-        waitingForRoom = []
+        var wakes: [Wakeup] = []
+        for index in waitingForRoom.indices.reversed() where scheduler.hasReached(waitingForRoom[index].mark) {
+            wakes.append(waitingForRoom.remove(at: index).wakeup)
+        }
         return wakes
     }
 

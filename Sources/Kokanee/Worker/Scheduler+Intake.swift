@@ -15,18 +15,19 @@ extension Scheduler.Partition {
 }
 
 extension Scheduler {
-    /// What there is to do, by which is told how much has been done since.
-    struct Load: Sendable {
+    /// How far what there is to do has to go down until it is worth reading on.
+    struct RoomMark: Sendable {
         var inFlight: Int
+        /// Negative where it is not what is ready that leaves no room.
         var ready: Int
 
-        /// Whether a quarter of what was in flight has finished, or a quarter of what was ready has begun.
-        func isQuarterLess(than full: Load) -> Bool {
-            inFlight <= full.inFlight * 3 / 4 || full.ready > 0 && ready <= full.ready * 3 / 4
+        /// What the one or the other reaches.
+        func first(_ other: RoomMark) -> RoomMark {
+            RoomMark(inFlight: max(inFlight, other.inFlight), ready: max(ready, other.ready))
         }
     }
 
-    var load: Load { Load(inFlight: inFlight, ready: ready.count) }
+    func hasReached(_ mark: RoomMark) -> Bool { inFlight <= mark.inFlight || ready.count <= mark.ready }
 
     /// How much a worker may still take in, for a round of reading in which others only finish jobs: what has been read
     /// meanwhile counts as if it were admitted.
@@ -59,13 +60,14 @@ extension Scheduler {
             return max(left, own, partition.awaitsSuspended ? 1 : 0)
         }
 
-        /// Whether what the partition has room for is only for finding what runs already.
-        func awaitsSuspended(_ index: Int) -> Bool { partitions[index].awaitsSuspended }
-
-        /// What there is as of this round, if nothing has begun or ended in it. What is ready counts where it leaves no
-        /// room.
-        var load: Load {
-            Load(inFlight: inFlight, ready: ready.contains { $0 >= readyLimit } ? ready.reduce(0, +) : 0)
+        /// Where a quarter of what these partitions have in flight, as of this round, has ended, or a quarter of what may be
+        /// ready has begun.
+        var mark: RoomMark {
+            let own = partitions.reduce(0) { $0 + $1.inFlight }
+            return RoomMark(
+                inFlight: inFlight - max(1, (own > 0 ? own : inFlight) / 4),
+                ready: ready.contains { $0 >= readyLimit } ? ready.reduce(0, +) - max(1, readyLimit / 4) : -1
+            )
         }
 
         private func fitting(_ count: Int, in bytes: Int, _ partition: PartitionRoom) -> Int {

@@ -3,6 +3,11 @@ internal import RdKafka
 
 /// Finds out what `status` and `top` tell of a queue.
 struct QueueLookup: Sendable {
+    static let options: [Option] = [
+        .value("group", "GROUP", "the consumer group of the queue", default: "kokanee.QUEUE"),
+        .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
+    ]
+
     private let client: ClientConfiguration
     private let reader: StatusReader
     private let stalledAfter: Duration

@@ -15,10 +15,7 @@ extension Command {
             .init("kokanee status orders --json | jq .waiting", "for programs"),
         ],
         arguments: [Argument("QUEUE", minimum: 0, "the queue")],
-        options: [
-            .value("group", "GROUP", "the consumer group of the queue", default: "kokanee.QUEUE"),
-            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
-        ],
+        options: QueueLookup.options,
         run: runStatus
     )
 

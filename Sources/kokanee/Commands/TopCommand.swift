@@ -7,8 +7,8 @@ extension Command {
         summary: "Shows how queues stand, as status does, live and full screen, until q or Ctrl-C.",
         discussion: """
             Without QUEUE all queues on the cluster, those too that come later. finished and arrived are what the main \
-            topic's committed offsets and its ends have moved by since the look before. A look that fails does not end \
-            it. A look asks the brokers for what status asks for, which is the queue's whole state topic where there are \
+            topic's committed offsets and its ends have moved by since the look before. A later look that fails does \
+            not end it. A look asks the brokers for what status asks for, which is the queue's whole state topic where there are \
             dead letters: a longer interval spares them. Between two looks it rests at least as long as the last took.
             """,
         examples: [
@@ -18,10 +18,8 @@ extension Command {
         ],
         arguments: [Argument("QUEUE", minimum: 0, maximum: 64, "the queue, or several")],
         options: [
-            .value("interval", "D", "the time between two looks, from 200ms to 1h", default: "2s"),
-            .value("group", "GROUP", "the consumer group of the queue", default: "kokanee.QUEUE"),
-            .value("stalled-after", "D", "how long a watermark may stand still while there is work", default: "60s"),
-        ],
+            .value("interval", "D", "the time between two looks, from 200ms to 1h", default: "2s")
+        ] + QueueLookup.options,
         interruption: .isHandled,
         run: runTop
     )
@@ -64,8 +62,8 @@ extension Command {
                 )
                 try await live.run(every: values.string("interval") ?? "2s")
             }
-        } catch is CancellationError where context.interruption.isRequested {
-            // That is how it is meant to end.
+        } catch is CancellationError where context.interruption.isRequested && screen.isOpen {
+            // That is how it is meant to end, once there is something to see.
         }
     }
 

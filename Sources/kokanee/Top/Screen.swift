@@ -9,8 +9,8 @@ internal import Synchronization
 final class Screen: Sendable {
     private struct State {
         var isOpen = false
-        /// How keys were read; nil where stdin is no terminal.
-        var settings: termios?
+        /// It is closed for good, be it before it was opened: who interrupts a look does not wait for its end.
+        var isOver = false
     }
 
     // The alternate screen; no cursor; no wrapping, should a character be wider than was thought.
@@ -18,6 +18,8 @@ final class Screen: Sendable {
     private static let leave = "\u{1B}[0m\u{1B}[?7h\u{1B}[?25h\u{1B}[?1049l"
     /// For as long as it is open.
     private static let current = Mutex<Screen?>(nil)
+    /// How keys were read before. Nobody holds it while writing: a terminal that takes nothing is given back all the same.
+    private static let settings = Mutex<termios?>(nil)
 
     private let console: Console
     private let state = Mutex(State())
@@ -42,11 +44,14 @@ final class Screen: Sendable {
     }
 
     /// Takes the terminal. To be called once.
+    ///
+    /// - Throws: `CancellationError` where it was closed before; what writing throws.
     func open() throws {
-        Self.current.withLock { $0 = self }
         try state.withLock { state in
+            guard !state.isOver else { throw CancellationError() }
+            Self.current.withLock { $0 = self }
             state.isOpen = true
-            state.settings = Self.readSingleKeys()
+            Self.readSingleKeys()
             try console.steer(Self.enter)
         }
     }
@@ -58,28 +63,35 @@ final class Screen: Sendable {
         }
     }
 
-    /// Gives the terminal back as it was; nothing where it is not open.
+    /// Gives the terminal back as it was. It is not opened any more.
     func close() {
-        state.withLock { state in
-            guard state.isOpen else { return }
-            state.isOpen = false
-            // Whoever has closed the terminal has no use for it.
-            try? console.steer(Self.leave)
-            Self.restore(state.settings)
-        }
+        state.withLock { end(&$0) }
         Self.current.withLock { $0 = nil }
     }
 
-    /// The same of the screen that is open, if there is one, for a process that ends at once: it waits for nothing.
+    /// The same of the screen that is open, if there is one, for a process that ends at once: it waits for a tenth of a second
+    /// at most.
     static func giveBack() {
+        restoreKeys()
         guard let screen = current.withLockIfAvailable({ $0 }) ?? nil else { return }
-        _ = screen.state.withLockIfAvailable { state in
-            guard state.isOpen else { return }
-            state.isOpen = false
-            restore(state.settings)
-            var ready = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
-            if poll(&ready, 1, 0) > 0 { try? screen.console.steer(leave) }
+        for _ in 0..<20 {
+            let isDone: Void? = screen.state.withLockIfAvailable { state in
+                var ready = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+                if poll(&ready, 1, 0) > 0 { screen.end(&state) }
+            }
+            if isDone != nil { return }
+            usleep(5000)
         }
+    }
+
+    private func end(_ state: inout State) {
+        state.isOver = true
+        // First, as writing may take its time.
+        Self.restoreKeys()
+        guard state.isOpen else { return }
+        state.isOpen = false
+        // Whoever has closed the terminal has no use for it.
+        try? console.steer(Self.leave)
     }
 
     // MARK: - Keys
@@ -106,13 +118,14 @@ final class Screen: Sendable {
         keys.contains { [UInt8(ascii: "q"), UInt8(ascii: "Q"), 3].contains($0) }
     }
 
-    private var isOpen: Bool { state.withLock(\.isOpen) }
+    var isOpen: Bool { state.withLock(\.isOpen) }
 
-    /// - Returns: the settings before; nil where stdin is no terminal.
-    private static func readSingleKeys() -> termios? {
+    /// By stdout, which is the terminal whatever stdin is.
+    private static func readSingleKeys() {
         var settings = termios()
-        guard tcgetattr(STDIN_FILENO, &settings) == 0 else { return nil }
+        guard tcgetattr(STDOUT_FILENO, &settings) == 0 else { return }
         let before = settings
+        Self.settings.withLock { $0 = before }
         settings.c_lflag &= ~tcflag_t(ICANON | ECHO)
         withUnsafeMutableBytes(of: &settings.c_cc) { characters in
             characters[Int(VMIN)] = 1
@@ -121,12 +134,15 @@ final class Screen: Sendable {
             characters[Int(VSUSP)] = 0
             characters[Int(VQUIT)] = 0
         }
-        restore(settings)
-        return before
+        set(settings)
     }
 
-    private static func restore(_ settings: termios?) {
-        guard var settings else { return }
-        while tcsetattr(STDIN_FILENO, TCSANOW, &settings) == -1, errno == EINTR {}
+    private static func restoreKeys() {
+        if let settings = settings.withLock({ $0.take() }) { set(settings) }
+    }
+
+    private static func set(_ settings: termios) {
+        var settings = settings
+        while tcsetattr(STDOUT_FILENO, TCSANOW, &settings) == -1, errno == EINTR {}
     }
 }

@@ -42,7 +42,7 @@ struct RoomWakeTests {
     }
 
     /// As a dispatcher's round has it.
-    private func load(_ state: EngineState) -> Scheduler<JobContent>.Load { state.scheduler.room(in: [0]).load }
+    private func mark(_ state: EngineState) -> Scheduler<JobContent>.RoomMark { state.scheduler.room(in: [0]).mark }
 
     private func begin(_ runners: Range<Int>, _ state: inout EngineState) {
         for index in runners {
@@ -57,7 +57,7 @@ struct RoomWakeTests {
     @Test("once a quarter of what was ready has begun")
     func begun() {
         var state = state(inFlight: 200, key: nil)
-        let waits = state.waitForRoom(content.runtime, since: load(state))
+        let waits = state.waitForRoom(content.runtime, at: mark(state))
         #expect(waits)
         begin(0..<9, &state)
         let early = state.takeWakes()
@@ -70,22 +70,51 @@ struct RoomWakeTests {
     @Test("at once, where that has happened since it reckoned its room")
     func alreadyBegun() {
         var state = state(inFlight: 200, key: nil)
-        let full = load(state)
+        let mark = mark(state)
         begin(0..<10, &state)
-        let waits = state.waitForRoom(content.runtime, since: full)
+        let waits = state.waitForRoom(content.runtime, at: mark)
         let wakes = state.takeWakes()
         #expect(!waits && wakes.isEmpty, "it has not stopped")
-        let waitsNow = state.waitForRoom(content.runtime, since: load(state))
+        let waitsNow = state.waitForRoom(content.runtime, at: self.mark(state))
         #expect(waitsNow)
+    }
+
+    @Test("no later for another dispatcher that waits for more, or for asking again")
+    func others() throws {
+        var state = state(inFlight: 200, key: nil)
+        let other = try WorkerFixture().runtime()
+        let waits = [
+            state.waitForRoom(content.runtime, at: mark(state)),
+            state.waitForRoom(other, at: .init(inFlight: 5, ready: -1)),
+            state.waitForRoom(content.runtime, at: .init(inFlight: 5, ready: -1)),
+        ]
+        #expect(waits == [true, true, true])
+        begin(0..<10, &state)
+        let wakes = state.takeWakes()
+        #expect(wakes.count == 1 && wakes.first === content.runtime.wakeup)
+    }
+
+    @Test("at once, where what was read took less of the bytes than was thought, or was passed over")
+    func smaller() {
+        var scheduler = Scheduler<String>(limits: .init(jobs: 1000, bytes: 16 << 20, gap: 1000, ready: 1000))
+        scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        _ = scheduler.admit(0, offset: 0, .init(bytes: 1 << 20, key: nil, start: .now), "x")
+        var room = scheduler.room(in: [0])
+        let records = room.records(0)
+        #expect((1...16).contains(records))
+        room.note(records, bytes: records * 100, of: 0)
+        #expect(room.records(0) > 0)
+        room.note(0, bytes: 0, of: 0)
+        #expect(room.records(0) > 0)
     }
 
     @Test("not when something begins, where it is what is unfinished that takes the room")
     func unfinished() {
         var state = state(inFlight: 40, key: 1)
-        let full = load(state)
-        #expect(full.inFlight == 40 && full.ready == 0)
+        let mark = mark(state)
+        #expect(mark.inFlight == 30 && mark.ready < 0)
         begin(0..<1, &state)
-        let waits = state.waitForRoom(content.runtime, since: full)
+        let waits = state.waitForRoom(content.runtime, at: mark)
         let wakes = state.takeWakes()
         #expect(waits && wakes.isEmpty)
     }
