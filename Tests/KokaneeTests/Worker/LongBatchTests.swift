@@ -7,33 +7,16 @@ import Testing
 /// Of 16 runners, with jobs of 100 µs each.
 @Suite("Jobs of some length that are handed over together")
 struct LongBatchTests {
-    private struct Idle: JobHandler {
-        func perform(_ payload: Bytes, _ context: JobContext) async throws {}
-    }
-
-    private let now = ContinuousClock.now
-    private let content: JobContent
-    private let entry = JobRegistry.Entry(name: "default", version: 1, handler: Idle())
+    private let fixture: EngineFixture
 
     init() async throws {
-        let fixture = try WorkerFixture()
-        try await fixture.enqueue(1)
-        let record = try #require(try await fixture.records(of: "q").first)
-        content = JobContent(record, runtime: try fixture.runtime())
-        for _ in 0..<20 { entry.cost.note(total: 100_000, count: 1, longest: 100_000) }
-        content.read(as: .none, for: .passUnretained(entry))
+        fixture = try await EngineFixture(cost: 100_000)
     }
 
     /// - Parameter keys: one of each job, in the order of their offsets.
     private func state(_ keys: [UInt64?]) -> EngineState {
-        var configuration = WorkerConfiguration()
-        configuration.concurrency = 16
-        var state = EngineState(configuration, startLimit: content.runtime.startLimit, hooks: nil)
-        state.add(content.runtime, policy: nil, leaseLength: .seconds(60), now: now)
-        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
-        for (offset, key) in keys.enumerated() {
-            _ = state.scheduler.admit(0, offset: Int64(offset), .init(bytes: 1, key: key, start: .now), content)
-        }
+        var state = fixture.state()
+        for (offset, key) in keys.enumerated() { fixture.admit(Int64(offset), key: key, &state) }
         return state
     }
 
@@ -42,7 +25,7 @@ struct LongBatchTests {
         var batches: [[Int64]] = []
         for index in state.runners.indices {
             let generation = state.runners[index].begin()
-            guard case .run(let batch) = state.nextStep(of: index, generation, now: now) else { continue }
+            guard case .run(let batch) = state.nextStep(of: index, generation, now: fixture.now) else { continue }
             #expect(!batch.isQuick, "nobody is to wait for its runner")
             batches.append((0..<batch.count).map { state.scheduler.place(of: batch[$0].ticket).offset })
         }
@@ -63,7 +46,7 @@ struct LongBatchTests {
 
     @Test("jobs that take more than a quarter of a millisecond are given out one by one")
     func long() {
-        entry.cost.note(total: 251_000, count: 1, longest: 251_000)
+        fixture.entry.cost.note(total: 251_000, count: 1, longest: 251_000)
         var state = state([UInt64?](repeating: nil, count: 1000))
         #expect(batches(of: &state).map(\.count) == [Int](repeating: 1, count: 16))
     }

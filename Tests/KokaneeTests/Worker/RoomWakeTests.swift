@@ -7,35 +7,19 @@ import Testing
 /// Of 16 runners, and 40 jobs that may be ready before no more are read.
 @Suite("When a dispatcher that found no room reads again")
 struct RoomWakeTests {
-    private struct Idle: JobHandler {
-        func perform(_ payload: Bytes, _ context: JobContext) async throws {}
-    }
-
-    private let now = ContinuousClock.now
-    private let content: JobContent
-    private let entry = JobRegistry.Entry(name: "default", version: 1, handler: Idle())
+    private let fixture: EngineFixture
 
     init() async throws {
-        let fixture = try WorkerFixture()
-        try await fixture.enqueue(1)
-        let record = try #require(try await fixture.records(of: "q").first)
-        content = JobContent(record, runtime: try fixture.runtime())
-        // Each by itself.
-        entry.cost.note(total: 1_000_000_000, count: 1, longest: 1_000_000_000)
-        content.read(as: .none, for: .passUnretained(entry))
+        // So long that each is given out by itself.
+        fixture = try await EngineFixture(cost: 1_000_000_000)
     }
 
     /// Full, as far as 40 jobs make it so.
     private func state(inFlight: Int, key: UInt64?) -> EngineState {
-        var configuration = WorkerConfiguration()
-        configuration.concurrency = 16
-        configuration.maximumInFlight = inFlight
-        var state = EngineState(configuration, startLimit: content.runtime.startLimit, hooks: nil)
-        state.add(content.runtime, policy: nil, leaseLength: .seconds(60), now: now)
-        state.scheduler.assign(0, queue: 0, number: 0, committed: 0, restored: CompletionMap(), movedAt: 0)
+        var state = fixture.state(inFlight: inFlight)
         for offset in 0..<Int64(40) {
             #expect(state.scheduler.room(in: 0) > 0)
-            _ = state.scheduler.admit(0, offset: offset, .init(bytes: 1, key: key, start: .now), content)
+            fixture.admit(offset, key: key, &state)
         }
         #expect(state.scheduler.room(in: 0) == 0)
         return state
@@ -47,7 +31,7 @@ struct RoomWakeTests {
     private func begin(_ runners: Range<Int>, _ state: inout EngineState) {
         for index in runners {
             let generation = state.runners[index].begin()
-            guard case .run = state.nextStep(of: index, generation, now: now) else {
+            guard case .run = state.nextStep(of: index, generation, now: fixture.now) else {
                 Issue.record("nothing is ready")
                 continue
             }
@@ -57,7 +41,7 @@ struct RoomWakeTests {
     @Test("once a quarter of what was ready has begun")
     func begun() {
         var state = state(inFlight: 200, key: nil)
-        let waits = state.waitForRoom(content.runtime, at: mark(state))
+        let waits = state.waitForRoom(fixture.content.runtime, at: mark(state))
         #expect(waits)
         begin(0..<9, &state)
         let early = state.takeWakes()
@@ -72,10 +56,10 @@ struct RoomWakeTests {
         var state = state(inFlight: 200, key: nil)
         let mark = mark(state)
         begin(0..<10, &state)
-        let waits = state.waitForRoom(content.runtime, at: mark)
+        let waits = state.waitForRoom(fixture.content.runtime, at: mark)
         let wakes = state.takeWakes()
         #expect(!waits && wakes.isEmpty, "it has not stopped")
-        let waitsNow = state.waitForRoom(content.runtime, at: self.mark(state))
+        let waitsNow = state.waitForRoom(fixture.content.runtime, at: self.mark(state))
         #expect(waitsNow)
     }
 
@@ -84,14 +68,14 @@ struct RoomWakeTests {
         var state = state(inFlight: 200, key: nil)
         let other = try WorkerFixture().runtime()
         let waits = [
-            state.waitForRoom(content.runtime, at: mark(state)),
+            state.waitForRoom(fixture.content.runtime, at: mark(state)),
             state.waitForRoom(other, at: .init(inFlight: 5, ready: -1)),
-            state.waitForRoom(content.runtime, at: .init(inFlight: 5, ready: -1)),
+            state.waitForRoom(fixture.content.runtime, at: .init(inFlight: 5, ready: -1)),
         ]
         #expect(waits == [true, true, true])
         begin(0..<10, &state)
         let wakes = state.takeWakes()
-        #expect(wakes.count == 1 && wakes.first === content.runtime.wakeup)
+        #expect(wakes.count == 1 && wakes.first === fixture.content.runtime.wakeup)
     }
 
     @Test("at once, where what was read took less of the bytes than was thought, or was passed over")
@@ -114,7 +98,7 @@ struct RoomWakeTests {
         let mark = mark(state)
         #expect(mark.inFlight == 30 && mark.ready < 0)
         begin(0..<1, &state)
-        let waits = state.waitForRoom(content.runtime, at: mark)
+        let waits = state.waitForRoom(fixture.content.runtime, at: mark)
         let wakes = state.takeWakes()
         #expect(waits && wakes.isEmpty)
     }
