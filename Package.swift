@@ -19,14 +19,14 @@ let fuzzTargets: Target =
     isFuzzing
     ? .executableTarget(
         name: "kokanee-fuzz",
-        dependencies: ["kokanee", "Kokanee", "RdKafka"],
+        dependencies: ["kokanee", "Kokanee", "RdKafka", "CRdKafka"],
         path: "Tests/Fuzz",
         exclude: ["Corpus", "Dictionaries", "fuzz.sh", "Replay"],
         swiftSettings: swiftSettings
     )
     : .testTarget(
         name: "FuzzTests",
-        dependencies: ["kokanee", "Kokanee", "RdKafka", "TestSupport"],
+        dependencies: ["kokanee", "Kokanee", "RdKafka", "CRdKafka", "TestSupport"],
         path: "Tests/Fuzz",
         exclude: ["Corpus", "Dictionaries", "fuzz.sh", "Fuzzer"],
         swiftSettings: swiftSettings

@@ -3,6 +3,7 @@
 
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -22,6 +23,27 @@ static inline rd_kafka_resp_err_t crdkafka_produce(rd_kafka_t *rk, rd_kafka_topi
                              RD_KAFKA_V_VALUE((void *)value, value_length), RD_KAFKA_V_TIMESTAMP(timestamp_ms),
                              RD_KAFKA_V_OPAQUE(opaque), RD_KAFKA_V_END);
 }
+
+/* What librdkafka 2.0.0 to 2.15.0 keep of a fetched message, where pointers have 64 bits: its public part, and behind it,
+ * among other things, where the record's headers stand in the fetched bytes, for the list that `rd_kafka_message_headers`
+ * makes of them when it is asked. That is no part of the API: see WireHeaders.swift for what makes it safe to look at. */
+typedef struct {
+    rd_kafka_message_t message;
+    void *links[2];
+    int flags;
+    rd_kafka_timestamp_type_t timestamp_type;
+    int64_t timestamp_ms;
+    rd_kafka_headers_t *headers;
+    rd_kafka_msg_status_t status;
+    int32_t broker;
+    int32_t header_length;
+    const uint8_t *header_bytes;
+} crdkafka_fetched_message_t;
+#if __SIZEOF_POINTER__ == 8
+_Static_assert(offsetof(crdkafka_fetched_message_t, header_length) == 120 &&
+                   offsetof(crdkafka_fetched_message_t, header_bytes) == 128,
+               "librdkafka's places in a rd_kafka_msg_t");
+#endif
 
 /* sys/eventfd.h is in no module of Swift's. */
 static inline int crdkafka_eventfd(void) {

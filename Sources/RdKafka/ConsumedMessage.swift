@@ -6,10 +6,10 @@ internal import Glibc
 /// source with the message, and calls ``end()``. Copies cost nothing, for this counts no owners.
 ///
 /// `@unchecked Sendable`: the message is handed over by librdkafka when this is made, and only read from then on; what
-/// changes in it is that its headers are parsed, for which ``HeaderParsing`` has a lock.
+/// may change in it is that its headers are parsed, for which ``HeaderParsing`` has a lock.
 package struct ConsumedMessage: @unchecked Sendable {
     private let unmanagedSource: Unmanaged<MessageSource>
-    private let message: UnsafePointer<rd_kafka_message_t>
+    let message: UnsafePointer<rd_kafka_message_t>
 
     init(_ message: UnsafePointer<rd_kafka_message_t>, source: MessageSource) {
         self.init(message, source: .passUnretained(source))
@@ -62,18 +62,14 @@ package struct ConsumedMessage: @unchecked Sendable {
     /// As ``Record/forEachHeader(_:)``; returns whether the headers, if there are any, can be read.
     @discardableResult
     package func forEachHeader(_ body: HeaderBody) -> Bool {
-        HeaderParsing.locked(message) { $0.forEachHeader(body) }
+        if let headers = WireHeaders(of: message) { return headers.forEachHeader(body) }
+        return HeaderParsing.locked(message) { $0.forEachHeader(body) }
     }
 
     /// As ``forEachHeader(_:)``, by whoever is the only one to know this message.
     package func forEachHeaderUnshared(_ body: HeaderBody) -> Bool {
-        HeaderParsing(message).forEachHeader(body)
-    }
-
-    /// The headers as a list of their own, which the caller has to destroy, or to hand on, but for those whose names are
-    /// dropped. Nil where there are none, and where the list can't be taken off its message.
-    func takeHeaders(without isDropped: (_ name: UnsafeRawBufferPointer) -> Bool) -> OpaquePointer? {
-        OpaquePointer(bitPattern: HeaderParsing.locked(message) { UInt(bitPattern: $0.take(without: isDropped)) })
+        if let headers = WireHeaders(of: message) { return headers.forEachHeader(body) }
+        return HeaderParsing(message).forEachHeader(body)
     }
 
     package typealias HeaderBody = (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void

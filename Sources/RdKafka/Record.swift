@@ -54,7 +54,8 @@ public struct Record: Sendable {
     /// Calls `body` with each header in the record's order, name and value borrowed from the record.
     ///
     /// Values are nil where the header's value is null. Both pointers are valid inside `body` only, which must not read
-    /// any record's headers itself. A record whose headers can't be parsed has none.
+    /// any record's headers itself. A record whose headers can't be parsed has none. A name that has a zero byte is whole,
+    /// but where librdkafka has to be asked for the headers: then it ends before.
     public func forEachHeader(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer?) -> Void) {
         // For Swift the last use of the storage is the reading of its pointer, not that of what the pointer points to.
         _ = withExtendedLifetime(storage) { storage.message.forEachHeader(body) }

@@ -56,7 +56,8 @@ struct HeaderScan {
     private(set) var isReadable = true
     /// About what the record's headers take in memory, in bytes.
     private(set) var size = 0
-    /// What librdkafka keeps of a header beside its bytes.
+    /// What a header counts for beside its bytes: about what a copy of it takes, and what librdkafka keeps of one where it has
+    /// to be asked.
     static let overhead = 64
 
     init(_ record: Record) {

@@ -40,18 +40,11 @@ package struct RecordSink: ~Copyable {
     }
 
     /// Begins a record with the headers that a consumed one has, but for some names.
-    ///
-    /// librdkafka's list of them is taken over where that can be: they are neither copied nor allocated again.
     package mutating func begin(
         topic name: String,
         headersOf message: ConsumedMessage,
         without isDropped: (_ name: UnsafeRawBufferPointer) -> Bool
     ) {
-        if let taken = message.takeHeaders(without: isDropped) {
-            begin(topic: name, headers: 0)
-            headers = taken
-            return
-        }
         begin(topic: name, headers: 16)
         let list = headers
         message.forEachHeader { name, value in

@@ -17,8 +17,8 @@ struct FuzzTarget: Sendable {
     let run: @Sendable (_ input: [UInt8]) throws -> Void
 
     static let all: [FuzzTarget] = [
-        envelope, structured, completionMap, commitMetadata, verdict, handler, jobLines, properties, duration, ladder,
-        time, json, partitionRanges, payload, expression,
+        wireHeaders, envelope, structured, completionMap, commitMetadata, verdict, handler, jobLines, properties,
+        duration, ladder, time, json, partitionRanges, payload, expression,
     ]
 }
 
