@@ -11,9 +11,9 @@ internal import CRdKafka
 /// - The message that librdkafka hands out is the beginning of a larger structure (`rd_kafka_msg_t`, "MUST be first field"),
 ///   which has the bytes' place and length where ``CRdKafka`` says. That is so in all releases from 2.0.0 to 2.15.0. In one
 ///   that is older or newer nothing behind the public part is looked at.
-/// - In a record the headers stand behind its value. A place that is not right behind the value, which is public, is not
-///   used; where there is none, or an empty one, the key says where they have to be. So are not those of records without
-///   either, and formats that have no headers.
+/// - In a record the headers stand behind its value, whose place is public. Where it has none, or an empty one, the key says
+///   where they have to be. A place that is another is not used. Records with neither have nothing to go by, and older
+///   formats no headers.
 /// - The length is the rest of the record's, which librdkafka has found within what was fetched; all reading stays within.
 /// - The bytes are not written once the message is handed out, so that any number of threads may read them. Whether they are
 ///   used is the same each time: librdkafka makes a list of no message's headers that are read here. A list that an
