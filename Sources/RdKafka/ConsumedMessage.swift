@@ -63,12 +63,6 @@ package struct ConsumedMessage: @unchecked Sendable {
     @discardableResult
     package func forEachHeader(_ body: HeaderBody) -> Bool {
         if let headers = WireHeaders(of: message) { return headers.forEachHeader(body) }
-        return HeaderParsing.locked(message) { $0.forEachHeader(body) }
-    }
-
-    /// As ``forEachHeader(_:)``, by whoever is the only one to know this message.
-    package func forEachHeaderUnshared(_ body: HeaderBody) -> Bool {
-        if let headers = WireHeaders(of: message) { return headers.forEachHeader(body) }
         return HeaderParsing(message).forEachHeader(body)
     }
 

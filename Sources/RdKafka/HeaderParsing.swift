@@ -11,20 +11,20 @@ struct HeaderParsing {
         self.message = message
     }
 
-    /// Runs `body` while no other thread parses the same message's headers.
-    static func locked<R: Sendable>(_ message: UnsafePointer<rd_kafka_message_t>, _ body: (Self) -> R) -> R {
-        let stripe = UInt(bitPattern: message) >> 6 % UInt(stripes.count)
-        return stripes[Int(stripe)].lock.withLock { _ in body(Self(message)) }
-    }
-
     private final class Stripe: Sendable {
         let lock = Mutex(())
     }
 
+    /// Of several threads that ask for one message's headers one parses, and the others find its list.
     private static let stripes = (0..<16).map { _ in Stripe() }
 
     /// As ``WireHeaders/forEachHeader(_:)``, but that librdkafka tells a name up to its first zero byte.
     func forEachHeader(_ body: ConsumedMessage.HeaderBody) -> Bool {
+        let stripe = UInt(bitPattern: message) >> 6 % UInt(Self.stripes.count)
+        return Self.stripes[Int(stripe)].lock.withLock { _ in readList(body) }
+    }
+
+    private func readList(_ body: ConsumedMessage.HeaderBody) -> Bool {
         var headers: OpaquePointer?
         let code = rd_kafka_message_headers(message, &headers)
         guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let headers else { return code == RD_KAFKA_RESP_ERR__NOENT }

@@ -60,7 +60,7 @@ struct LifetimeTests {
     }
 
     /// A member with its partition's queue, on the calling thread; what it was given is answered for 20 seconds.
-    private static func member(
+    static func member(
         _ client: ClientConfiguration,
         answers: Bool = true
     ) throws -> (consumer: Consumer, queues: [PartitionQueue]) {
@@ -78,7 +78,7 @@ struct LifetimeTests {
     }
 
     /// The first record, once it is there.
-    private static func first(of queue: PartitionQueue, _ consumer: Consumer) throws -> Record {
+    static func first(of queue: PartitionQueue, _ consumer: Consumer) throws -> Record {
         var first: Record?
         let end = ContinuousClock.now + .seconds(20)
         while ContinuousClock.now < end {

@@ -27,11 +27,9 @@ struct PlainJob {
     private init() {}
 
     /// Nil where the record is anything else.
-    ///
-    /// - Parameter message: known to the caller alone.
     static func read(_ message: ConsumedMessage, _ runtime: QueueRuntime) -> PlainJob? {
         var job = PlainJob()
-        let isReadable = message.forEachHeaderUnshared { name, value in
+        let isReadable = message.forEachHeader { name, value in
             job.size += name.count + (value?.count ?? 0) + HeaderScan.overhead
             if job.isPlain { job.isPlain = job.take(name, value, runtime) }
         }

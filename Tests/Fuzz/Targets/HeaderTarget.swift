@@ -52,30 +52,19 @@ extension FuzzTarget {
             UnsafeMutableRawPointer(memory).assumingMemoryBound(to: rd_kafka_message_t.self)
         }
 
-        func free() { memory.deallocate() }
+        /// With librdkafka's list, if it has made one.
+        func free() {
+            if let headers = memory.pointee.headers { rd_kafka_headers_destroy(headers) }
+            memory.deallocate()
+        }
 
         /// Nil where librdkafka can't parse them.
         func parsed() -> [Pair]? {
-            var list: OpaquePointer?
-            let code = rd_kafka_message_detach_headers(`public`, &list)
-            guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list else {
-                return code == RD_KAFKA_RESP_ERR__NOENT ? [] : nil
-            }
-            defer { rd_kafka_headers_destroy(list) }
             var pairs: [Pair] = []
-            var name: UnsafePointer<CChar>?
-            var value: UnsafeRawPointer?
-            var length = 0
-            while rd_kafka_header_get_all(list, pairs.count, &name, &value, &length) == RD_KAFKA_RESP_ERR_NO_ERROR {
-                let name = name.map { UnsafeRawBufferPointer(start: $0, count: strlen($0)) }
-                pairs.append(
-                    Pair(
-                        name: name.map { Array($0) } ?? [],
-                        value: value.map { Array(UnsafeRawBufferPointer(start: $0, count: length)) }
-                    )
-                )
+            let isReadable = HeaderParsing(`public`).forEachHeader { name, value in
+                pairs.append(Pair(name: Array(name), value: value.map { Array($0) }))
             }
-            return pairs
+            return isReadable ? pairs : nil
         }
     }
 }

@@ -49,8 +49,7 @@ struct ReplayOmissions: Sendable {
     /// - Parameters:
     ///   - message: of an owner that lives on; selected.
     ///   - partition: the message's.
-    ///   - alone: whether the message is known to the caller alone, so that its headers are read without a lock.
-    func omission(of message: ConsumedMessage, in partition: Int32, alone: Bool = false) -> Omission? {
+    func omission(of message: ConsumedMessage, in partition: Int32) -> Omission? {
         var isCandidate = false
         func look(_ name: UnsafeRawBufferPointer, _: UnsafeRawBufferPointer?) {
             switch HeaderName.recognise(name) {
@@ -59,7 +58,7 @@ struct ReplayOmissions: Sendable {
             }
         }
         // Hardly any record has either header, and only these are read as a whole.
-        _ = alone ? message.forEachHeaderUnshared(look) : message.forEachHeader(look)
+        message.forEachHeader(look)
         guard isCandidate else { return nil }
         let scan = HeaderScan(message)
         if isRepetition(scan, partition, message.offset) { return .repetition }

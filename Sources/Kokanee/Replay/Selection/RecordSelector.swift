@@ -80,16 +80,15 @@ struct RecordSelector: Sendable {
     /// - Parameters:
     ///   - message: of an owner that lives on.
     ///   - partition: the message's.
-    ///   - alone: whether the message is known to the caller alone, so that its headers are read without a lock.
-    func verdict(on message: ConsumedMessage, of partition: Int32, alone: Bool = false) -> Verdict {
-        look(at: message, of: partition, alone: alone).verdict
+    func verdict(on message: ConsumedMessage, of partition: Int32) -> Verdict {
+        look(at: message, of: partition).verdict
     }
 
-    /// As ``verdict(on:of:alone:)``; of a record that matches by its id also which of ``ids`` that is.
-    func look(at message: ConsumedMessage, of partition: Int32, alone: Bool) -> (verdict: Verdict, id: Int?) {
+    /// As ``verdict(on:of:)``; of a record that matches by its id also which of ``ids`` that is.
+    func look(at message: ConsumedMessage, of partition: Int32) -> (verdict: Verdict, id: Int?) {
         if let verdict = glance(message, partition) { return (verdict, nil) }
         guard asksHeaders else { return (expression.map { ask($0, message, nil) } ?? .matches, nil) }
-        guard let headers = SelectedHeaders(message, question, alone: alone) else { return lookClosely(message) }
+        guard let headers = SelectedHeaders(message, question) else { return lookClosely(message) }
         guard question.types == nil || headers.isOfType, question.ids == nil || headers.idIndex != nil,
             versions.isEmpty || versions.contains(headers.version)
         else { return (.passed, nil) }

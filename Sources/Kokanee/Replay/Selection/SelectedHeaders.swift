@@ -48,13 +48,8 @@ struct SelectedHeaders {
     private var hasOrigin = false
 
     /// Nil where the record is not plain.
-    ///
-    /// - Parameter alone: whether the message is known to the caller alone.
-    init?(_ message: ConsumedMessage, _ question: HeaderQuestion, alone: Bool) {
-        let isReadable =
-            alone
-            ? message.forEachHeaderUnshared { take($0, $1, question) }
-            : message.forEachHeader { take($0, $1, question) }
+    init?(_ message: ConsumedMessage, _ question: HeaderQuestion) {
+        let isReadable = message.forEachHeader { take($0, $1, question) }
         guard isReadable, isPlain else { return nil }
         if hasSpecVersion && hasType && hasID {
             isCloudEvent = true

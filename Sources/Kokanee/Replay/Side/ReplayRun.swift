@@ -39,7 +39,7 @@ final class ReplayRun: Sendable {
 
     /// Whether a record is to be run; for the thread that reads.
     func selects(_ message: ConsumedMessage, _ partition: Int32) -> Bool {
-        selector.verdict(on: message, of: partition, alone: true) == .matches
+        selector.verdict(on: message, of: partition) == .matches
     }
 
     func note(scanned: Int, matched: Int) {
