@@ -19,7 +19,7 @@ RUN_TESTS = Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctes
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
-.PHONY: help demo demo-replay test test-integration test-librdkafka test-tsan test-asan lint format docs bench bench-json bench-memory clean setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
+.PHONY: help demo demo-replay test test-integration test-librdkafka test-tsan test-asan build-ahead lint format docs bench bench-json bench-memory clean build-instructions setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ test-tsan: setup-test ## the tests under ThreadSanitizer; FILTER='^KokaneeTests\
 
 test-asan: setup-test ## the tests under AddressSanitizer, with leaks; FILTER='^KokaneeTests\.'
 	Tests/Sanitizers/run.sh address $(if $(FILTER),--filter '$(FILTER)')
+
+build-ahead: setup-test ## what test-tsan, test-asan and bench-instructions would have to build
+	Tests/Sanitizers/run.sh thread build
+	Tests/Sanitizers/run.sh address build
+	$(MAKE) build-instructions
 
 simulate: setup-build ## a whole queue through HISTORIES=100000 from SEED=1 on; SEED=N HISTORIES=1 replays one exactly
 	Tests/simulate.sh $(or $(SEED),1) $(HISTORIES)
@@ -99,9 +104,7 @@ bench-hostile: setup-test ## a worker's speed and memory on records that are no 
 	swift build -c release --product kokanee-noop-worker
 	Tests/Benchmarks/hostile.sh "$(JOBS)" "$(VENV)/bin/python"
 
-bench-instructions: setup-test ## what a job costs in instructions, against Tests/Benchmarks/instructions.budget; RECORD=1 writes that
-	swift build -c release --product kokanee
-	swift build -c release --product kokanee-instructions
+bench-instructions: setup-test build-instructions ## what a job costs in instructions, against Tests/Benchmarks/instructions.budget; RECORD=1 writes that
 	Tests/Benchmarks/instructions.sh $(if $(RECORD),record)
 
 bench-peers: setup-peers ## Kokanee beside Sidekiq, Celery, RQ and others: PEERS=sidekiq,rq WORK=noop|sleep100us|sleep1ms RUNS=3 JOBS=… LATENCY=500
@@ -114,6 +117,10 @@ bench-peers: setup-peers ## Kokanee beside Sidekiq, Celery, RQ and others: PEERS
 
 clean: ## removes what was built
 	rm -rf .build
+
+build-instructions: setup-build
+	swift build -c release --product kokanee
+	swift build -c release --product kokanee-instructions
 
 setup-build:
 	@Tests/setup.sh build
