@@ -19,6 +19,9 @@ RUN_TESTS = Tests/run.sh "$$($(BUILD) --show-bin-path)/kokaneePackageTests.xctes
 export KOKANEE_NOIDA_DB ?= $(VENV)/bin/noida-db
 export KOKANEE_ORACLE_PYTHON ?= $(VENV)/bin/python
 
+# Set-up comes first, and SwiftPM builds one thing at a time.
+.NOTPARALLEL:
+
 .PHONY: help demo demo-replay test test-integration test-librdkafka test-tsan test-asan build-ahead lint format docs bench bench-json bench-memory clean build-instructions setup-build setup-test simulate mutants fuzz bench-hostile bench-instructions bench-peers chaos setup-peers
 
 help: ## this list

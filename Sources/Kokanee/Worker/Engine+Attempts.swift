@@ -108,6 +108,8 @@ extension Engine {
     /// By itself, so that a runner that waits, perhaps for long, keeps nothing of the jobs that it ran last.
     private func nextStep(_ index: Int, _ generation: Int) -> EngineState.Step {
         settle(CollectionOfOne(RunnerGeneration(index: index, generation: generation))) { state, turn, now in
+            // Whoever lets it go last frees its records, one by one: not under the lock.
+            if state.runners[index].generation == generation { turn.spent = state.runners[index].batch }
             turn.step = state.nextStep(of: index, generation, now: now)
         }
         .step

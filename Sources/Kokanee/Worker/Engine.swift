@@ -9,6 +9,10 @@ final class Engine: Sendable {
     typealias Ticket = Scheduler<JobContent>.Ticket
     typealias PartitionID = Scheduler<JobContent>.PartitionID
 
+    /// How many records are taken in under the lock at once, if a partition has no more of them: a few dozen microseconds'
+    /// worth.
+    private static let longestAdmission = 128
+
     let configuration: WorkerConfiguration
     let logger: Logger
     let clock = WorkerClock()
@@ -147,48 +151,70 @@ final class Engine: Sendable {
     // MARK: - Intake
 
     /// Takes in records; returns where logs went back, by part and decision: what follows in such a part is not taken in.
+    ///
+    /// The lock is free for others after each few parts, unless jobs of several classes are among them: none of a lower one
+    /// is to begin while a higher one is on its way.
     func admit(_ round: inout Intake.Round) -> [(part: Int, decision: Int)] {
         var moves: [(Ticket, Intake.Decision)] = []
         var regressions: [(part: Int, decision: Int)] = []
-        let now = clock.monotonic()
-        let handovers = state.withLock { state in
-            for (index, part) in round.parts.enumerated() {
-                guard let slot = state.scheduler.partitions.slot(of: part.id) else { continue }
-                for (others, position) in part.decisions.prefix(CacheHint.distance).enumerated() {
-                    state.scheduler.willAdmit(slot: slot, key: round.key(position), after: others)
-                }
-                for position in part.decisions {
-                    let later = position + CacheHint.distance
-                    if later < part.decisions.upperBound {
-                        state.scheduler.willAdmit(slot: slot, key: round.key(later), after: CacheHint.distance)
-                    }
-                    guard let offset = round.offset(position) else { continue }
-                    guard !state.scheduler.regresses(slot: slot, to: offset) else {
-                        regressions.append((index, position))
-                        break
-                    }
-                    let facts = round.facts(position)
-                    guard let content = round.takeContent(position) else { continue }
-                    let job = Unmanaged.passUnretained(content)
-                    guard
-                        case .accepted(let ticket) = state.scheduler.admit(
-                            slot: slot,
-                            offset: offset,
-                            facts,
-                            consume content
-                        )
-                    else { continue }
-                    // The scheduler has it, and the lock keeps it there.
-                    job._withUnsafeGuaranteedRef { $0.ticket = ticket }
-                    guard let move = round.move(position) else { continue }
-                    moves.append((ticket, .init(facts: facts, content: job.takeUnretainedValue(), move: move)))
-                }
+        var handovers: [Handover] = []
+        var next = 0
+        while next < round.parts.count {
+            let now = clock.monotonic()
+            state.withLock { state in
+                let most = state.scheduler.ready.hasClasses ? Int.max : Self.longestAdmission
+                var count = 0
+                repeat {
+                    admit(next, of: &round, to: &state, &moves, &regressions)
+                    count += round.parts[next].decisions.count
+                    next += 1
+                } while next < round.parts.count && count + round.parts[next].decisions.count <= most
+                if next == round.parts.count { handovers = state.handOver(now: now) }
             }
-            return state.handOver(now: now)
         }
         perform(handovers)
         if !moves.isEmpty { start(moves) }
         return regressions
+    }
+
+    private func admit(
+        _ index: Int,
+        of round: inout Intake.Round,
+        to state: inout EngineState,
+        _ moves: inout [(Ticket, Intake.Decision)],
+        _ regressions: inout [(part: Int, decision: Int)]
+    ) {
+        let part = round.parts[index]
+        guard let slot = state.scheduler.partitions.slot(of: part.id) else { return }
+        for (others, position) in part.decisions.prefix(CacheHint.distance).enumerated() {
+            state.scheduler.willAdmit(slot: slot, key: round.key(position), after: others)
+        }
+        for position in part.decisions {
+            let later = position + CacheHint.distance
+            if later < part.decisions.upperBound {
+                state.scheduler.willAdmit(slot: slot, key: round.key(later), after: CacheHint.distance)
+            }
+            guard let offset = round.offset(position) else { continue }
+            guard !state.scheduler.regresses(slot: slot, to: offset) else {
+                regressions.append((index, position))
+                break
+            }
+            let facts = round.facts(position)
+            guard let content = round.takeContent(position) else { continue }
+            let job = Unmanaged.passUnretained(content)
+            guard
+                case .accepted(let ticket) = state.scheduler.admit(
+                    slot: slot,
+                    offset: offset,
+                    facts,
+                    consume content
+                )
+            else { continue }
+            // The scheduler has it, and the lock keeps it there.
+            job._withUnsafeGuaranteedRef { $0.ticket = ticket }
+            guard let move = round.move(position) else { continue }
+            moves.append((ticket, .init(facts: facts, content: job.takeUnretainedValue(), move: move)))
+        }
     }
 
     private func start(_ moves: [(Ticket, Intake.Decision)]) {

@@ -60,6 +60,8 @@ struct EngineState {
     /// What one visit to the lock brought.
     struct Turn: Sendable {
         var step = Step.wait
+        /// What the runner had been given before.
+        var spent: Batch?
         /// To be decided about first; the step comes with the visit after that.
         var ended: [EndedAttempt] = []
         /// What became of the decisions that the visit brought, in their order.

@@ -12,7 +12,7 @@ enum Intake {
         var move: Move?
     }
 
-    /// What a dispatcher has read of several partitions, and the scheduler is to take in at once.
+    /// What a dispatcher has read of several partitions, and the engine is to take in together.
     struct Round {
         /// One partition's, in the log's order.
         struct Part {
