@@ -8,7 +8,7 @@ package enum Catalogue {
         + [ProcessorWork(), Latency(rate: 1000), Latency(rate: 10_000), HandlerProcesses(), CommandRuns(), RetryHops()]
         + [DelayLateness(), DelayedMemory()]
         + [Backlog(), InFlightMemory(), CostByKeys(), CostByPartitions(), CostByGap(), GroupJoin(), Replaying()]
-        + [StateRestoring()]
+        + [StateRestoring(), ProcessorBounds()]
 
     package static var rows: [Row] { experiments.flatMap(\.rows) }
 

@@ -5,11 +5,12 @@ package struct Row: Sendable, Hashable {
     /// What is measured, and against what, for people.
     package let summary: String
     package let unit: String
-    package let target: Target
+    /// Nil where there is nothing to reach: it says what another row's target is worth on this machine.
+    package let target: Target?
     /// Whether `--quick` measures it.
     package let isQuick: Bool
 
-    init(_ name: String, _ summary: String, unit: String, _ target: Target, isQuick: Bool = true) {
+    init(_ name: String, _ summary: String, unit: String, _ target: Target?, isQuick: Bool = true) {
         self.name = name
         self.summary = summary
         self.unit = unit
@@ -64,7 +65,8 @@ struct Turn: Sendable {
 package struct RowResult: Sendable {
     package let row: Row
     package let measurement: Measurement
-    package var isMet: Bool { measurement.meets(row.target) }
+    /// Nil where there is no target.
+    package var isMet: Bool? { row.target.map(measurement.meets) }
 
     /// What the row is judged by, where that is what ours is above the baseline.
     package var excess: Double? {

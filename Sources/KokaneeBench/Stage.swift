@@ -115,6 +115,9 @@ final class Stage {
         _ = try part("produce", parameters)
     }
 
+    /// Seconds that the embedded broker has been at work so far; 0 where it is not ours.
+    var brokerSeconds: Double { broker.flatMap { ProcessorTime.seconds(of: $0.pid) } ?? 0 }
+
     // MARK: - Parts
 
     func part(_ name: String, _ parameters: [String: String]) throws -> Metrics {

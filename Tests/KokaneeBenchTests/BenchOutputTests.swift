@@ -1,5 +1,6 @@
 import Foundation
 import Kokanee
+import Synchronization
 import Testing
 
 @testable import KokaneeBench
@@ -8,7 +9,7 @@ import Testing
 struct BenchOutputTests {
     private static func result(
         _ rounds: [(Double, Double?)],
-        _ target: Target,
+        _ target: Target?,
         unit: String = "jobs/s"
     ) -> RowResult {
         RowResult(
@@ -72,6 +73,23 @@ struct BenchOutputTests {
         )
         #expect(lines[1].contains("1 234 567  jobs/s  1 000 000  1.235   0.0 %  ratio >= 0.90  yes"))
         #expect(lines[2].contains("3.142") && lines[2].hasSuffix("NO"))
+    }
+
+    @Test("a row that has nothing to reach is shown, and misses nothing")
+    func bounds() throws {
+        let result = Self.result([(80, 100)], nil)
+        let line = BenchOutput.table([result]).text().split(separator: "\n")[1]
+        #expect(line.contains("0.800") && line.hasSuffix("-       -"), "\(line)")
+        let object = try object(result)
+        #expect(object["target"] is NSNull && object["met"] is NSNull)
+        let said = Mutex("")
+        let errors = TextSink { text in said.withLock { $0 += String(decoding: text, as: UTF8.self) } }
+        let output = BenchOutput(Console(output: TextSink { _ in }, error: errors), machine: Machine())
+        try output.take(.measured(result))
+        try output.finish(isChecked: true)
+        try output.take(.measured(Self.result([(80, 100)], .ratioAtLeast(0.9))))
+        #expect(throws: Failure.self) { try output.finish(isChecked: true) }
+        #expect(said.withLock { $0.contains("1 of 1 rows miss") })
     }
 
     @Test(

@@ -47,12 +47,14 @@ extension BenchPart {
         let partitions = try input.integer("partitions")
         let jobs = UInt64(try input.integer("jobs"))
         let properties = BareProperties.consumer(input.properties, group: "\(topic).bare")
+        let used = ProcessorTime.seconds() ?? 0
         let result = try await OSThread.run(name: "bench:consume") {
             try bare(properties) {
                 cbaseline_consume(&$0.properties, topic, Int32(partitions), jobs, jobs / 20, &$0.result)
             }
         }
-        return Metrics(["seconds": result.seconds, "rate": result.rate])
+        let processor = (ProcessorTime.seconds() ?? 0) - used
+        return Metrics(["seconds": result.seconds, "rate": result.rate, "processor": processor / Double(jobs)])
     }
 
     static func joinBare(_ input: PartInput) async throws -> Metrics {

@@ -59,7 +59,7 @@ extension BenchPart {
             "rate": watch.rate,
             "first": Double((firstStart > 0 ? firstStart : watch.first) - start) / 1e9,
             "wall": watch.wall,
-            "cpu": processorSeconds(),
+            "cpu": ProcessorTime.seconds() ?? 0,
             "rss": ProcFile.memory("VmRSS"),
             "peak": ProcFile.memory("VmHWM"),
         ])
@@ -76,13 +76,6 @@ extension BenchPart {
         configuration.maximumInFlight = try input.integer("in-flight", default: configuration.maximumInFlight)
         configuration.maximumGap = Int64(try input.integer("gap", default: Int(configuration.maximumGap)))
         return configuration
-    }
-
-    /// Of the whole process, in user and in system mode.
-    private static func processorSeconds() -> Double {
-        var usage = rusage()
-        getrusage(RUSAGE_SELF.rawValue, &usage)
-        return [usage.ru_utime, usage.ru_stime].map { Double($0.tv_sec) + Double($0.tv_usec) / 1e6 }.reduce(0, +)
     }
 
     /// What the process takes once about so many jobs are in flight. Nobody lets them go: the process just ends after it.

@@ -12,7 +12,8 @@ extension Command {
             apart; for a row whose target is an excess, the median of the rounds' differences in place of the ratio. \
             With -v each part's own numbers are told. All rows take most of an hour. Some are measured three times at \
             most, or once, whatever --rounds says: --list shows which. The exit code is 0 also where a target is \
-            missed; --check changes that.
+            missed; --check changes that. Rows that begin with bound- have no target: they say what the processors \
+            allow at most, where a target leaves them little.
 
             Where -b, or bootstrap.servers in -F or by -X, names a Kafka, the topics are made on that instead, and deleted \
             afterwards. -b has no default here: $KOKANEE_BOOTSTRAP_SERVER and localhost:9092 are left alone.

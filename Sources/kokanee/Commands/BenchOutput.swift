@@ -50,17 +50,19 @@ final class BenchOutput: Sendable {
                 if !results.isEmpty { try console.print("\nmedians of the rounds, on \(machine.description)") }
             }
         }
-        let missed = results.filter { !$0.isMet }.map(\.row.name)
+        let judged = results.filter { $0.isMet != nil }
+        let missed = judged.filter { $0.isMet == false }.map(\.row.name)
         if !missed.isEmpty {
             console.say(
-                "\(missed.count) of \(results.count) rows miss their targets: \(missed.joined(separator: ", "))"
+                "\(missed.count) of \(judged.count) rows miss their targets: \(missed.joined(separator: ", "))"
             )
         }
         guard failures == 0 else { throw Failure("not all rows could be measured; the reasons are above") }
         guard missed.isEmpty || !isChecked else { throw Failure("targets are missed") }
     }
 
-    /// The fields that programs rely on. `excess` is null where the row is not judged by it.
+    /// The fields that programs rely on. `excess` is null where the row is not judged by it, `target` and `met` where it is not
+    /// judged at all.
     static func object(_ result: RowResult, on machine: Machine) -> JSONObjectWriter {
         var object = JSONObjectWriter()
         let measurement = result.measurement
@@ -71,8 +73,8 @@ final class BenchOutput: Sendable {
         add("ratio", measurement.ratio, to: &object)
         add("excess", result.excess, to: &object)
         object.add("spread", rounded(measurement.spread))
-        object.add("target", result.row.target.text(unit: result.row.unit))
-        object.add("met", result.isMet)
+        add(result.row.target, of: result.row, to: &object)
+        if let isMet = result.isMet { object.add("met", isMet) } else { object.addNull("met") }
         object.add("rounds", measurement.rounds.count)
         object.add("machine", machine.description)
         return object
@@ -94,8 +96,8 @@ final class BenchOutput: Sendable {
                 result.excess.map { "\($0 < 0 ? "" : "+")\(number($0)) \(result.row.unit)" }
                     ?? measurement.ratio.map { fixed($0, decimals: 3) } ?? "-",
                 "\(fixed(measurement.spread * 100, decimals: 1)) %",
-                result.row.target.text(unit: result.row.unit),
-                result.isMet ? "yes" : "NO",
+                result.row.target?.text(unit: result.row.unit) ?? "-",
+                result.isMet.map { $0 ? "yes" : "NO" } ?? "-",
             ])
         }
         return table
@@ -109,7 +111,7 @@ final class BenchOutput: Sendable {
                 object.add("row", row.name)
                 object.add("summary", row.summary)
                 object.add("unit", row.unit)
-                object.add("target", row.target.text(unit: row.unit))
+                add(row.target, of: row, to: &object)
                 object.add("quick", row.isQuick)
                 if let rounds = most[row.name] { object.add("maximumRounds", rounds) }
                 try console.print(object)
@@ -124,7 +126,7 @@ final class BenchOutput: Sendable {
             table.add([
                 row.name,
                 row.unit,
-                row.target.text(unit: row.unit),
+                row.target?.text(unit: row.unit) ?? "-",
                 row.isQuick ? "yes" : "",
                 most[row.name].map { "\($0)" } ?? "",
                 row.summary,
@@ -156,6 +158,10 @@ final class BenchOutput: Sendable {
 
     private static func add(_ name: String, _ value: Double?, to object: inout JSONObjectWriter) {
         if let value { object.add(name, rounded(value)) } else { object.addNull(name) }
+    }
+
+    private static func add(_ target: Target?, of row: Row, to object: inout JSONObjectWriter) {
+        if let target { object.add("target", target.text(unit: row.unit)) } else { object.addNull("target") }
     }
 
     private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
