@@ -7,6 +7,7 @@ package struct Row: Sendable, Hashable {
     package let unit: String
     /// Nil where there is nothing to reach: it says what another row's target is worth on this machine.
     package let target: Target?
+    package var targetText: String? { target?.text(unit: unit) }
     /// Whether `--quick` measures it.
     package let isQuick: Bool
 

@@ -142,6 +142,20 @@ final class Stage {
         return try part("work", on: queue, words.merging(parameters) { $1 })
     }
 
+    /// Decodes as many JSON payloads on bare threads, one a processor.
+    func decode(jobs: Int) throws -> Metrics {
+        try part("decode", ["jobs": "\(jobs)", "threads": "\(settings.cores)", "codec": "ours"])
+    }
+
+    /// So many bare tasks sleep, for two seconds.
+    func sleep(microseconds: Int, tasks: Int) throws -> Metrics {
+        let length = "\(scaled(2000, least: 100))"
+        return try part(
+            "sleep",
+            ["microseconds": "\(microseconds)", "concurrency": "\(tasks)", "milliseconds": length]
+        )
+    }
+
     /// Ends the broker; on a Kafka of the user's, takes the topics and groups away.
     ///
     /// - Throws: ``BenchError`` with what is left behind.

@@ -159,8 +159,8 @@ final class Engine: Sendable {
         var regressions: [(part: Int, decision: Int)] = []
         var handovers: [Handover] = []
         var next = 0
+        let now = clock.monotonic()
         while next < round.parts.count {
-            let now = clock.monotonic()
             state.withLock { state in
                 let most = state.scheduler.ready.hasClasses ? Int.max : Self.longestAdmission
                 var count = 0

@@ -47,13 +47,13 @@ extension BenchPart {
         let partitions = try input.integer("partitions")
         let jobs = UInt64(try input.integer("jobs"))
         let properties = BareProperties.consumer(input.properties, group: "\(topic).bare")
-        let used = ProcessorTime.seconds() ?? 0
+        let used = ProcessorTime.own
         let result = try await OSThread.run(name: "bench:consume") {
             try bare(properties) {
                 cbaseline_consume(&$0.properties, topic, Int32(partitions), jobs, jobs / 20, &$0.result)
             }
         }
-        let processor = (ProcessorTime.seconds() ?? 0) - used
+        let processor = ProcessorTime.own - used
         return Metrics(["seconds": result.seconds, "rate": result.rate, "processor": processor / Double(jobs)])
     }
 

@@ -26,7 +26,7 @@ extension BenchPart {
         }
         guard try decode(17).n == 17 else { throw BenchError("the codec decodes something else") }
         let next = WorkLoad.Shared(Atomic(0))
-        let used = ProcessorTime.seconds() ?? 0
+        let used = ProcessorTime.own
         let start = cbaseline_now_ns()
         try await withThrowingTaskGroup { group in
             for thread in 0..<threads {
@@ -44,7 +44,7 @@ extension BenchPart {
             try await group.waitForAll()
         }
         let seconds = Double(cbaseline_now_ns() - start) / 1e9
-        let processor = (ProcessorTime.seconds() ?? 0) - used
+        let processor = ProcessorTime.own - used
         return Metrics([
             "rate": Double(jobs) / seconds, "nanoseconds": seconds * 1e9 / Double(jobs),
             "processor": processor / Double(jobs),
@@ -56,7 +56,7 @@ extension BenchPart {
         let tasks = try input.integer("concurrency")
         let duration = Duration.microseconds(try input.integer("microseconds"))
         let length = Int64(try input.integer("milliseconds")) * 1_000_000
-        let used = ProcessorTime.seconds() ?? 0
+        let used = ProcessorTime.own
         let start = cbaseline_now_ns()
         let total = try await withThrowingTaskGroup(of: (slept: Int64, times: Int64).self) { group in
             for _ in 0..<tasks {
@@ -76,7 +76,7 @@ extension BenchPart {
             }
             return try await group.reduce((slept: 0, times: 0)) { ($0.slept + $1.slept, $0.times + $1.times) }
         }
-        let processor = (ProcessorTime.seconds() ?? 0) - used
+        let processor = ProcessorTime.own - used
         return Metrics([
             "seconds": Double(total.slept) / Double(total.times) / 1e9, "processor": processor / Double(total.times),
         ])

@@ -59,7 +59,7 @@ extension BenchPart {
             "rate": watch.rate,
             "first": Double((firstStart > 0 ? firstStart : watch.first) - start) / 1e9,
             "wall": watch.wall,
-            "cpu": ProcessorTime.seconds() ?? 0,
+            "cpu": ProcessorTime.own,
             "rss": ProcFile.memory("VmRSS"),
             "peak": ProcFile.memory("VmHWM"),
         ])

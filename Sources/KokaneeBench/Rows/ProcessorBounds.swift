@@ -6,19 +6,11 @@
 /// All processors at work all the time give the rate. It is reckoned, so that no order in which threads run is in it; reading
 /// headers, order, completion and commits cost nothing in it.
 struct ProcessorBounds: Experiment {
-    private struct Sleep {
-        let microseconds: Int
-        let concurrency: Int
+    private static let sleeps = [(100, 100), (100, 1000), (1000, 1000)].map { microseconds, concurrency in
+        SleepingWork(microseconds: microseconds, concurrency: concurrency, isZipf: false)
     }
 
-    private static let sleeps = [
-        Sleep(microseconds: 100, concurrency: 100), Sleep(microseconds: 100, concurrency: 1000),
-        Sleep(microseconds: 1000, concurrency: 1000),
-    ]
-
-    private static func name(_ sleep: Sleep) -> String {
-        "bound-\(SleepingWork(microseconds: sleep.microseconds, concurrency: sleep.concurrency, isZipf: false).rows[0].name)"
-    }
+    private static func name(_ sleep: SleepingWork) -> String { "bound-" + sleep.name }
 
     let rows =
         [
@@ -70,17 +62,12 @@ struct ProcessorBounds: Experiment {
 
         /// The rate of decoding alone, and what one takes of the processors, in seconds.
         private func decoding() throws -> (rate: Double, processor: Double) {
-            let words = ["jobs": "\(jobs)", "threads": "\(stage.settings.cores)", "codec": "ours"]
-            let bare = try stage.part("decode", words)
+            let bare = try stage.decode(jobs: jobs)
             return (try bare.require("rate"), try bare.require("processor"))
         }
 
-        private func sleeping(_ sleep: Sleep) throws -> (rate: Double, processor: Double) {
-            let words = [
-                "microseconds": "\(sleep.microseconds)", "concurrency": "\(sleep.concurrency)",
-                "milliseconds": "\(stage.scaled(2000, least: 100))",
-            ]
-            let bare = try stage.part("sleep", words)
+        private func sleeping(_ sleep: SleepingWork) throws -> (rate: Double, processor: Double) {
+            let bare = try stage.sleep(microseconds: sleep.microseconds, tasks: sleep.concurrency)
             return (Double(sleep.concurrency) / (try bare.require("seconds")), try bare.require("processor"))
         }
     }

@@ -18,7 +18,7 @@ struct SleepingWork: Experiment {
         }
     }
 
-    private var name: String {
+    var name: String {
         let time = microseconds < 1000 ? "\(microseconds)us" : "\(microseconds / 1000)ms"
         return "sleep-\(time)-c\(concurrency)-\(isZipf ? "zipf" : "distinct")"
     }
@@ -69,10 +69,8 @@ struct SleepingWork: Experiment {
                 try stage.work(queue, jobs: jobs, .sleep, words).require("rate")
             } baseline: {
                 let ceiling = try stage.work(queue, jobs: jobs, .noop, words).require("rate")
-                let bare = [
-                    "concurrency": "\(ideal.parallelism)", "milliseconds": "\(stage.scaled(2000, least: 100))",
-                ]
-                let duration = try stage.part("sleep", words.merging(bare) { $1 }).require("seconds")
+                let bare = try stage.sleep(microseconds: experiment.microseconds, tasks: ideal.parallelism)
+                let duration = try bare.require("seconds")
                 return min(ceiling, ideal.rate(duration: duration))
             }
             return [experiment.name: .init(value: ours, baseline: best)]

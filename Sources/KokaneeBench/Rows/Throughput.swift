@@ -88,8 +88,7 @@ struct JSONWork: Experiment {
             let (ours, bare) = try turn.take {
                 try stage.work(queue, jobs: jobs, .json)
             } baseline: {
-                let words = ["jobs": "\(jobs)", "threads": "\(stage.settings.cores)", "codec": "ours"]
-                return try stage.part("decode", words)
+                try stage.decode(jobs: jobs)
             }
             return ["work-json": .init(value: try ours.require("rate"), baseline: try bare.require("rate"))]
         }

@@ -73,7 +73,7 @@ final class BenchOutput: Sendable {
         add("ratio", measurement.ratio, to: &object)
         add("excess", result.excess, to: &object)
         object.add("spread", rounded(measurement.spread))
-        add(result.row.target, of: result.row, to: &object)
+        add("target", result.row.targetText, to: &object)
         if let isMet = result.isMet { object.add("met", isMet) } else { object.addNull("met") }
         object.add("rounds", measurement.rounds.count)
         object.add("machine", machine.description)
@@ -96,7 +96,7 @@ final class BenchOutput: Sendable {
                 result.excess.map { "\($0 < 0 ? "" : "+")\(number($0)) \(result.row.unit)" }
                     ?? measurement.ratio.map { fixed($0, decimals: 3) } ?? "-",
                 "\(fixed(measurement.spread * 100, decimals: 1)) %",
-                result.row.target?.text(unit: result.row.unit) ?? "-",
+                result.row.targetText ?? "-",
                 result.isMet.map { $0 ? "yes" : "NO" } ?? "-",
             ])
         }
@@ -111,7 +111,7 @@ final class BenchOutput: Sendable {
                 object.add("row", row.name)
                 object.add("summary", row.summary)
                 object.add("unit", row.unit)
-                add(row.target, of: row, to: &object)
+                add("target", row.targetText, to: &object)
                 object.add("quick", row.isQuick)
                 if let rounds = most[row.name] { object.add("maximumRounds", rounds) }
                 try console.print(object)
@@ -126,7 +126,7 @@ final class BenchOutput: Sendable {
             table.add([
                 row.name,
                 row.unit,
-                row.target?.text(unit: row.unit) ?? "-",
+                row.targetText ?? "-",
                 row.isQuick ? "yes" : "",
                 most[row.name].map { "\($0)" } ?? "",
                 row.summary,
@@ -160,8 +160,8 @@ final class BenchOutput: Sendable {
         if let value { object.add(name, rounded(value)) } else { object.addNull(name) }
     }
 
-    private static func add(_ target: Target?, of row: Row, to object: inout JSONObjectWriter) {
-        if let target { object.add("target", target.text(unit: row.unit)) } else { object.addNull("target") }
+    private static func add(_ name: String, _ value: String?, to object: inout JSONObjectWriter) {
+        if let value { object.add(name, value) } else { object.addNull(name) }
     }
 
     private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }

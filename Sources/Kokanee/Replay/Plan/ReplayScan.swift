@@ -34,10 +34,8 @@ struct ReplayScan: Sendable {
             withExtendedLifetime(record) {
                 let message = record.storage.message
                 let partition = record.partition
-                // Nobody else knows the record yet.
                 let look = selector.look(at: message, of: partition)
-                let omission =
-                    look.verdict == .matches ? omissions.omission(of: message, in: partition) : nil
+                let omission = look.verdict == .matches ? omissions.omission(of: message, in: partition) : nil
                 state.withLock { $0.take(look, omission, message, partition, collects: collects) }
             }
             return true
