@@ -58,6 +58,7 @@ enum ChaosCheck {
     }
 
     static func ends(_ history: History) -> [String] {
+        guard history.isAwaited else { return [] }
         let completed = Set(history.executions.filter { $0.outcome == .ok }.map(\.id))
         let started = Dictionary(grouping: history.executions, by: \.id).mapValues { $0.map(\.start) }
         let dead = Set(history.letters.map(\.id))
@@ -109,6 +110,8 @@ enum ChaosCheck {
         func isForgotten(_ execution: ChaosExecution) -> Bool {
             let arrival = Arrival(execution.id, execution.attempt, execution.place)
             guard isForgetful else { return false }
+            // It was to be produced again.
+            if !history.isAwaited { return true }
             if keys[execution.id] == nil { return history.offered[execution.id] == execution.key }
             return arrivals.contains(arrival) && keys[execution.id] == execution.key
         }

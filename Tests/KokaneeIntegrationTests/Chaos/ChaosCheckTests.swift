@@ -132,6 +132,14 @@ struct ChaosCheckTests {
         #expect(failures(history) == name)
     }
 
+    @Test("jobs without an end are lost only where a run has waited for their ends")
+    func unawaited() {
+        var history = Self.good
+        history.executions.removeAll { $0.id == "2" }
+        history.isAwaited = false
+        #expect(failures(history) == [])
+    }
+
     @Test("a run of a job that nobody enqueued, or that another place says of it, is found")
     func invented() {
         let name = "nothing ran that was not enqueued"

@@ -37,7 +37,7 @@ final class ChaosCrew: Sendable {
                     "work", stand.queue, "--handler", "exec python3 '\(handler.path)' '\(ledger.file.path)' \(name)",
                     "--concurrency", "\(ChaosCheck.workerConcurrency)", "--ladder", ChaosJobs.ladder, "-X",
                     "session.timeout.ms=\(ChaosPlan.sessionTimeout.components.seconds * 1000)",
-                ] + profile.properties.flatMap { ["-X", "\($0.key)=\($0.value)"] }
+                ] + profile.properties.flatMap { ["-X", "\($0.key)=\($0.value)"] } + profile.workerOptions
             )
             members.append(Member(name: name, process: process, history: .init(startedAt: startedAt)))
         }

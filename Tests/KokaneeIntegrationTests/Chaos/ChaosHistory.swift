@@ -129,6 +129,8 @@ struct ChaosHistory: Sendable {
     var discarded: Set<String> = []
     /// Jobs of which a worker said that the brokers did not take a checkpoint.
     var unstored: Set<String> = []
+    /// Whether the run waited for what was enqueued to come to its end. Otherwise it is no word on jobs that have none.
+    var isAwaited = true
     var limits: [Limit] = []
     var schedules: [Schedule] = []
     var ticks: [Tick] = []

@@ -164,6 +164,15 @@ enum ChaosProfile: String, Sendable, CustomStringConvertible {
         self == .embedded ? ["max.in.flight.requests.per.connection": "1"] : [:]
     }
 
+    /// More options of the workers.
+    ///
+    /// The separate broker ends a rebalance by its timeout alone where two members join at an unlucky moment: it has both
+    /// of them, and answers neither, also of other clients. That timeout is `max.poll.interval.ms`: with its default
+    /// no worker would have a partition for five minutes. Here it is over within ``ChaosCheck/progressLimit``.
+    var workerOptions: [String] {
+        self == .process ? ["--wedge-limit", "15s", "-X", "max.poll.interval.ms=16000"] : []
+    }
+
     /// Whether a member has given its partitions away before another one gets them.
     var handsOverInTurn: Bool { self != .process }
     /// Whether readers see only committed transactions, and brokers shut out who was replaced: what schedules rest on. The

@@ -72,6 +72,7 @@ final class ChaosRun: Sendable {
         let joining = ChaosHistory.Fault(kind: .join, from: from, until: Ledger.monotonicNow, isPlanned: false)
         state.withLock { $0.faults.append(joining) }
         var violations: [String] = []
+        var isAwaited = false
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await self.enqueue() }
@@ -82,6 +83,7 @@ final class ChaosRun: Sendable {
                 state.withLock { $0.isOver = true }
                 try await group.waitForAll()
             }
+            isAwaited = true
             try await drain()
             violations += try await statusFaults()
             try await crew.endAll()
@@ -91,6 +93,7 @@ final class ChaosRun: Sendable {
         }
         violations += crew.desertions
         var history = try await history()
+        history.isAwaited = isAwaited
         history.limits = limits
         history.schedules = schedules?.due ?? []
         for (name, check) in ChaosCheck.all {
