@@ -1,9 +1,9 @@
 import Foundation
-import Kokanee
 import RdKafka
 import TestSupport
 import Testing
 
+@testable import Kokanee
 @testable import kokanee
 
 @Suite("status and replay --reset", .timeLimit(.minutes(2)))
@@ -46,12 +46,25 @@ struct OperationsTests {
                 {"partition":0,"committed":null,"end":5,"owner":null},\
                 {"partition":1,"committed":4,"end":5,"owner":null},\
                 {"partition":2,"committed":null,"end":5,"owner":null}],"running":[],"limited":[],\
+                "rebalancing":false,\
                 "health":null,"metrics":{},"workerReports":[],"replays":[],\
                 "paused":null,"pausedTypes":[],"cancellations":0}\n
                 """
         )
         let all = await ProgramTests.run(["status", "--json"], servers: cluster.bootstrapServers)
         #expect(all.output.lines.contains { $0.hasPrefix("{\"queue\":\"\(queue.name)\",") })
+    }
+
+    @Test("status says of a group that rebalances why nobody has its partitions")
+    func rebalancing() throws {
+        let status = try QueueRatesTests.status(
+            [0: (0, 0)],
+            at: 1_800_000_000_000,
+            membership: .members([], isRebalancing: true)
+        )
+        let report = StatusReport(status)
+        #expect(report.text(showsPartitions: false).contains("workers   0  the group rebalances: none has a partition"))
+        #expect(String(decoding: report.json.finish(), as: UTF8.self).contains(#""rebalancing":true"#))
     }
 
     @Test("status for people names the job that holds a stalled partition")

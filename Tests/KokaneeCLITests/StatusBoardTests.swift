@@ -10,10 +10,11 @@ struct QueueRatesTests {
     static func status(
         _ partitions: [Int32: (committed: Int64?, end: Int64)],
         at time: Int64,
-        queue: String = "q"
+        queue: String = "q",
+        membership: GroupMembership = .unknown
     ) throws -> QueueStatus {
         let queue = try Queue(queue)
-        var snapshot = QueueSnapshot(queue: queue, takenAt: time, membership: .unknown)
+        var snapshot = QueueSnapshot(queue: queue, takenAt: time, membership: membership)
         for (number, log) in partitions {
             snapshot.logs[TopicPartition(topic: queue.mainTopic, partition: number)] = .init(
                 low: 0,

@@ -99,7 +99,7 @@ extension QueueControl {
     /// The names of a group's members; nil where the broker can't tell, or doesn't of a group that is not the queue's own.
     private func members(of group: String, besides own: String) async throws(KafkaError) -> [String]? {
         do throws(KafkaError) {
-            guard case .members(let found) = try await GroupMembership.read(group, admin) else { return nil }
+            guard case .members(let found, _) = try await GroupMembership.read(group, admin) else { return nil }
             return found.map { DrainProgress.memberName($0.clientID) }
         } catch {
             guard group != own, error.code == .groupAuthorizationFailed else { throw error }

@@ -149,7 +149,7 @@ public struct OffsetResetter: Sendable {
     @discardableResult
     private func refuseMembers(of group: String) async throws -> GroupMembership {
         let membership = try await GroupMembership.read(group, admin)
-        guard case .members(let members) = membership, !members.isEmpty else { return membership }
+        guard case .members(let members, _) = membership, !members.isEmpty else { return membership }
         // Java's brokers put a slash before an address without a host name.
         let names = zip(members, GroupMembership.names(of: members)).map { member, name in
             "\(name) at \(SafeText.line(member.host.drop { $0 == "/" }, limit: 128))"

@@ -2,14 +2,17 @@ internal import RdKafka
 
 /// Who is in a queue's consumer group, as far as the broker tells.
 enum GroupMembership: Sendable, Hashable {
-    case members([GroupDescription.Member])
+    /// - Parameter isRebalancing: the group is between two assignments: nobody is known to have a partition.
+    case members([GroupDescription.Member], isRebalancing: Bool = false)
     /// The broker can't describe groups, as the embedded one can't.
     case unknown
 
     /// - Throws: ``KafkaError`` where the broker does not answer, or does not let us.
     static func read(_ group: String, _ admin: AdminClient) async throws(KafkaError) -> Self {
         do throws(KafkaError) {
-            return .members(try await admin.describeGroup(group).members)
+            let description = try await admin.describeGroup(group)
+            let isRebalancing = [.preparingRebalance, .completingRebalance].contains(description.state)
+            return .members(description.members, isRebalancing: isRebalancing)
         } catch {
             if error.isUnsupported { return .unknown }
             // Brokers from 4.0 on say so of a group that does not exist; older ones describe it as dead.
@@ -18,9 +21,14 @@ enum GroupMembership: Sendable, Hashable {
         }
     }
 
+    /// Whether the group is known to be between two assignments.
+    var isRebalancing: Bool {
+        if case .members(_, let isRebalancing) = self { isRebalancing } else { false }
+    }
+
     /// The owner of each partition, named for people.
     var owners: [TopicPartition: String] {
-        guard case .members(let members) = self else { return [:] }
+        guard case .members(let members, _) = self else { return [:] }
         var owners: [TopicPartition: String] = [:]
         for (member, name) in zip(members, Self.names(of: members)) {
             for partition in member.assignment { owners[partition] = name }

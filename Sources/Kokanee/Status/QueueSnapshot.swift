@@ -84,6 +84,7 @@ struct QueueSnapshot {
             oldest: oldest.min { ($0.value.timestamp, $0.key) < ($1.value.timestamp, $1.key) }?.value,
             workers: workers(freshFor: limit),
             membersAreKnown: membership != .unknown,
+            isRebalancing: membership.isRebalancing,
             stalls: still.stalls,
             running: still.running,
             limited: still.limited,
@@ -187,7 +188,7 @@ struct QueueSnapshot {
 
     private func workers(freshFor limit: Int64) -> Int {
         switch membership {
-        case .members(let members): members.count
+        case .members(let members, _): members.count
         case .unknown:
             Set(logs.values.compactMap { freshOwner(of: $0, limit) })
                 .union(heardOf.map { CommitMetadata.harmless($0.report.name) }).count

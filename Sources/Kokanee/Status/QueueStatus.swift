@@ -164,6 +164,9 @@ public struct QueueStatus: Sendable, Hashable {
     public let workers: Int
     /// Whether the broker described the group: ``workers`` and owners are guesses from reports and commits otherwise.
     public let membersAreKnown: Bool
+    /// Whether the group is between two assignments, for as long as the slowest of its ``workers`` needs: until then no
+    /// partition has an owner. False where the broker can't describe groups.
+    public let isRebalancing: Bool
     /// In the partitions' order.
     public let stalls: [Stall]
     /// Partitions that would be among ``stalls`` did not a worker say that their job runs, and has time left. In their order.

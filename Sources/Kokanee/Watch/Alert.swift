@@ -13,6 +13,8 @@ public struct Alert: Sendable, Hashable {
         public static let overdue = Kind(name: "overdue")
         /// Attempts that were given up still run.
         public static let ignoredCancellation = Kind(name: "ignored-cancellation")
+        /// The queue's group gives the worker no partitions.
+        public static let notAssigned = Kind(name: "not-assigned")
         /// A queue's thread does not poll Kafka.
         public static let notPolling = Kind(name: "not-polling")
         /// The producer's thread does not poll Kafka.

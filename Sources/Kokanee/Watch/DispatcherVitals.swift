@@ -24,6 +24,7 @@ final class DispatcherVitals: Sendable {
 
     private let turns = Atomic(0)
     private let ended = Atomic(false)
+    private let isAssigned = Atomic(false)
     // Held for an assignment at a time, by the dispatcher and by the watch, and for nothing else: neither can keep the
     // other waiting.
     private let state = Mutex(State())
@@ -36,6 +37,11 @@ final class DispatcherVitals: Sendable {
     /// The dispatcher's thread is done; its silence means nothing from now on.
     func end() {
         ended.store(true, ordering: .relaxed)
+    }
+
+    /// The group has given this worker its share, which may be none; or the share is taken back, until the next one.
+    func note(isAssigned: Bool) {
+        self.isAssigned.store(isAssigned, ordering: .relaxed)
     }
 
     func note(overdue: [OverdueHead]) {
@@ -54,6 +60,7 @@ final class DispatcherVitals: Sendable {
 
     var turnCount: Int { turns.load(ordering: .relaxed) }
     var hasEnded: Bool { ended.load(ordering: .relaxed) }
+    var hasAssignment: Bool { isAssigned.load(ordering: .relaxed) }
     var overdueHeads: [OverdueHead] { state.withLock { $0.overdue } }
     var names: [Int: PartitionName] { state.withLock { $0.names } }
 }

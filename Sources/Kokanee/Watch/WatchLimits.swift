@@ -12,6 +12,8 @@ struct WatchLimits: Sendable {
     var overdue = Duration.seconds(10)
     /// The oldest record that is not acknowledged, or a hop that goes on failing.
     var delivery = Duration.seconds(30)
+    /// A group that gives the worker no share of its partitions.
+    var assignment = Duration.seconds(30)
     /// A thread that does not go round, and will not.
     var wedge = Duration.seconds(60)
 }

@@ -110,6 +110,8 @@ struct WatchObservation: Sendable {
         /// Turns of its dispatcher so far.
         var turns: Int
         var hasEnded = false
+        /// Whether the group has given the worker its share of the partitions, which may be none.
+        var hasAssignment = true
         var overdue: [DispatcherVitals.OverdueHead] = []
         var names: [Int: DispatcherVitals.PartitionName] = [:]
     }

@@ -28,6 +28,7 @@ struct WatchRules {
     private(set) var suspects: Set<Int> = []
     private var dispatchers: [Int32: Stillness<Int>] = [:]
     private var producer: Stillness<Int>?
+    private var assignments: [Int32: Stillness<Bool>] = [:]
     private var positions: [Int: Stillness<Position>] = [:]
     /// What the engine's state gave at the last look at it.
     private var lastOfEngine: [AlertBook.Subject: Alert] = [:]
@@ -46,6 +47,7 @@ struct WatchRules {
         var findings = Findings()
         for queue in seen.engine?.paused ?? [] { pausedAt[queue] = time }
         lookAtThreads(seen, &findings)
+        lookAtAssignments(seen, &findings)
         lookAtDelivery(seen, &findings)
         lookAtOverdue(seen, &findings)
         if let engine = seen.engine {
@@ -122,6 +124,18 @@ struct WatchRules {
     ) -> Duration {
         if stillness?.value != value { stillness = Stillness(value: value, since: time) }
         return time - (stillness?.since ?? time)
+    }
+
+    // MARK: - Assignments
+
+    /// A rebalance lasts for as long as its slowest member takes, and a thread that waits for it goes round as ever.
+    private mutating func lookAtAssignments(_ seen: WatchObservation, _ findings: inout Findings) {
+        for queue in seen.queues {
+            let wait = Self.stillness(of: queue.hasAssignment, &assignments[queue.index], time)
+            guard !queue.hasAssignment, !queue.hasEnded, wait >= limits.assignment else { continue }
+            let subject = AlertBook.Subject(kind: .notAssigned, queue: queue.index)
+            raise(subject, seen, for: wait, WatchWords.notAssigned(queue.name, wait), &findings)
+        }
     }
 
     // MARK: - Delivery

@@ -9,6 +9,7 @@ enum WatchWords {
         case .notRead: "a partition is not read"
         case .overdue: "due jobs of a rung are not taken in"
         case .ignoredCancellation: "given-up attempts still run"
+        case .notAssigned: "the group gives this worker no partitions"
         case .notPolling: "a queue's thread does not poll"
         case .producerNotPolling: "the producer's thread does not poll"
         case .notDelivering: "hops are not acknowledged"
@@ -122,6 +123,16 @@ enum WatchWords {
                 "see whether the rung's, or the dead-letter topic's, partition has a leader and enough in-sync replicas"
             )
         }
+    }
+
+    static func notAssigned(_ queue: String, _ silence: Duration) -> Words {
+        (
+            "the group of queue \(queue) has given this worker no partitions for \(whole(silence)): none of its jobs run here",
+            """
+            see kokanee status \(queue): a group that rebalances waits for each of its members, and for one that hangs as \
+            long as its max.poll.interval.ms; if it does not rebalance, see whether its coordinator, a broker, is there
+            """
+        )
     }
 
     static func notRead(_ partition: String, _ still: Duration, _ shortage: WatchObservation.Shortage?) -> Words {

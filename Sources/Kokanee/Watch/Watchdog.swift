@@ -99,6 +99,7 @@ final class Watchdog: Sendable {
                     name: runtime.queue.name,
                     turns: runtime.vitals.turnCount,
                     hasEnded: runtime.vitals.hasEnded,
+                    hasAssignment: runtime.vitals.hasAssignment,
                     overdue: runtime.vitals.overdueHeads,
                     names: runtime.vitals.names
                 )

@@ -5,6 +5,7 @@ extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
     func take(_ partitions: [TopicPartition]) throws {
         hasJoined = true
+        runtime.vitals.note(isAssigned: true)
         let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
@@ -110,6 +111,7 @@ extension Dispatcher {
     /// - Parameter keepingState: jobs of theirs may go on, if the next assignment brings them again.
     private func letGo(_ partitions: [TopicPartition], keepingState: Bool = false) throws {
         runtime.schedules.note(ownsFirst: false)
+        runtime.vitals.note(isAssigned: false)
         let ids = partitions.map(id(of:))
         engine.cancel(engine.withSettledScheduler { $0.fence(ids) })
         // Not before: what ends until then has to leave its marks, or to count for nothing.

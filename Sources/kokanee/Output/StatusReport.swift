@@ -29,7 +29,7 @@ struct StatusReport {
             ("waiting", "\(status.waiting)", oldest ?? ""),
             ("retrying", "\(retrying)", rungs),
             ("dead", "\(status.dead)", status.dead > 0 ? "kokanee dlq list \(status.queue)" : ""),
-            ("workers", "\(status.workers)", status.membersAreKnown ? "" : "as told by their reports and commits"),
+            ("workers", "\(status.workers)", workersNote),
             ("stalled", "\(status.stalls.count)", ""),
         ])
         lines += status.stalls.prefix(Self.mostStalls).map { "  \(reason($0).onOneLine)" }
@@ -54,6 +54,11 @@ struct StatusReport {
         return lines.joined(separator: "\n")
     }
 
+    private var workersNote: String {
+        if status.isRebalancing { return "the group rebalances: none has a partition until all have joined again" }
+        return status.membersAreKnown ? "" : "as told by their reports and commits"
+    }
+
     /// Why a partition counts as stalled, and whose turn it is.
     private func reason(_ stall: QueueStatus.Stall) -> String {
         let age = Self.age(max(0, status.takenAt - stall.job.timestamp))
@@ -62,6 +67,7 @@ struct StatusReport {
         let owner =
             switch (stall.owner, status.membersAreKnown) {
             case (let owner?, _): "\(owner) works the partition"
+            case (nil, true) where status.isRebalancing: "its group rebalances, and nobody has it\(last)"
             case (nil, true): "no worker has the partition\(last)"
             case (nil, false): "whether a worker has the partition, this broker can't tell\(last)"
             }
@@ -143,6 +149,7 @@ struct StatusReport {
         object.add("partitions", objects: status.partitions.map(Self.json))
         object.add("running", objects: status.running.map(Self.json))
         object.add("limited", objects: status.limited.map(Self.json))
+        object.add("rebalancing", status.isRebalancing)
         if let health = status.health {
             object.add("health", health.name)
         } else {

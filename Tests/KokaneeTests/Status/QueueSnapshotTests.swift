@@ -173,7 +173,9 @@ struct QueueSnapshotTests {
         let known = Self.snapshot(logs, membership: .members(members)).status(stalledAfter: 60_000)
         #expect(known.partitions.map(\.owner) == ["a", "b-id1"])
         #expect(known.workers == 3)
-        #expect(known.membersAreKnown)
+        #expect(known.membersAreKnown && !known.isRebalancing)
+        let between = Self.snapshot(logs, membership: .members(members, isRebalancing: true))
+        #expect(between.status(stalledAfter: 60_000).isRebalancing)
     }
 
     @Test("rungs are told from the shortest delay, with what waits in all their partitions")

@@ -21,6 +21,7 @@ struct WatchRulesTests {
         var isDispatcherAlive = true
         var isProducerAlive = true
         var hasEnded = false
+        var hasAssignment = true
         var isRung = false
         private(set) var seconds: Int64 = 0
 
@@ -30,6 +31,7 @@ struct WatchRulesTests {
             if isProducerAlive { producer.turns += 1 }
             var queue = WatchObservation.Queue(index: 0, name: "q", turns: turns)
             queue.hasEnded = hasEnded
+            queue.hasAssignment = hasAssignment
             queue.overdue = overdue
             queue.names = [3: .init(text: "q/3", isRung: isRung)]
             let wall = WatchRulesTests.wall + seconds * 1000
@@ -245,6 +247,22 @@ struct WatchRulesTests {
         #expect(wedged.wedge?.kind == .notPolling)
         #expect(wedged.alerts.values.map(\.level) == [.failing])
         stand.isDispatcherAlive = true
+        #expect(stand.look().alerts.isEmpty)
+    }
+
+    @Test("a group that gives the worker no partitions is told after 30 seconds, for each time anew")
+    func notAssigned() throws {
+        let stand = Stand()
+        stand.hasAssignment = false
+        #expect(stand.looks(30).alerts.isEmpty)
+        let alert = try #require(stand.look().alerts[Subject(kind: .notAssigned, queue: 0)])
+        #expect(alert.level == .degraded && alert.text.contains("queue q") && alert.advice.contains("kokanee status q"))
+        stand.hasAssignment = true
+        #expect(stand.look().alerts.isEmpty)
+        stand.hasAssignment = false
+        #expect(stand.looks(30).alerts.isEmpty)
+        #expect(stand.look().alerts.values.map(\.kind) == [.notAssigned])
+        stand.hasEnded = true
         #expect(stand.look().alerts.isEmpty)
     }
 

@@ -105,6 +105,36 @@ struct WatchdogTests {
         #expect(after.reports.isEmpty && after.health == nil, "it ended in good order, and took its report back")
     }
 
+    @Test("a group that gives the worker no partitions is told: it waits for a member, or has lost its coordinator")
+    func notAssigned() async throws {
+        let fixture = try WorkerFixture()
+        let other = try Consumer(fixture.client, group: fixture.queue.group, wakeup: Wakeup())
+        try other.subscribe([fixture.queue.mainTopic])
+        try await eventually("another member has joined") {
+            guard case .assigned = other.nextEvent() else { return false }
+            return true
+        }
+        let log = Log()
+        let patience: (inout WorkerConfiguration) -> Void = { $0.watchLimits.assignment = .milliseconds(300) }
+        let worker = try fixture.worker(Self.closely(and: patience), logger: log.logger()) { _, _ in }
+        // It answers no rebalance, but sends its heartbeats: the group waits for it as long as it may.
+        try await running(worker) {
+            try await eventually("the alert is raised") { Self.kinds(worker) == [.notAssigned] }
+            try await eventually("it is logged") {
+                log.has("the group gives this worker no partitions", "queue=q", "kokanee status q")
+            }
+            try await eventually("the group goes on without the other one") { worker.health == .ok }
+            try await eventually("that is logged") { log.has("over: the group gives this worker no partitions") }
+            other.startClosing()
+            try fixture.broker.setBrokerDown(1)
+            try await eventually("without a coordinator its share is lost") {
+                Self.kinds(worker).contains(.notAssigned)
+            }
+            try fixture.broker.setBrokerUp(1)
+            try await eventually("it has a share again") { !Self.kinds(worker).contains(.notAssigned) }
+        }
+    }
+
     @Test(
         "a job that has time left, or says that it goes on, raises no alert, and status says since when it runs",
         arguments: ["timeout", "extension", "progress"]

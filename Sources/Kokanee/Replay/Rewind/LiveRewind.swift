@@ -209,7 +209,9 @@ public struct LiveRewind: Sendable {
     }
 
     private func requireMembers(of group: String) async throws {
-        guard case .members(let members) = try await GroupMembership.read(group, admin), members.isEmpty else { return }
+        guard case .members(let members, _) = try await GroupMembership.read(group, admin), members.isEmpty else {
+            return
+        }
         throw ResetError(
             "group \(group) has no members, and nobody would move the offsets: without --live they are reset at once"
         )

@@ -74,7 +74,7 @@ public struct ReplayUndo: Sendable {
 
     private func isLive(_ record: ReplayRecord, _ queue: Queue) async throws -> Bool {
         guard record.beginning.kind == .rewind else { return false }
-        guard case .members(let members) = try await GroupMembership.read(queue.group, admin) else { return true }
+        guard case .members(let members, _) = try await GroupMembership.read(queue.group, admin) else { return true }
         return !members.isEmpty
     }
 
