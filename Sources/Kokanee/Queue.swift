@@ -22,6 +22,8 @@ public struct Queue: Sendable, Hashable {
     /// The rungs' topics, in the ladder's order.
     public let retryTopics: [String]
 
+    static func defaultGroup(of name: String) -> String { "kokanee.\(name)" }
+
     /// - Parameters:
     ///   - name: letters, digits, `.`, `_` and `-`; short enough that the longest topic derived from it has at most 249.
     ///   - defaultType: at most 1024 bytes without control characters.
@@ -47,7 +49,7 @@ public struct Queue: Sendable, Hashable {
         (replayed, replay) = Self.replay(in: name) ?? (nil, nil)
         self.ladder = ladder
         self.defaultType = defaultType
-        self.group = group ?? "kokanee.\(name)"
+        self.group = group ?? Self.defaultGroup(of: name)
         deadLetterTopic = "\(name).dlq"
         stateTopic = "\(name).state"
         retryTopics = ladder.rungs.map { Self.retryTopic(name, $0) }

@@ -63,7 +63,7 @@ struct OperationsTests {
             membership: .members([], isRebalancing: true)
         )
         let report = StatusReport(status)
-        #expect(report.text(showsPartitions: false).contains("workers   0  the group rebalances: none has a partition"))
+        #expect(report.text(showsPartitions: false).contains("workers   0  the group rebalances: whose a partition is"))
         #expect(String(decoding: report.json.finish(), as: UTF8.self).contains(#""rebalancing":true"#))
     }
 

@@ -10,15 +10,18 @@ enum GroupMembership: Sendable, Hashable {
     /// - Throws: ``KafkaError`` where the broker does not answer, or does not let us.
     static func read(_ group: String, _ admin: AdminClient) async throws(KafkaError) -> Self {
         do throws(KafkaError) {
-            let description = try await admin.describeGroup(group)
-            let isRebalancing = [.preparingRebalance, .completingRebalance].contains(description.state)
-            return .members(description.members, isRebalancing: isRebalancing)
+            return Self(try await admin.describeGroup(group))
         } catch {
             if error.isUnsupported { return .unknown }
             // Brokers from 4.0 on say so of a group that does not exist; older ones describe it as dead.
             if error.code == .groupIDNotFound { return .members([]) }
             throw error
         }
+    }
+
+    init(_ description: GroupDescription) {
+        let isRebalancing = [.preparingRebalance, .completingRebalance].contains(description.state)
+        self = .members(description.members, isRebalancing: isRebalancing)
     }
 
     /// Whether the group is known to be between two assignments.

@@ -164,8 +164,8 @@ public struct QueueStatus: Sendable, Hashable {
     public let workers: Int
     /// Whether the broker described the group: ``workers`` and owners are guesses from reports and commits otherwise.
     public let membersAreKnown: Bool
-    /// Whether the group is between two assignments, for as long as the slowest of its ``workers`` needs: until then no
-    /// partition has an owner. False where the broker can't describe groups.
+    /// Whether the group is between two assignments, for as long as the slowest of its ``workers`` needs: until then the broker
+    /// names no partition's owner. False where it can't describe groups.
     public let isRebalancing: Bool
     /// In the partitions' order.
     public let stalls: [Stall]

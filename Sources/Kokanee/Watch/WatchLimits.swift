@@ -12,8 +12,16 @@ struct WatchLimits: Sendable {
     var overdue = Duration.seconds(10)
     /// The oldest record that is not acknowledged, or a hop that goes on failing.
     var delivery = Duration.seconds(30)
-    /// A group that gives the worker no share of its partitions.
-    var assignment = Duration.seconds(30)
+    /// A group that gives the worker no share of its partitions; nil is ``assignment(sessionTimeout:revocationLimit:)``.
+    var assignment: Duration?
     /// A thread that does not go round, and will not.
     var wedge = Duration.seconds(60)
+
+    static let leastAssignment = Duration.seconds(30)
+
+    /// How long a group may go without giving a worker its share, and nothing be wrong: it waits for a member that died, as
+    /// a new one joins once more, and for jobs and commits of one that lives.
+    static func assignment(sessionTimeout: Duration, revocationLimit: Duration) -> Duration {
+        max(leastAssignment, sessionTimeout * 2 + revocationLimit + .seconds(5))
+    }
 }

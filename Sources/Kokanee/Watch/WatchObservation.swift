@@ -107,6 +107,7 @@ struct WatchObservation: Sendable {
     struct Queue: Sendable {
         var index: Int32
         var name: String
+        var group = ""
         /// Turns of its dispatcher so far.
         var turns: Int
         var hasEnded = false

@@ -128,13 +128,16 @@ struct WatchRules {
 
     // MARK: - Assignments
 
-    /// A rebalance lasts for as long as its slowest member takes, and a thread that waits for it goes round as ever.
+    /// A rebalance lasts for as long as its slowest member takes, and a thread that waits for it goes round as ever. Of one that
+    /// hangs nothing is known but that.
     private mutating func lookAtAssignments(_ seen: WatchObservation, _ findings: inout Findings) {
         for queue in seen.queues {
             let wait = Self.stillness(of: queue.hasAssignment, &assignments[queue.index], time)
-            guard !queue.hasAssignment, !queue.hasEnded, wait >= limits.assignment else { continue }
+            guard !queue.hasAssignment, !queue.hasEnded, wait >= limits.assignment ?? WatchLimits.leastAssignment,
+                time - (dispatchers[queue.index]?.since ?? time) < limits.silence
+            else { continue }
             let subject = AlertBook.Subject(kind: .notAssigned, queue: queue.index)
-            raise(subject, seen, for: wait, WatchWords.notAssigned(queue.name, wait), &findings)
+            raise(subject, seen, for: wait, WatchWords.notAssigned(queue.name, group: queue.group, wait), &findings)
         }
     }
 

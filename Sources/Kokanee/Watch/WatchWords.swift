@@ -125,12 +125,15 @@ enum WatchWords {
         }
     }
 
-    static func notAssigned(_ queue: String, _ silence: Duration) -> Words {
-        (
-            "the group of queue \(queue) has given this worker no partitions for \(whole(silence)): none of its jobs run here",
+    static func notAssigned(_ queue: String, group: String, _ wait: Duration) -> Words {
+        let option = group == Queue.defaultGroup(of: queue) ? "" : " --group \(group)"
+        return (
+            "group \(group) has given this worker no partitions of queue \(queue) for \(whole(wait)): none of its jobs begin here",
             """
-            see kokanee status \(queue): a group that rebalances waits for each of its members, and for one that hangs as \
-            long as its max.poll.interval.ms; if it does not rebalance, see whether its coordinator, a broker, is there
+            see kokanee status \(queue)\(option): a group that rebalances waits for each of its members, the longest, up to \
+            its max.poll.interval.ms, for one that hangs, which is told there as silent or not-polling. If it does not, see \
+            whether its coordinator, a broker, is there, and whether this client may read the group and its topics: the log \
+            has what the consumer reported
             """
         )
     }

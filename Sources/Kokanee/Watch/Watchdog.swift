@@ -27,6 +27,7 @@ final class Watchdog: Sendable {
         runtimes: [QueueRuntime],
         reporters: [WorkerReporter],
         metrics: MetricsRegistry,
+        sessionTimeout: Duration,
         logger: Logger,
         whenWedged: @escaping @Sendable (Alert, Relay) -> Void
     ) throws(KafkaError) {
@@ -34,7 +35,14 @@ final class Watchdog: Sendable {
         self.producer = producer
         self.runtimes = runtimes
         self.reporters = reporters
-        limits = engine.configuration.watchLimits
+        var limits = engine.configuration.watchLimits
+        limits.assignment =
+            limits.assignment
+            ?? WatchLimits.assignment(
+                sessionTimeout: sessionTimeout,
+                revocationLimit: engine.configuration.revocationLimit
+            )
+        self.limits = limits
         self.metrics = metrics
         self.logger = logger
         self.whenWedged = whenWedged
@@ -97,6 +105,7 @@ final class Watchdog: Sendable {
                 .init(
                     index: runtime.index,
                     name: runtime.queue.name,
+                    group: runtime.queue.group,
                     turns: runtime.vitals.turnCount,
                     hasEnded: runtime.vitals.hasEnded,
                     hasAssignment: runtime.vitals.hasAssignment,

@@ -5,10 +5,10 @@ extension Dispatcher {
     /// Takes over what the group assigns: each partition from its committed offset, with its completion map.
     func take(_ partitions: [TopicPartition]) throws {
         hasJoined = true
-        runtime.vitals.note(isAssigned: true)
         let startedAt = engine.clock.monotonic()
         forgetSuspendedIfLate()
         guard !control.isStopping else { return try consumer.unassign() }
+        runtime.vitals.note(isAssigned: true)
         runtime.isStopping.store(false, ordering: .relaxed)
         // First of all: what did not come back begins on another worker now, and what follows waits for the broker.
         let ids = partitions.map(id(of:))

@@ -55,7 +55,7 @@ struct StatusReport {
     }
 
     private var workersNote: String {
-        if status.isRebalancing { return "the group rebalances: none has a partition until all have joined again" }
+        if status.isRebalancing { return "the group rebalances: whose a partition is is known when that is over" }
         return status.membersAreKnown ? "" : "as told by their reports and commits"
     }
 
@@ -67,7 +67,7 @@ struct StatusReport {
         let owner =
             switch (stall.owner, status.membersAreKnown) {
             case (let owner?, _): "\(owner) works the partition"
-            case (nil, true) where status.isRebalancing: "its group rebalances, and nobody has it\(last)"
+            case (nil, true) where status.isRebalancing: "the group rebalances, and whose it is now is not known\(last)"
             case (nil, true): "no worker has the partition\(last)"
             case (nil, false): "whether a worker has the partition, this broker can't tell\(last)"
             }
@@ -149,7 +149,11 @@ struct StatusReport {
         object.add("partitions", objects: status.partitions.map(Self.json))
         object.add("running", objects: status.running.map(Self.json))
         object.add("limited", objects: status.limited.map(Self.json))
-        object.add("rebalancing", status.isRebalancing)
+        if status.membersAreKnown {
+            object.add("rebalancing", status.isRebalancing)
+        } else {
+            object.addNull("rebalancing")
+        }
         if let health = status.health {
             object.add("health", health.name)
         } else {

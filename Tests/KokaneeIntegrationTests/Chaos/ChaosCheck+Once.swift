@@ -21,7 +21,9 @@ extension ChaosCheck {
                 {
                     return nil
                 }
-                let isExcused = history.faults.contains { ($0.from - markLag...$0.until + settling).contains(end) }
+                let isExcused = history.faults.contains { fault in
+                    (fault.from - markLag...fault.until + history.settling).contains(end)
+                }
                 return isExcused ? nil : "effect \(effect) was made by \(before.name), and again by \(again.name)"
             }
         }

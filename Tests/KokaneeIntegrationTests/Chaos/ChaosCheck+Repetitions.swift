@@ -49,7 +49,7 @@ extension ChaosCheck {
             // The separate broker forgets its groups' members when it is ended: who joins again first gets all partitions, and
             // the others hold theirs until their next heartbeat. A Kafka keeps its groups, and waits for the others.
             let isForgotten = history.faults.contains {
-                $0.kind == .restartBroker && $0.from <= again.start && again.start <= $0.until + settling
+                $0.kind == .restartBroker && $0.from <= again.start && again.start <= $0.until + history.settling
             }
             guard !isForgotten || before.worker == again.worker else { return .fault(.restartBroker) }
             return .none("both ran in assignments that hold at the same time")
@@ -132,13 +132,19 @@ extension ChaosHistory {
     /// there is one for all of them.
     var troubles: [(from: Int64, until: Int64)] {
         faults.sorted { $0.from < $1.from }.reduce(into: []) { troubles, fault in
-            let (from, until) = (fault.from - ChaosCheck.commitLag, fault.until + ChaosCheck.settling)
+            let (from, until) = (fault.from - ChaosCheck.commitLag, fault.until + settling)
             if let last = troubles.last, from <= last.until {
                 troubles[troubles.count - 1].until = max(last.until, until)
             } else {
                 troubles.append((from, until))
             }
         }
+    }
+
+    /// ``ChaosCheck/settling``, with what a broker adds that does not answer who joins.
+    var settling: Int64 {
+        guard profile == .process else { return ChaosCheck.settling }
+        return ChaosCheck.settling + ChaosProfile.unansweredJoin.components.seconds * Self.second
     }
 
     var brokerFaults: [Fault] {

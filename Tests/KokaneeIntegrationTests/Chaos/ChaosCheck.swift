@@ -58,7 +58,6 @@ enum ChaosCheck {
     }
 
     static func ends(_ history: History) -> [String] {
-        guard history.isAwaited else { return [] }
         let completed = Set(history.executions.filter { $0.outcome == .ok }.map(\.id))
         let started = Dictionary(grouping: history.executions, by: \.id).mapValues { $0.map(\.start) }
         let dead = Set(history.letters.map(\.id))
@@ -68,28 +67,32 @@ enum ChaosCheck {
         for job in history.enqueued where completed.contains(job.id) {
             if case .once(let effect) = job.end { effects.insert(effect) }
         }
+        // Also one that the separate broker showed a consumer, and forgot when it was ended: whether it may have run is asked
+        // elsewhere.
+        for (id, effect) in history.offeredEffects where completed.contains(id) { effects.insert(effect) }
         return history.enqueued.flatMap { job -> [String] in
             guard seen.insert(job.id).inserted else { return [] }
             let isDiscarded = history.discarded.contains(job.id)
             let (isCompleted, isDead) = (completed.contains(job.id), dead.contains(job.id))
             let name = "job \(job.id) at \(job.place)"
+            func lost(_ why: String) -> [String] { history.isAwaited ? ["\(name) is lost: \(why)"] : [] }
             switch job.end {
             case .completed:
                 guard isCompleted else {
                     let isHidden = ticks.contains(job.id) && history.isHidden(job.place)
-                    return isHidden ? [] : ["\(name) is lost: it was never completed"]
+                    return isHidden ? [] : lost("it was never completed")
                 }
                 return isDead || isDiscarded ? ["\(name) was completed, and is a dead letter or discarded too"] : []
             case .dead:
-                guard isDead else { return ["\(name) is lost: it is no dead letter"] }
+                guard isDead else { return lost("it is no dead letter") }
                 return isCompleted || isDiscarded ? ["\(name) is a dead letter, and completed or discarded too"] : []
             case .once(let effect):
-                guard effects.contains(effect) else { return ["\(name) is lost: nobody made effect \(effect)"] }
+                guard effects.contains(effect) else { return lost("nobody made effect \(effect)") }
                 return isDead || isDiscarded ? ["\(name) is a dead letter or discarded"] : []
             case .discarded:
                 let starts = started[job.id] ?? []
                 // It may just have been in time.
-                guard isDiscarded || !starts.isEmpty else { return ["\(name) is lost: nobody discarded it"] }
+                guard isDiscarded || !starts.isEmpty else { return lost("nobody discarded it") }
                 let isLate = starts.contains { $0 > job.expiresAt + clockLag }
                 return isDead || isLate ? ["\(name) had expired, and ran or is a dead letter"] : []
             }
@@ -111,7 +114,9 @@ enum ChaosCheck {
             let arrival = Arrival(execution.id, execution.attempt, execution.place)
             guard isForgetful else { return false }
             // It was to be produced again.
-            if !history.isAwaited { return true }
+            guard history.isAwaited else {
+                return (keys[execution.id] ?? history.offered[execution.id]) == execution.key
+            }
             if keys[execution.id] == nil { return history.offered[execution.id] == execution.key }
             return arrivals.contains(arrival) && keys[execution.id] == execution.key
         }

@@ -132,12 +132,29 @@ struct ChaosCheckTests {
         #expect(failures(history) == name)
     }
 
+    @Test("an effect that a job made which the log has not is made; one that nobody made is lost")
+    func forgottenTwin() {
+        var history = Self.good
+        history.enqueued[2].end = .once(effect: 0)
+        history.executions.removeAll { $0.id == "2" }
+        #expect(failures(history) == ["every job ended as it must"])
+        history.offered["1"] = "k"
+        history.offeredEffects["1"] = 0
+        #expect(failures(history) == [])
+        history.offeredEffects["1"] = 1
+        #expect(failures(history) == ["every job ended as it must"])
+    }
+
     @Test("jobs without an end are lost only where a run has waited for their ends")
     func unawaited() {
         var history = Self.good
         history.executions.removeAll { $0.id == "2" }
         history.isAwaited = false
         #expect(failures(history) == [])
+        // What has ended twice is no question of time.
+        history.executions.append(Self.run("2", at: 4))
+        history.discarded = ["2"]
+        #expect(failures(history) == ["every job ended as it must"])
     }
 
     @Test("a run of a job that nobody enqueued, or that another place says of it, is found")
@@ -166,6 +183,19 @@ struct ChaosCheckTests {
         #expect(failures(history).contains(name))
         history.faults.append(.init(kind: .restartBroker, from: 0, until: 1))
         #expect(!failures(history).contains(name))
+    }
+
+    @Test("in a run that has not waited, what the broker forgot need not have been produced again")
+    func forgottenUnawaited() {
+        let name = "nothing ran that was not enqueued"
+        var history = Self.good
+        history.faults.append(.init(kind: .restartBroker, from: 0, until: 1))
+        history.rungs.removeAll()
+        #expect(failures(history).contains(name))
+        history.isAwaited = false
+        #expect(!failures(history).contains(name))
+        history.executions.append(Self.run("7", at: 7))
+        #expect(failures(history).contains(name))
     }
 
     @Test("so is one of a job that the broker forgot, if that was enqueued again; one that nobody enqueued stays one")

@@ -115,6 +115,8 @@ struct ChaosHistory: Sendable {
     var profile: ChaosProfile
     /// The keys of the jobs that the producer was given.
     var offered: [String: String] = [:]
+    /// The effects of those of them that are to make one once, by job.
+    var offeredEffects: [String: Int] = [:]
     /// What the producer was told is in the log.
     var acknowledged: [Place: String] = [:]
     /// And when.

@@ -166,12 +166,18 @@ enum ChaosProfile: String, Sendable, CustomStringConvertible {
 
     /// More options of the workers.
     ///
-    /// The separate broker ends a rebalance by its timeout alone where two members join at an unlucky moment: it has both
-    /// of them, and answers neither, also of other clients. That timeout is `max.poll.interval.ms`: with its default
-    /// no worker would have a partition for five minutes. Here it is over within ``ChaosCheck/progressLimit``.
+    /// The separate broker ends a rebalance by its timeout alone where two members join at an unlucky moment, whatever clients
+    /// they are: it has both of them, and answers neither. That timeout is `max.poll.interval.ms`, by default five minutes
+    /// in which no worker has a partition. Here one such is over within ``ChaosCheck/progressLimit``. The wedge limit has to
+    /// be below it, and is the least with which a broker that is away does not end a worker.
     var workerOptions: [String] {
-        self == .process ? ["--wedge-limit", "15s", "-X", "max.poll.interval.ms=16000"] : []
+        guard self == .process else { return [] }
+        let interval = "max.poll.interval.ms=\(Self.unansweredJoin.components.seconds * 1000)"
+        return ["--wedge-limit", "15s", "-X", interval]
     }
+
+    /// How long the separate broker may leave members that join without an answer.
+    static let unansweredJoin = Duration.seconds(16)
 
     /// Whether a member has given its partitions away before another one gets them.
     var handsOverInTurn: Bool { self != .process }

@@ -90,6 +90,9 @@ final class ChaosRun: Sendable {
         } catch {
             state.withLock { $0.isOver = true }
             violations.append("the run could not go on: \(error)")
+            violations += crew.desertions
+            // What is read from here on stays as it is.
+            try? await crew.endAll()
         }
         violations += crew.desertions
         var history = try await history()
@@ -237,6 +240,9 @@ final class ChaosRun: Sendable {
         let state = state.withLock { $0 }
         (history.acknowledged, history.acknowledgedAt) = (state.acknowledged, state.acknowledgedAt)
         history.offered = state.jobs.mapValues(\.key)
+        history.offeredEffects = state.jobs.compactMapValues { job in
+            if case .once(let effect) = job.kind.end { effect } else { nil }
+        }
         history.commits = state.commits
         history.faults = state.faults
         history.enqueuedUntil = state.faults.last.map { $0.until } ?? 0

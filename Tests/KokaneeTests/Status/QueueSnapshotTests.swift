@@ -178,6 +178,18 @@ struct QueueSnapshotTests {
         #expect(between.status(stalledAfter: 60_000).isRebalancing)
     }
 
+    @Test(
+        "a group rebalances while it prepares that, and while it waits for its leader's word",
+        arguments: [
+            (.unknown, false), (.preparingRebalance, true), (.completingRebalance, true), (.stable, false),
+            (.dead, false), (.empty, false),
+        ] as [(GroupState, Bool)]
+    )
+    func rebalancing(state: GroupState, isRebalancing: Bool) {
+        let membership = GroupMembership(GroupDescription(id: "g", state: state, assignor: "range", members: []))
+        #expect(membership.isRebalancing == isRebalancing)
+    }
+
     @Test("rungs are told from the shortest delay, with what waits in all their partitions")
     func rungs() {
         var snapshot = Self.snapshot([

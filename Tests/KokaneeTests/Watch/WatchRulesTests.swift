@@ -22,6 +22,7 @@ struct WatchRulesTests {
         var isProducerAlive = true
         var hasEnded = false
         var hasAssignment = true
+        var group = "kokanee.q"
         var isRung = false
         private(set) var seconds: Int64 = 0
 
@@ -29,7 +30,7 @@ struct WatchRulesTests {
             seconds += 1
             if isDispatcherAlive { turns += 1 }
             if isProducerAlive { producer.turns += 1 }
-            var queue = WatchObservation.Queue(index: 0, name: "q", turns: turns)
+            var queue = WatchObservation.Queue(index: 0, name: "q", group: group, turns: turns)
             queue.hasEnded = hasEnded
             queue.hasAssignment = hasAssignment
             queue.overdue = overdue
@@ -256,7 +257,14 @@ struct WatchRulesTests {
         stand.hasAssignment = false
         #expect(stand.looks(30).alerts.isEmpty)
         let alert = try #require(stand.look().alerts[Subject(kind: .notAssigned, queue: 0)])
-        #expect(alert.level == .degraded && alert.text.contains("queue q") && alert.advice.contains("kokanee status q"))
+        #expect(alert.level == .degraded && alert.text.contains("queue q"))
+        #expect(alert.advice.contains("kokanee status q:"))
+        stand.group = "other"
+        let other = try #require(stand.look().alerts[Subject(kind: .notAssigned, queue: 0)])
+        #expect(other.text.contains("group other") && other.advice.contains("kokanee status q --group other:"))
+        stand.isDispatcherAlive = false
+        #expect(stand.looks(10).alerts.values.map(\.kind) == [.notPolling], "a thread that hangs has asked for none")
+        stand.isDispatcherAlive = true
         stand.hasAssignment = true
         #expect(stand.look().alerts.isEmpty)
         stand.hasAssignment = false
@@ -264,6 +272,16 @@ struct WatchRulesTests {
         #expect(stand.look().alerts.values.map(\.kind) == [.notAssigned])
         stand.hasEnded = true
         #expect(stand.look().alerts.isEmpty)
+    }
+
+    @Test("a group has as long to give a share as it waits for who died, and for jobs that run")
+    func assignmentLimit() {
+        func limit(_ session: Int64, _ revocation: Int64) -> Duration {
+            WatchLimits.assignment(sessionTimeout: .seconds(session), revocationLimit: .seconds(revocation))
+        }
+        #expect(limit(10, 5) == .seconds(30))
+        #expect(limit(15, 5) == .seconds(40))
+        #expect(limit(45, 20) == .seconds(115))
     }
 
     @Test("a dispatcher that has ended is not missed, and neither is a producer that is closed")

@@ -115,7 +115,7 @@ struct WatchdogTests {
             return true
         }
         let log = Log()
-        let patience: (inout WorkerConfiguration) -> Void = { $0.watchLimits.assignment = .milliseconds(300) }
+        let patience: (inout WorkerConfiguration) -> Void = { $0.watchLimits.assignment = .seconds(2) }
         let worker = try fixture.worker(Self.closely(and: patience), logger: log.logger()) { _, _ in }
         // It answers no rebalance, but sends its heartbeats: the group waits for it as long as it may.
         try await running(worker) {
@@ -352,6 +352,7 @@ struct WatchdogTests {
             runtimes: [runtime],
             reporters: [],
             metrics: MetricsRegistry(),
+            sessionTimeout: .seconds(4),
             logger: .disabled
         ) { alert, _ in wedge.set(.success(alert)) }
         #expect(engine.observation(describing: []) != nil)
