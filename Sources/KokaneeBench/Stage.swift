@@ -115,6 +115,20 @@ final class Stage {
         _ = try part("produce", parameters)
     }
 
+    /// A new queue, filled with so many jobs, as the scale has it, and no fewer than `least`.
+    ///
+    /// - Parameter keys: see ``KeySequence``.
+    func backlog(
+        of count: Int,
+        least: Int,
+        keys: String = "distinct",
+        payload: Payload = .raw
+    ) throws -> (queue: StageQueue, jobs: Int) {
+        let (queue, jobs) = (try queue(), scaled(count, least: least))
+        try fill(queue, jobs: jobs, keys: keys, payload: payload)
+        return (queue, jobs)
+    }
+
     /// Seconds that the embedded broker has been at work so far; 0 where it is not ours.
     var brokerSeconds: Double { broker.flatMap { ProcessorTime.seconds(of: $0.pid) } ?? 0 }
 

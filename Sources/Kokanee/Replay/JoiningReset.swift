@@ -21,10 +21,9 @@ struct JoiningReset {
         var configuration = configuration
         // As a worker has it: the embedded broker lets a join last for as long as the last member's session timeout,
         // and takes members for dead after the newest one's.
-        let timeout = configuration.properties["session.timeout.ms"] ?? "15000"
-        configuration.properties["session.timeout.ms"] = timeout
+        configuration.properties.merge(["session.timeout.ms": "\(configuration.sessionTimeout)"]) { set, _ in set }
         configuration.properties["group.instance.id"] = nil
-        joiningLimit = max(.seconds(60), .milliseconds(4 * (Int64(timeout) ?? 0)))
+        joiningLimit = max(.seconds(60), .milliseconds(4 * configuration.sessionTimeout))
         self.configuration = configuration
     }
 

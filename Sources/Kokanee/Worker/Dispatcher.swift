@@ -85,7 +85,7 @@ final class Dispatcher {
             owner: control.name,
             marks: OutcomeWriter(runtime, engine: engine)
         )
-        let sessionTimeout = client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 45_000
+        let sessionTimeout = client.sessionTimeout
         suspensionLimit = .milliseconds(max(sessionTimeout - 1000, sessionTimeout / 2))
         leaseLength = .milliseconds(sessionTimeout / 3)
         pace = ReplayPace(now: .zero)

@@ -276,7 +276,7 @@ public final class Worker: Sendable {
             runtimes: runtimes,
             reporters: reporters,
             metrics: metrics,
-            sessionTimeout: .milliseconds(sessionTimeout),
+            sessionTimeout: .milliseconds(client.sessionTimeout),
             logger: logger
         ) { [action = configuration.wedgeAction, control] alert, relay in
             switch action.kind {
@@ -355,14 +355,11 @@ public final class Worker: Sendable {
     /// librdkafka's.
     private static let usualBatchSize = 1_000_000
 
-    /// In milliseconds.
-    private var sessionTimeout: Int64 { client.properties["session.timeout.ms"].flatMap { Int64($0) } ?? 15_000 }
-
     private func consumerConfiguration(_ layout: Layout) -> ClientConfiguration {
         var client = client
         let prefetch = Prefetch(configuration, partitions: layout.partitions)
         let defaults = [
-            "session.timeout.ms": "\(sessionTimeout)",
+            "session.timeout.ms": "\(client.sessionTimeout)",
             "fetch.error.backoff.ms": "100",
             // What `kokanee status`, and Kafka's own tools, call the member.
             "client.id": control.name,

@@ -67,9 +67,7 @@ struct CommandRuns: Experiment {
     private static let processes = 4
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(4000, least: 100)
-        try stage.fill(queue, jobs: jobs, payload: .json)
+        let (queue, jobs) = try stage.backlog(of: 4000, least: 100, payload: .json)
         return Running(stage: stage, queue: queue, jobs: jobs)
     }
 

@@ -33,9 +33,7 @@ struct ProcessorBounds: Experiment {
         }
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(500_000, least: 2000)
-        try stage.fill(queue, jobs: jobs, payload: .json)
+        let (queue, jobs) = try stage.backlog(of: 500_000, least: 2000, payload: .json)
         return Running(stage: stage, queue: queue, jobs: jobs)
     }
 

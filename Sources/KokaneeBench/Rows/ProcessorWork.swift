@@ -7,9 +7,7 @@ struct ProcessorWork: Experiment {
     ]
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(60_000, least: 1000)
-        try stage.fill(queue, jobs: jobs)
+        let (queue, jobs) = try stage.backlog(of: 60_000, least: 1000)
         let iterations = try stage.part("spin-calibrate", ["microseconds": "100"]).require("iterations")
         return Running(stage: stage, queue: queue, jobs: jobs, iterations: Int(iterations))
     }

@@ -48,9 +48,7 @@ struct SleepingWork: Experiment {
     private var keys: String { isZipf ? "zipf:10000" : "distinct" }
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(jobs, least: 1000)
-        try stage.fill(queue, jobs: jobs, keys: keys)
+        let (queue, jobs) = try stage.backlog(of: jobs, least: 1000, keys: keys)
         guard let sequence = KeySequence(text: keys) else { throw BenchError("no such keys") }
         let ideal = IdealSchedule(keys: sequence.keys(count: jobs), slots: concurrency)
         return Running(experiment: self, stage: stage, queue: queue, jobs: jobs, ideal: ideal)

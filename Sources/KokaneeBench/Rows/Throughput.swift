@@ -8,10 +8,8 @@ struct Enqueueing: Experiment {
     ]
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(600_000, least: 2000)
         // The broker's memory grows to its bound before anything is measured.
-        try stage.fill(queue, jobs: jobs)
+        let (queue, jobs) = try stage.backlog(of: 600_000, least: 2000)
         return Running(stage: stage, queue: queue, jobs: jobs)
     }
 
@@ -43,9 +41,7 @@ struct NoopWork: Experiment {
     ]
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(600_000, least: 2000)
-        try stage.fill(queue, jobs: jobs)
+        let (queue, jobs) = try stage.backlog(of: 600_000, least: 2000)
         return Running(stage: stage, queue: queue, jobs: jobs)
     }
 
@@ -73,9 +69,7 @@ struct JSONWork: Experiment {
     ]
 
     func begin(_ stage: Stage) throws -> any Trial {
-        let queue = try stage.queue()
-        let jobs = stage.scaled(500_000, least: 2000)
-        try stage.fill(queue, jobs: jobs, payload: .json)
+        let (queue, jobs) = try stage.backlog(of: 500_000, least: 2000, payload: .json)
         return Running(stage: stage, queue: queue, jobs: jobs)
     }
 
